@@ -1,0 +1,8 @@
+"""``python -m pdb_cli``, the same as the command ``pdb-cli``."""
+
+import sys
+
+from pdb_cli.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the wwPDB archive is: ids, types, formats, layouts, mirrors. Pure knowledge, no I/O."""

@@ -1,0 +1,1 @@
+"""Settings: TOML file, environment and flags become one frozen value, each with its origin."""

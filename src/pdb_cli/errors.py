@@ -1,0 +1,248 @@
+"""Every error pdb-cli raises on purpose: facts in fields, no sentences for people.
+
+``cli/errors.py`` turns a type and its fields into the one line a user sees; nothing here prints
+or exits. Fields are handed to ``Exception.__init__`` in order, so every error pickles.
+
+::
+
+    PdbCliError
+    ├── UsageError            what was asked for can not be understood
+    │   ├── InvalidIdsError   ├── EmptyListError   ├── UnknownNameError
+    │   ├── UnsupportedError  ├── SettingsError    └── InvalidValueError
+    ├── FileAccessError       the operating system refused a file operation
+    ├── TransferError         a mirror did not deliver
+    │   ├── ConnectionFailedError   ├── HttpStatusError   └── RedirectError
+    ├── VerificationError     bytes arrived that are not what was asked for
+    └── JobError              background jobs
+        ├── UnknownJobError   ├── AmbiguousJobError   ├── JobStartError
+        └── JobRecordError    └── JobStateError
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class PdbCliError(Exception):
+    """Base of every error raised on purpose by pdb-cli."""
+
+    transient: ClassVar[bool] = False
+    """Whether trying again may help."""
+
+
+class UsageError(PdbCliError):
+    """What was asked for can not be understood; nothing was started."""
+
+
+class InvalidId(NamedTuple):
+    """A text that is not an entry id, and where it stood."""
+
+    text: str
+    """The text as given."""
+    source: str
+    """Where it came from: ``arguments``, ``stdin`` or the path of a list."""
+    line: int | None
+    """Line number in the source, from 1; None for arguments."""
+
+
+class InvalidIdsError(UsageError):
+    """Some of the given ids are not PDB ids; all of them are reported at once."""
+
+    def __init__(self, invalid: tuple[InvalidId, ...]) -> None:
+        super().__init__(invalid)
+        self.invalid = invalid
+
+
+class EmptyListError(UsageError):
+    """No id was given at all."""
+
+    def __init__(self, source: str | None) -> None:
+        super().__init__(source)
+        self.source = source
+        """The list that held no id; None when neither arguments nor lists were given."""
+
+
+class UnknownNameError(UsageError):
+    """A name is not one of the known ones (mirror, data type, format, layout, setting)."""
+
+    def __init__(self, kind: str, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(kind, name, known)
+        self.kind = kind
+        self.name = name
+        self.known = known
+
+
+class UnsupportedError(UsageError):
+    """A combination that the archive does not offer, such as assemblies as PDBML."""
+
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(subject, reason)
+        self.subject = subject
+        self.reason = reason
+
+
+class InvalidValueError(UsageError):
+    """The value of an option or argument is not acceptable."""
+
+    def __init__(self, name: str, value: str, expected: str) -> None:
+        super().__init__(name, value, expected)
+        self.name = name
+        self.value = value
+        self.expected = expected
+
+
+class SettingsError(UsageError):
+    """A setting is unknown or has a wrong value."""
+
+    def __init__(
+        self,
+        origin: str,
+        line: int | None,
+        key: str | None,
+        problem: str,
+        suggestion: str | None = None,
+    ) -> None:
+        super().__init__(origin, line, key, problem, suggestion)
+        self.origin = origin
+        """The configuration file's path, or ``environment variable NAME``."""
+        self.line = line
+        self.key = key
+        """Dotted key, such as ``download.parallel``; None when the file is not TOML."""
+        self.problem = problem
+        self.suggestion = suggestion
+        """The nearest known key, if one is near."""
+
+
+class FileAccessError(PdbCliError):
+    """The operating system refused to do something with a file."""
+
+    def __init__(self, action: str, path: Path, reason: str, errno: int | None = None) -> None:
+        super().__init__(action, path, reason, errno)
+        self.action = action
+        """What was tried, as a verb: ``read``, ``write``, ``create``."""
+        self.path = path
+        self.reason = reason
+        self.errno = errno
+
+    @classmethod
+    def wrap(cls, action: str, path: Path, error: OSError) -> FileAccessError:
+        """Build one from an ``OSError``, to be raised ``from`` it."""
+        return cls(action, path, error.strerror or str(error), error.errno)
+
+
+class TransferError(PdbCliError):
+    """A mirror did not deliver a file."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        """Without credentials."""
+        self.reason = reason
+
+
+class ConnectionFailedError(TransferError):
+    """No connection, a broken one, or one that stalled."""
+
+    transient = True
+
+
+class HttpStatusError(TransferError):
+    """The server answered with a status other than 200."""
+
+    def __init__(
+        self, url: str, reason: str, status: int, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(url, reason)
+        self.args = (url, reason, status, retry_after_s)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same mirror may answer better later (408, 425, 429 and 5xx)."""
+        return self.status in {408, 425, 429} or self.status >= 500  # noqa: PLR2004
+
+
+class RedirectError(TransferError):
+    """A redirect loop, or a redirect to where a mirror must not send us."""
+
+
+class Defect(StrEnum):
+    """What is wrong with bytes that arrived, or that lie on disk."""
+
+    EMPTY = "empty"
+    LENGTH = "length"
+    NOT_GZIP = "not-gzip"
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    TRAILING = "trailing-bytes"
+    TOO_LARGE = "too-large"
+    WRONG_KIND = "wrong-kind"
+    WRONG_ENTRY = "wrong-entry"
+
+
+class VerificationError(PdbCliError):
+    """A file is not what it should be."""
+
+    transient = True
+
+    def __init__(self, subject: str, defect: Defect, detail: str) -> None:
+        super().__init__(subject, defect, detail)
+        self.subject = subject
+        """The URL or path of the bytes."""
+        self.defect = defect
+        self.detail = detail
+
+
+class JobError(PdbCliError):
+    """Base of errors about background jobs."""
+
+
+class UnknownJobError(JobError):
+    """No job has this id."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(reference)
+        self.reference = reference
+
+
+class AmbiguousJobError(JobError):
+    """A prefix fits more than one job."""
+
+    def __init__(self, reference: str, matches: tuple[str, ...]) -> None:
+        super().__init__(reference, matches)
+        self.reference = reference
+        self.matches = matches
+
+
+class JobStartError(JobError):
+    """A job could not be started; its record, if there is one, says ``failed``."""
+
+    def __init__(self, job_id: str | None, reason: str) -> None:
+        super().__init__(job_id, reason)
+        self.job_id = job_id
+        self.reason = reason
+
+
+class JobRecordError(JobError):
+    """The record of a job can not be read, or is of a newer version of pdb-cli."""
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(job_id, reason)
+        self.job_id = job_id
+        self.reason = reason
+
+
+class JobStateError(JobError):
+    """A job is not in a state that allows what was asked."""
+
+    def __init__(self, job_id: str, status: str, wanted: str) -> None:
+        super().__init__(job_id, status, wanted)
+        self.job_id = job_id
+        self.status = status
+        self.wanted = wanted
+        """What was asked for, as a verb: ``cancel``."""

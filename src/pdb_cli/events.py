@@ -1,0 +1,79 @@
+"""What an operation reports while it runs: frozen values, handed to an observer.
+
+The library never draws; the command line turns these into a progress bar, log lines or
+``progress.json``. An observer is any callable that takes one event; it is called from the thread
+that runs the operation, never from a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMade:
+    """The plan is ready; nothing has been transferred yet."""
+
+    fetch: int
+    """Files to fetch."""
+    present: int
+    """Files already there and valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class BytesReceived:
+    """Some more bytes of some file arrived."""
+
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilePublished:
+    """A file arrived, was verified, and has its final name."""
+
+    name: str
+    """The file's path in the collection."""
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilePresent:
+    """A file needed no transfer after all (another process fetched it)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """One attempt failed and another will be made."""
+
+    name: str
+    reason: str
+    delay_s: float
+    """Seconds until the next attempt."""
+    next_url: str
+    """Where the next attempt goes; another mirror, perhaps."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailed:
+    """A file could not be fetched; what was there before is still there."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a person should know, in one line, such as a fall-back."""
+
+    text: str
+
+
+Event = PlanMade | BytesReceived | FilePublished | FilePresent | AttemptFailed | FileFailed | Note
+Observer = Callable[[Event], None]
+
+
+def ignore_event(event: Event) -> None:
+    """Observe nothing: the default observer, so that library users pay nothing."""

@@ -1,0 +1,1 @@
+"""The use cases: each plans first, then runs, reports events and returns a result."""

@@ -1,0 +1,1 @@
+"""The tree on disk: atomic writes, partial files and locks."""

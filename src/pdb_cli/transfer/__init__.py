@@ -1,0 +1,1 @@
+"""Getting bytes from a mirror: libcurl transfers, retries, verification."""
