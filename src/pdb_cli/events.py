@@ -13,12 +13,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PlanMade:
-    """The plan is ready; nothing has been transferred yet."""
+    """It is known what is wanted; nothing has been transferred yet."""
 
-    fetch: int
-    """Files to fetch."""
-    present: int
-    """Files already there and valid."""
+    files_total: int
+    """Files asked for, those already there included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class FilePublished:
 
 @dataclass(frozen=True, slots=True)
 class FilePresent:
-    """A file needed no transfer after all (another process fetched it)."""
+    """A file needed no transfer: it is there and valid."""
 
     name: str
 

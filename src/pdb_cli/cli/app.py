@@ -1,0 +1,160 @@
+"""The parser and the one place where an error becomes text and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pdb_cli._version import __version__
+from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.cli.registry import ALIASES, MODULES, PROGRAM, top_level_help
+from pdb_cli.cli.session import ColorMode, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: unwind, keep what is resumable, exit 143."""
+
+
+class CommandTable(click.Group):
+    """The top level: commands come from the registry and are imported when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names of all commands."""
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import one command."""
+        module = MODULES.get(ALIASES.get(cmd_name, cmd_name))
+        if module is None:
+            return None
+        command = import_module(module).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.command is not a click command")
+        return command
+
+    def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
+        """Return the same text as the path without click."""
+        return top_level_help()
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one is near."""
+        if args and self.get_command(ctx, args[0]) is None:
+            from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
+            near = get_close_matches(args[0], [*MODULES, *ALIASES], n=1)
+            hint = f"did you mean {near[0]}?" if near else f"'{PROGRAM} --help' lists them"
+            raise click.UsageError(f"no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=CommandTable,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--pdb-dir", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--config", "config_path", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("-v", "--verbose", count=True)
+@click.option("-q", "--quiet", is_flag=True)
+@click.option("--color", type=click.Choice(list(ColorMode)), default=ColorMode.AUTO)
+@click.version_option(__version__, "-V", "--version", message=f"{PROGRAM} %(version)s")
+@click.pass_obj
+def application(
+    session: Session,
+    pdb_dir: Path | None,
+    config_path: Path | None,
+    *,
+    verbose: int,
+    quiet: bool,
+    color: ColorMode,
+) -> None:
+    """Keep a local collection of Protein Data Bank files."""
+    session.verbosity = -1 if quiet else verbose
+    session.color = color
+    session.config_path = config_path
+    if pdb_dir is not None:
+        session.flags["paths.pdb_dir"] = pdb_dir
+
+
+def run(argv: list[str], environ: Mapping[str, str]) -> int:
+    """Parse and run one command line; every error ends here as one line and an exit code.
+
+    Parameters
+    ----------
+    argv
+        The arguments after the program's name.
+    environ
+        The environment.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    session = Session(argv=tuple(argv), environ=environ)
+    with _termination():
+        try:
+            if "--bg" in argv:
+                _start_ahead(session)
+            code = application.main(
+                args=argv, prog_name=PROGRAM, obj=session, standalone_mode=False
+            )
+        except KeyboardInterrupt:
+            session.complain(f"{PROGRAM}: interrupted; run the same command again to go on")
+            return ExitCode.INTERRUPTED
+        except Terminated:
+            session.complain(f"{PROGRAM}: terminated; run the same command again to go on")
+            return ExitCode.TERMINATED
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the one error exit; what is unknown is shown too
+            return _report(session, error)
+        finally:
+            if session.supervisor is not None:
+                session.supervisor.dismiss()
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _start_ahead(session: Session) -> None:
+    """Let the supervisor's interpreter start while the arguments are checked (ADR 0006)."""
+    from pdb_cli.jobs.spawn import start_supervisor  # noqa: PLC0415 - only with --bg
+
+    session.supervisor = start_supervisor(session.environ)
+
+
+def _report(session: Session, error: Exception) -> int:
+    """Turn an error into its line (and, with -v, its traceback)."""
+    from pdb_cli.cli.errors import describe  # noqa: PLC0415 - only when something went wrong
+
+    message = describe(error)
+    if session.verbosity > 0:
+        import traceback  # noqa: PLC0415 - only with -v
+
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    for line in message.lines:
+        session.complain(line)
+    return message.exit_code
+
+
+@contextlib.contextmanager
+def _termination() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that everything is cleaned up on the way out."""
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,123 @@
+"""``--bg``: turn the command just parsed into a job."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.errors import JobStartError
+from pdb_cli.jobs.paths import JobPaths
+from pdb_cli.jobs.spawn import spawn_background, write_input
+from pdb_cli.jobs.store import JobStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pdb_cli.cli.session import Session
+
+_INPUT_NAME = "input.list"
+
+
+def start_job(
+    session: Session, context: click.Context, *, ids: bytes | None, without: frozenset[str]
+) -> int:
+    """Start the parsed command as a job and tell the user where it is.
+
+    Parameters
+    ----------
+    session
+        This run.
+    context
+        The command's context; what was given on its command line becomes the job's.
+    ids
+        What the command read from lists and stdin, one id per line: kept in the job directory
+        and given to the job as ``--list``. None if it read nothing.
+    without
+        Names of parameters the job does not get (those that ``ids`` replaces).
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    JobStartError, FileAccessError
+        As ``spawn_background``.
+    """
+    supervisor, session.supervisor = session.supervisor, None
+    if supervisor is None:
+        raise JobStartError(None, "--bg can not be abbreviated")
+
+    def freeze(paths: JobPaths) -> list[str]:
+        """Build the job's arguments, with what was read kept beside its record."""
+        frozen = []
+        if ids is not None:
+            frozen = ["--list", str(write_input(paths, _INPUT_NAME, ids))]
+        return [*_arguments(context, without | {"bg"}, frozen)]
+
+    job = spawn_background(
+        JobStore(session.jobs_dir()),
+        freeze,
+        supervisor=supervisor,
+        cwd=os.getcwd(),  # noqa: PTH109 - a text is what the record holds
+        user=session.user(),
+        command=[item for item in session.argv if item != "--bg"],
+        grace_s=session.settings().jobs.grace_s,
+    )
+    if session.verbosity < 0:
+        sys.stdout.write(f"{job.id}\n")
+        return ExitCode.DONE
+    log = str(JobPaths(session.jobs_dir(), job.id).log_link)
+    if sys.stdout.isatty():
+        log = _with_tilde(log)
+    sys.stdout.write(f"Job started: {job.id}\nLog: {log}\nUse 'pdb-cli jobs' to check status\n")
+    return ExitCode.DONE
+
+
+def _arguments(context: click.Context, without: frozenset[str], extra: list[str]) -> Iterator[str]:
+    """Yield the arguments that give the same parameters again, global ones first."""
+    if context.parent is not None:
+        yield from _options(context.parent, frozenset())
+    yield str(context.command.name)
+    yield from _options(context, without)
+    yield from extra
+    for parameter in context.command.params:
+        if isinstance(parameter, click.Argument) and parameter.name not in without:
+            # After --, an id can never be taken for an option.
+            yield "--"
+            yield from (str(item) for item in context.params[str(parameter.name)])
+
+
+def _options(context: click.Context, without: frozenset[str]) -> Iterator[str]:
+    """Yield the options that were given on the command line."""
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and isinstance(parameter, click.Option) and name not in without:
+            yield from _option(parameter, context.params[name])
+
+
+def _option(option: click.Option, value: Any) -> Iterator[str]:
+    """Yield one option with its value or values."""
+    flag = max(option.opts, key=len)
+    if option.count:
+        yield from [flag] * value
+    elif option.is_flag:
+        yield flag if value else max(option.secondary_opts, key=len)
+    else:
+        for item in value if option.multiple else [value]:
+            # With =, a value that begins with a dash stays a value.
+            yield f"{flag}={item}"
+
+
+def _with_tilde(path: str) -> str:
+    """Write a path below the home directory as people do."""
+    home = str(Path.home())
+    return "~" + path.removeprefix(home) if path.startswith(home + os.sep) else path

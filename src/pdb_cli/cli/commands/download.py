@@ -1,0 +1,142 @@
+"""``pdb-cli download``: entries into the collection, or into a directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pdb_cli.archive.datatypes import DataType
+from pdb_cli.archive.mirrors import find_mirror
+from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.cli.ids_input import IdsInput, read_ids
+from pdb_cli.cli.options import (
+    DataTypeParameter,
+    FormatParameter,
+    background_option,
+    output_option,
+)
+from pdb_cli.cli.output import OutputMode
+from pdb_cli.operations.download import (
+    Arrangement,
+    Destination,
+    DownloadRequest,
+    ExistingFile,
+)
+from pdb_cli.storage.destination import check_writable
+
+if TYPE_CHECKING:
+    from pdb_cli.cli.session import Session
+    from pdb_cli.config.settings import Settings
+
+_HINT = (
+    "no collection is set up: files go into the current directory "
+    "('pdb-cli config set paths.pdb_dir DIR' or PDB_DIR makes one)"
+)
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[IDS]...")
+@click.option("-l", "--list", "lists", multiple=True, metavar="FILE", help="Ids from a file, or -.")
+@click.option("--stdin", is_flag=True, help="Ids from standard input.")
+@click.option(
+    "-t", "--type", "data_types", multiple=True, type=DataTypeParameter(), help="Data type."
+)
+@click.option("-f", "--format", "file_format", type=FormatParameter(), help="mmcif or pdb.")
+@click.option(
+    "-a",
+    "--assembly",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of the assembly.",
+)
+@click.option(
+    "-d", "--dest", type=click.Path(path_type=Path), metavar="DIR", help="Flat into DIR instead."
+)
+@click.option(
+    "--layout",
+    "arrangement",
+    type=click.Choice(list(Arrangement)),
+    help="How files lie in the destination.",
+)
+@click.option("-m", "--mirror", "mirrors", multiple=True, help="Mirror, in order of preference.")
+@click.option("-p", "--parallel", type=click.IntRange(1, 256), help="Transfers at once.")
+@click.option("--retry", type=click.IntRange(0, 100), help="More tries after the first.")
+@click.option("--overwrite", is_flag=True, help="Fetch again what is there and valid.")
+@click.option("--fallback/--no-fallback", default=None, help="mmCIF where no PDB file exists.")
+@click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
+@output_option(OutputMode.TEXT, OutputMode.JSON, OutputMode.IDS)
+@background_option
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> int:
+    """Fetch entries, verified, in parallel; what is there and valid is skipped.
+
+    IDS are classic (4hhb) or extended (pdb_00004hhb). Running the same command again goes on
+    where it was.
+    """
+    session: Session = context.obj
+    _add_flags(session, options)
+    ids = read_ids(
+        options["ids"],
+        lists=(*options["lists"], *(["-"] if options["stdin"] else [])),
+        skip_invalid=options["skip_invalid"],
+        say=session.say,
+    )
+    request = _request(session, ids, options)
+    if options["bg"]:
+        from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
+
+        return start_job(session, context, ids=ids.frozen(), without=frozenset({"lists", "stdin"}))
+    from pdb_cli.cli.download_run import run, show_plan  # noqa: PLC0415 - not with --bg
+
+    if options["dry_run"]:
+        show_plan(request, mode=options["mode"])
+        return ExitCode.DONE
+    return run(session, request, mode=options["mode"])
+
+
+def _add_flags(session: Session, options: dict[str, Any]) -> None:
+    """Let flags win over the configuration, a flag equal to its default too."""
+    for option, key in (
+        ("parallel", "download.parallel"),
+        ("retry", "download.retry"),
+        ("fallback", "download.fallback"),
+        ("file_format", "download.format"),
+        ("mirrors", "mirror.default"),
+    ):
+        if options[option] not in (None, ()):
+            session.flags[key] = options[option]
+
+
+def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> DownloadRequest:
+    """Make the request and check all that can be checked before anything starts."""
+    settings = session.settings()
+    request = DownloadRequest(
+        entries=ids.entries,
+        data_types=tuple(dict.fromkeys(options["data_types"])) or (DataType.STRUCTURES,),
+        file_format=settings.download.format,
+        destination=_destination(session, settings, options),
+        mirrors=tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
+        assembly=options["assembly"],
+        existing=ExistingFile.REPLACE if options["overwrite"] else ExistingFile.SKIP,
+        fallback=settings.download.fallback,
+    )
+    request.check()
+    return request
+
+
+def _destination(session: Session, settings: Settings, options: dict[str, Any]) -> Destination:
+    """Choose where files go: ``-d``, else the collection, else here with a hint."""
+    root, arrangement = settings.paths.pdb_dir, Arrangement.DIVIDED
+    if options["dest"] is not None:
+        root, arrangement = options["dest"], Arrangement.FLAT
+    elif root is None:
+        root, arrangement = Path(), Arrangement.FLAT
+        session.say(_HINT)
+    if options["arrangement"] is not None:
+        arrangement = Arrangement(options["arrangement"])
+    check_writable(root)
+    return Destination(root, arrangement, settings.paths.data_type_dirs)

@@ -1,0 +1,159 @@
+"""Run a download in the foreground: events to the reporter, data to stdout, a summary."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from pdb_cli._version import __version__
+from pdb_cli.cli.errors import reason_of
+from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.cli.output import (
+    OutputMode,
+    human_duration,
+    human_size,
+    write_document,
+    write_rows,
+)
+from pdb_cli.cli.progress import make_reporter
+from pdb_cli.operations.download import (
+    Action,
+    DownloadResult,
+    FileOutcome,
+    Outcome,
+    PlannedFile,
+    plan_download,
+    run_download,
+)
+from pdb_cli.transfer.fetch import HttpOptions
+from pdb_cli.transfer.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from pdb_cli.cli.session import Session
+    from pdb_cli.operations.download import DownloadRequest
+
+_GOOD = {Outcome.DOWNLOADED, Outcome.UP_TO_DATE}
+
+
+def show_plan(request: DownloadRequest, *, mode: OutputMode) -> None:
+    """Write what a download would do to stdout.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+    mode
+        How; ``ids`` lists the entries that would be fetched.
+    """
+    planned = list(plan_download(request))
+    if mode is OutputMode.IDS:
+        planned = [item for item in planned if item.action is Action.FETCH]
+    write_rows(
+        [_plan_row(item) for item in planned],
+        mode=mode,
+        columns={"action": "ACTION", "id": "ENTRY", "path": "PATH", "reason": "REASON"},
+    )
+
+
+def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
+    """Download, and say how it went.
+
+    Parameters
+    ----------
+    session
+        This run.
+    request
+        What is wanted.
+    mode
+        ``json`` writes one object per file, ``ids`` the entries that are there now.
+
+    Returns
+    -------
+    int
+        0 if every wanted file is present and valid, 3 if some are, 1 if none is.
+    """
+    settings = session.settings().download
+    options = HttpOptions(
+        connections=settings.parallel,
+        connect_timeout_s=settings.connect_timeout_s,
+        stall_timeout_s=settings.stall_timeout_s,
+        ca_file=session.environ.get("SSL_CERT_FILE") or session.environ.get("CURL_CA_BUNDLE"),
+        user_agent=f"pdb-cli/{__version__}",
+    )
+    result = DownloadResult()
+    rows: list[dict[str, Any]] = []
+    started_s = time.monotonic()
+    with make_reporter(session) as report:
+        outcomes = run_download(
+            request, options=options, retry=RetryPolicy(retries=settings.retry), observe=report
+        )
+        with closing(outcomes):
+            for outcome in outcomes:
+                result.add(outcome)
+                if mode is OutputMode.JSON or (mode is OutputMode.IDS and outcome.outcome in _GOOD):
+                    rows.append(_row(outcome))
+    if mode is OutputMode.JSON:
+        write_document(rows)
+    elif mode is OutputMode.IDS:
+        write_rows(rows, mode=mode, columns={})
+    session.say(_summary(result, time.monotonic() - started_s))
+    return _exit_code(result)
+
+
+def _summary(result: DownloadResult, duration_s: float) -> str:
+    """Sum up in one line."""
+    counts = result.counts
+    parts = [
+        f"{counts[Outcome.DOWNLOADED]} downloaded",
+        f"{counts[Outcome.UP_TO_DATE]} up to date",
+    ]
+    if counts[Outcome.NOT_FOUND]:
+        parts.append(f"{counts[Outcome.NOT_FOUND]} not found")
+    if counts[Outcome.FAILED]:
+        parts.append(f"{counts[Outcome.FAILED]} failed")
+    text = ", ".join(parts)
+    if result.received_bytes:
+        rate = human_size(result.received_bytes / max(duration_s, 1e-6))
+        size = human_size(result.received_bytes)
+        text += f"; {size} in {human_duration(duration_s)} ({rate}/s)"
+    if counts[Outcome.FAILED]:
+        text += "; run the same command again to try the rest"
+    return text
+
+
+def _exit_code(result: DownloadResult) -> ExitCode:
+    """Say with the exit code what the summary says in words."""
+    if not result.bad:
+        return ExitCode.DONE
+    return ExitCode.PARTIAL if result.good else ExitCode.FAILED
+
+
+def _row(outcome: FileOutcome) -> dict[str, Any]:
+    """Return an outcome as data."""
+    return {
+        "id": str(outcome.file.entry),
+        "type": str(outcome.file.data_type),
+        "format": str(outcome.file.file_format),
+        "asked_format": str(outcome.replaces_format or outcome.file.file_format),
+        "path": str(outcome.path),
+        "status": str(outcome.outcome),
+        "bytes": outcome.size_bytes,
+        "url": outcome.url,
+        "mirror": outcome.mirror,
+        "attempts": outcome.attempts,
+        "seconds": round(outcome.duration_s, 3),
+        "reason": reason_of(outcome.error) if outcome.error is not None else None,
+    }
+
+
+def _plan_row(planned: PlannedFile) -> dict[str, Any]:
+    """Return a line of a plan as data."""
+    return {
+        "action": str(planned.action),
+        "id": str(planned.file.entry),
+        "type": str(planned.file.data_type),
+        "path": str(planned.path),
+        "size": planned.size_bytes,
+        "reason": planned.reason,
+    }

@@ -1,0 +1,200 @@
+"""From an error's type and fields to what a user reads: one line, with the next step.
+
+The only place where errors become text. ``describe`` knows every public error; anything else is a
+bug in pdb-cli and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+import click
+
+from pdb_cli import errors as e
+from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.cli.registry import PROGRAM
+
+_MOST_IDS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is printed for an error, and the exit code that goes with it."""
+
+    lines: tuple[str, ...]
+    exit_code: ExitCode
+
+
+def _one(text: str, exit_code: ExitCode = ExitCode.FAILED) -> Message:
+    """Make a message of one line."""
+    return Message((f"{PROGRAM}: {text}",), exit_code)
+
+
+@singledispatch
+def describe(error: BaseException) -> Message:
+    """Return the line for a user and the exit code for an error.
+
+    Parameters
+    ----------
+    error
+        Any exception.
+
+    Examples
+    --------
+    >>> describe(e.UnknownJobError("job_abc123")).lines[0]
+    "pdb-cli: no job 'job_abc123'; 'pdb-cli jobs --all' lists them"
+    """
+    kind = type(error).__name__
+    return _one(f"unexpected {kind}: {error} (this is a bug; -v before the command shows where)")
+
+
+@describe.register
+def _(error: click.ClickException) -> Message:
+    text = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else PROGRAM
+    hint = "" if ";" in text else f"; '{where} --help' shows the usage"
+    return Message((f"{where}: {text.rstrip('.')}{hint}",), ExitCode.USAGE)
+
+
+@describe.register
+def _(error: click.Abort) -> Message:  # noqa: ARG001 - singledispatch goes by the type
+    return _one("interrupted", ExitCode.INTERRUPTED)
+
+
+@describe.register
+def _(error: e.InvalidIdsError) -> Message:
+    shown = error.invalid[:_MOST_IDS_SHOWN]
+    where = [
+        f"{_shorten(bad.text)!r} ({bad.source}"
+        + (f", line {bad.line})" if bad.line is not None else ")")
+        for bad in shown
+    ]
+    more = len(error.invalid) - len(shown)
+    noun = "id" if len(error.invalid) == 1 else "ids"
+    text = f"{len(error.invalid)} {noun} not valid: {', '.join(where)}"
+    text += f" and {more} more" if more else ""
+    return _one(f"{text}; ids look like 4hhb or pdb_00004hhb", ExitCode.USAGE)
+
+
+@describe.register
+def _(error: e.EmptyListError) -> Message:
+    if error.source is None:
+        return _one("no ids given; name some, or use -l FILE or --stdin", ExitCode.USAGE)
+    return _one(f"{error.source} holds no ids; one id per line is expected", ExitCode.USAGE)
+
+
+@describe.register
+def _(error: e.UnknownNameError) -> Message:
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
+    near = get_close_matches(error.name.lower(), error.known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return _one(
+        f"no {error.kind} {error.name!r}; {hint}known: {', '.join(error.known)}", ExitCode.USAGE
+    )
+
+
+@describe.register
+def _(error: e.UnsupportedError) -> Message:
+    return _one(f"{error.subject}: {error.reason}", ExitCode.USAGE)
+
+
+@describe.register
+def _(error: e.InvalidValueError) -> Message:
+    return _one(f"{error.name} {error.value!r}: expected {error.expected}", ExitCode.USAGE)
+
+
+@describe.register
+def _(error: e.SettingsError) -> Message:
+    place = error.origin + (f", line {error.line}" if error.line is not None else "")
+    key = f"{error.key}: " if error.key else ""
+    hint = f"; did you mean {error.suggestion}?" if error.suggestion else ""
+    return _one(f"{place}: {key}{error.problem}{hint}", ExitCode.USAGE)
+
+
+@describe.register
+def _(error: e.FileAccessError) -> Message:
+    return _one(f"can not {error.action} {error.path}: {error.reason}{_file_hint(error)}")
+
+
+@describe.register
+def _(error: e.HttpStatusError) -> Message:
+    return _one(f"{error.url}: the server answered {error.status} {error.reason}".rstrip())
+
+
+@describe.register
+def _(error: e.TransferError) -> Message:
+    return _one(f"{error.url}: {error.reason}; try another mirror with -m")
+
+
+@describe.register
+def _(error: e.VerificationError) -> Message:
+    return _one(f"{error.subject}: {error.detail} ({error.defect})")
+
+
+@describe.register
+def _(error: e.UnknownJobError) -> Message:
+    if error.reference == "last":
+        return _one("there are no jobs yet; add --bg to a long command to start one")
+    return _one(f"no job {error.reference!r}; '{PROGRAM} jobs --all' lists them")
+
+
+@describe.register
+def _(error: e.AmbiguousJobError) -> Message:
+    return _one(
+        f"{error.reference!r} fits {len(error.matches)} jobs: {', '.join(error.matches[:5])}; "
+        "type more of the id"
+    )
+
+
+@describe.register
+def _(error: e.JobStartError) -> Message:
+    if error.job_id is None:
+        return _one(f"the job was not started: {error.reason}")
+    return _one(
+        f"{error.job_id} was not started: {error.reason}; "
+        f"'{PROGRAM} jobs status {error.job_id}' shows its record"
+    )
+
+
+@describe.register
+def _(error: e.JobRecordError) -> Message:
+    return _one(f"{error.job_id} can not be read: {error.reason}")
+
+
+@describe.register
+def _(error: e.JobStateError) -> Message:
+    return _one(f"can not {error.wanted} {error.job_id}: it is {error.status}")
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why one file failed, for a line that already names the file."""
+    match error:
+        case e.HttpStatusError():
+            return f"{error.url} answered {error.status}"
+        case e.TransferError():
+            return f"{error.url}: {error.reason}"
+        case e.VerificationError():
+            return f"{error.subject}: {error.detail}"
+        case _:
+            return describe(error).lines[0].removeprefix(f"{PROGRAM}: ")
+
+
+def _file_hint(error: e.FileAccessError) -> str:
+    """Say what to do about the commonest refusals."""
+    import errno  # noqa: PLC0415 - only for a mistake
+
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "; free some space and run the same command again, it goes on where it was"
+        case errno.EACCES | errno.EPERM | errno.EROFS if error.action in {"write", "create"}:
+            return "; choose another place with -d or --pdb-dir"
+        case _:
+            return ""
+
+
+def _shorten(text: str) -> str:
+    """Keep a line readable when somebody passes a file of something else."""
+    return text if len(text) <= 24 else text[:21] + "..."  # noqa: PLR2004 - a readable width

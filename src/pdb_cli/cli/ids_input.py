@@ -1,0 +1,98 @@
+"""Ids from arguments, list files and stdin: all read, all checked, before anything starts."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pdb_cli.archive.ids import parse_id_list
+from pdb_cli.errors import EmptyListError, FileAccessError, InvalidId, InvalidIdsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pdb_cli.archive.ids import EntryId
+
+
+@dataclass(frozen=True, slots=True)
+class IdsInput:
+    """The entries a command was asked to work on."""
+
+    entries: tuple[EntryId, ...]
+    """Each once, in the order given."""
+    from_lists: tuple[EntryId, ...] | None
+    """Those read from lists or stdin; None if nothing was read."""
+
+    def frozen(self) -> bytes | None:
+        """Return what was read, one id per line, to be kept with a job."""
+        if self.from_lists is None:
+            return None
+        return "".join(f"{entry}\n" for entry in self.from_lists).encode()
+
+
+def read_ids(
+    arguments: Sequence[str],
+    *,
+    lists: Sequence[str],
+    skip_invalid: bool,
+    say: Callable[[str], None],
+) -> IdsInput:
+    """Read every id, or raise with all that is wrong at once.
+
+    Parameters
+    ----------
+    arguments
+        Ids as given on the command line.
+    lists
+        Paths of lists; ``-`` is stdin.
+    skip_invalid
+        Whether ids that are not valid are left out, with a word.
+    say
+        Gets that word.
+
+    Raises
+    ------
+    InvalidIdsError
+        Some ids are not valid.
+    EmptyListError
+        There is no id at all, or a list has none.
+    FileAccessError
+        A list can not be read.
+    """
+    entries: list[EntryId] = []
+    invalid: list[InvalidId] = []
+    for argument in arguments:
+        found, bad = parse_id_list(argument, "arguments")
+        entries += found
+        invalid += [InvalidId(item.text, item.source, None) for item in bad]
+    from_lists: list[EntryId] | None = None
+    for source in dict.fromkeys(lists):
+        name, text = _read(source)
+        found, bad = parse_id_list(text, name)
+        if not found and not bad:
+            raise EmptyListError(name)
+        from_lists = (from_lists or []) + found
+        invalid += bad
+    if invalid and not skip_invalid:
+        raise InvalidIdsError(tuple(invalid))
+    if invalid:
+        noun = "id" if len(invalid) == 1 else "ids"
+        say(f"skipping {len(invalid)} {noun} not valid: {', '.join(i.text for i in invalid[:20])}")
+    entries += from_lists or []
+    if not entries:
+        raise EmptyListError(None)
+    listed = None if from_lists is None else tuple(dict.fromkeys(from_lists))
+    return IdsInput(tuple(dict.fromkeys(entries)), listed)
+
+
+def _read(source: str) -> tuple[str, str]:
+    """Return the name and the text of a list."""
+    if source == "-":
+        return "stdin", sys.stdin.buffer.read().decode("utf-8", "replace")
+    path = Path(source)
+    try:
+        return source, path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise FileAccessError.wrap("read", path, error) from error

@@ -1,0 +1,60 @@
+"""``pdb-cli``: the entry point and its three paths that need no parser.
+
+``--version``, ``--help`` and the plain list of jobs are what prompts, scripts and people ask for
+most; they answer without importing click (which alone costs three interpreter starts). All else
+goes through ``app.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pdb_cli._version import __version__
+from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.cli.registry import PROGRAM, top_level_help
+
+_PLAIN_JOBS_FLAGS = frozenset({"-a", "--all", "--running"})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command line.
+
+    Parameters
+    ----------
+    arguments
+        The arguments after the program's name; those of this process when left out.
+
+    Returns
+    -------
+    int
+        The exit code (``exit_codes.py``).
+    """
+    argv = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone: leave nothing for the interpreter to complain about at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.BROKEN_PIPE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    """Choose the path."""
+    if argv in (["--version"], ["-V"]):
+        sys.stdout.write(f"{PROGRAM} {__version__}\n")
+        return ExitCode.DONE
+    if argv in ([], ["--help"], ["-h"]):
+        sys.stdout.write(top_level_help() + "\n")
+        return ExitCode.DONE
+    if argv[0] == "jobs" and len(argv) <= 2 and _PLAIN_JOBS_FLAGS.issuperset(argv[1:]):  # noqa: PLR2004 - jobs and one flag
+        from pdb_cli.cli.job_table import list_plainly  # noqa: PLC0415 - only on this path
+
+        return list_plainly(argv[1:], os.environ)
+    from pdb_cli.cli.app import run  # noqa: PLC0415 - the parser is heavy
+
+    return run(argv, os.environ)

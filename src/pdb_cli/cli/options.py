@@ -1,0 +1,72 @@
+"""Options and parameter types that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pdb_cli.archive.datatypes import parse_data_type, parse_format
+from pdb_cli.cli.output import OutputMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pdb_cli.archive.datatypes import DataType, FileFormat
+
+
+class DataTypeParameter(click.ParamType[Any]):
+    """A data type, by any of its names."""
+
+    name = "TYPE"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002 - click's signature
+        ctx: click.Context | None,  # noqa: ARG002 - click's signature
+    ) -> DataType:
+        """Return the data type of a text."""
+        return parse_data_type(value)
+
+
+class FormatParameter(click.ParamType[Any]):
+    """A file format, by any of its names."""
+
+    name = "FORMAT"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002 - click's signature
+        ctx: click.Context | None,  # noqa: ARG002 - click's signature
+    ) -> FileFormat:
+        """Return the format of a text."""
+        return parse_format(value)
+
+
+def output_option(*modes: OutputMode) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``-o/--output`` with the modes a command can produce.
+
+    Parameters
+    ----------
+    modes
+        The modes, the default first.
+    """
+    return click.option(
+        "-o",
+        "--output",
+        "mode",
+        type=click.Choice([str(mode) for mode in modes]),
+        default=str(modes[0]),
+        show_default=True,
+        callback=lambda ctx, param, value: OutputMode(value),  # noqa: ARG005 - click's signature
+        help="How data is written to stdout.",
+    )
+
+
+def background_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--bg``."""
+    return click.option(
+        "--bg", is_flag=True, help="Run as a background job; 'pdb-cli jobs' lists them."
+    )(command)

@@ -1,0 +1,261 @@
+"""What a person or a job sees of an operation's events.
+
+On a terminal a bar; in a job ``progress.json`` and a line per file in the log; in a pipe nothing
+but trouble, and with ``-v`` a line per file.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Protocol, Self, assert_never
+
+from pdb_cli.cli.output import human_size
+from pdb_cli.errors import FileAccessError
+from pdb_cli.events import (
+    AttemptFailed,
+    BytesReceived,
+    Event,
+    FileFailed,
+    FilePresent,
+    FilePublished,
+    Note,
+    PlanMade,
+)
+from pdb_cli.storage.atomic import write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from rich.progress import Progress
+
+    from pdb_cli.cli.session import Session
+
+_SNAPSHOT_EVERY_S = 0.5
+
+
+class Reporter(Protocol):
+    """Something that shows events; a context manager, closed when the operation ends."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        ...
+
+
+def make_reporter(session: Session) -> Reporter:
+    """Return the reporter that fits where this run's messages go.
+
+    Parameters
+    ----------
+    session
+        This run.
+    """
+    job_dir = session.job_dir()
+    if job_dir is not None:
+        return JobReporter(session, job_dir / "progress.json")
+    if session.draws():
+        return BarReporter(session)
+    return LineReporter(session)
+
+
+class Tally:
+    """The running sums that every reporter shows."""
+
+    def __init__(self) -> None:
+        self.files_total = 0
+        self.files_done = 0
+        self.files_failed = 0
+        self.bytes_received = 0
+        self.started_s = time.monotonic()
+
+    def add(self, event: Event) -> None:
+        """Count one event."""
+        match event:
+            case PlanMade():
+                self.files_total = event.files_total
+            case BytesReceived():
+                self.bytes_received += event.size_bytes
+            case FilePublished() | FilePresent():
+                self.files_done += 1
+            case FileFailed():
+                self.files_failed += 1
+            case AttemptFailed() | Note():
+                pass
+            case _:
+                assert_never(event)
+
+    def snapshot(self) -> dict[str, float | int | None]:
+        """Return the sums for ``progress.json``; rate in bytes per second, ETA in seconds."""
+        elapsed_s = max(time.monotonic() - self.started_s, 1e-6)
+        settled = self.files_done + self.files_failed
+        left = self.files_total - settled
+        return {
+            "files_total": self.files_total,
+            "files_done": self.files_done,
+            "files_failed": self.files_failed,
+            "bytes_received": self.bytes_received,
+            "rate_bytes_s": round(self.bytes_received / elapsed_s),
+            "elapsed_s": round(elapsed_s, 1),
+            "eta_s": round(elapsed_s / settled * left, 1) if settled else None,
+        }
+
+
+class LineReporter:
+    """Lines on stderr: trouble always, files with ``-v`` or when asked for."""
+
+    def __init__(self, session: Session, *, every_file: bool = False) -> None:
+        self._session = session
+        self._every_file = every_file or session.verbosity > 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave nothing open."""
+
+    def __call__(self, event: Event) -> None:
+        """Write the line of an event, if it has one."""
+        line = line_of(event, every_file=self._every_file)
+        if line and isinstance(event, FileFailed):
+            self._session.complain(line)
+        elif line:
+            self._session.say(line)
+
+
+class JobReporter(LineReporter):
+    """In a job: a line per file in the log, and a snapshot at most twice a second."""
+
+    def __init__(self, session: Session, snapshot: Path) -> None:
+        super().__init__(session, every_file=True)
+        self._path = snapshot
+        self._tally = Tally()
+        self._written_s = float("-inf")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the last snapshot exact."""
+        self._write()
+
+    def __call__(self, event: Event) -> None:
+        """Count, log, and now and then write a snapshot."""
+        self._tally.add(event)
+        super().__call__(event)
+        if time.monotonic() - self._written_s >= _SNAPSHOT_EVERY_S:
+            self._write()
+
+    def _write(self) -> None:
+        self._written_s = time.monotonic()
+        data = json.dumps({"schema": 1, **self._tally.snapshot()}).encode()
+        try:
+            write_atomic(self._path, data, mode=0o600, durable=False)
+        except FileAccessError:
+            # A full disk or a removed job directory must not stop the work itself.
+            return
+
+
+class BarReporter:
+    """A bar on the terminal: files, bytes, rate, time left."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._tally = Tally()
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Self:
+        from rich import progress
+        from rich.console import Console
+
+        colour = None if self._session.uses_color() else False
+        self._progress = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=None),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[received]}"),
+            progress.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=Console(stderr=True, no_color=not colour if colour is False else None),
+            transient=True,
+        )
+        self._task = self._progress.add_task("downloading", total=None, received="")
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the bar away; the summary stays."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Move the bar; lines go above it."""
+        self._tally.add(event)
+        if self._progress is None:
+            return
+        tally = self._tally
+        snapshot = tally.snapshot()
+        self._progress.update(
+            self._task,
+            total=tally.files_total,
+            completed=tally.files_done + tally.files_failed,
+            received=f"{human_size(tally.bytes_received)}, "
+            f"{human_size(snapshot['rate_bytes_s'] or 0)}/s",
+        )
+        line = line_of(event, every_file=self._session.verbosity > 0)
+        if line:
+            self._progress.console.print(line, markup=False, highlight=False)
+
+
+def line_of(event: Event, *, every_file: bool) -> str | None:
+    """Return the line an event is worth, if any.
+
+    Parameters
+    ----------
+    event
+        What happened.
+    every_file
+        Whether files that went well are worth a line.
+
+    Examples
+    --------
+    >>> line_of(FilePublished("structures/divided/mmCIF/hh/4hhb.cif.gz", 156_000), every_file=True)
+    'downloaded structures/divided/mmCIF/hh/4hhb.cif.gz (156 kB)'
+    """
+    match event:
+        case FilePublished():
+            line = f"downloaded {event.name} ({human_size(event.size_bytes)})"
+        case FilePresent():
+            line = f"up to date {event.name}"
+        case PlanMade():
+            line = f"{event.files_total} files wanted"
+        case AttemptFailed():
+            again = f"next try in {event.delay_s:.1f} s: {event.next_url}"
+            return f"{event.name}: {event.reason}; {again}"
+        case FileFailed():
+            return f"{event.name}: {event.reason}"
+        case Note():
+            return event.text
+        case BytesReceived():
+            return None
+        case _:
+            assert_never(event)
+    return line if every_file else None

@@ -1,0 +1,98 @@
+"""The table of commands and global options: all that ``--help`` needs, without importing any.
+
+A command's module is imported when the command runs. It holds a click command named ``command``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PROGRAM = "pdb-cli"
+
+
+class CommandRow(NamedTuple):
+    """One command."""
+
+    name: str
+    module: str
+    summary: str
+    aliases: tuple[str, ...] = ()
+
+
+class OptionRow(NamedTuple):
+    """One global option."""
+
+    usage: str
+    summary: str
+
+
+COMMANDS = (
+    CommandRow(
+        "download",
+        "pdb_cli.cli.commands.download",
+        "Fetch entries into the collection, verified.",
+        ("dl",),
+    ),
+    CommandRow("jobs", "pdb_cli.cli.commands.jobs", "List and manage background jobs."),
+    CommandRow(
+        "config", "pdb_cli.cli.commands.config", "Show, check and change the settings.", ("cfg",)
+    ),
+    CommandRow("demo", "pdb_cli.cli.commands.demo", "See the main job at work, without a network."),
+    CommandRow(
+        "completion", "pdb_cli.cli.commands.completion", "Print the completion script of a shell."
+    ),
+)
+
+GLOBAL_OPTIONS = (
+    OptionRow("--pdb-dir DIR", "Root of the collection (default: PDB_DIR, then the config file)."),
+    OptionRow("--config FILE", "Read this config file instead of the usual one."),
+    OptionRow("-v, --verbose", "Say more; an error shows its traceback."),
+    OptionRow("-q, --quiet", "Say nothing but errors."),
+    OptionRow("--color auto|always|never", "When to use colour (default: auto)."),
+    OptionRow("-V, --version", "Print the version."),
+    OptionRow("-h, --help", "Print this help; 'pdb-cli COMMAND --help' explains a command."),
+)
+
+ALIASES = {alias: row.name for row in COMMANDS for alias in row.aliases}
+MODULES = {row.name: row.module for row in COMMANDS}
+
+
+def top_level_help() -> str:
+    """Return the text of ``pdb-cli --help``.
+
+    Examples
+    --------
+    >>> top_level_help().splitlines()[0]
+    'Usage: pdb-cli [OPTIONS] COMMAND [ARGS]...'
+    """
+    commands = [
+        (row.name, row.summary + (f" Alias: {', '.join(row.aliases)}." if row.aliases else ""))
+        for row in COMMANDS
+    ]
+    return "\n".join(
+        [
+            f"Usage: {PROGRAM} [OPTIONS] COMMAND [ARGS]...",
+            "",
+            "  Keep a local collection of Protein Data Bank files, correct and current,",
+            "  with every long operation in the background.",
+            "",
+            "Commands:",
+            *_table(commands),
+            "",
+            "Options:",
+            *_table([(row.usage, row.summary) for row in GLOBAL_OPTIONS]),
+            "",
+            "Examples:",
+            "  pdb-cli demo                              two minutes, no network",
+            "  pdb-cli download 4hhb 1abc                into the collection",
+            "  pdb-cli download -l list.txt --bg         in the background",
+            "  pdb-cli jobs                              what runs, what ended today",
+            "  pdb-cli jobs log last --follow            watch it",
+        ]
+    )
+
+
+def _table(rows: list[tuple[str, str]]) -> list[str]:
+    """Align a table of two columns."""
+    width = max(len(left) for left, _ in rows) + 2
+    return [f"  {left:<{width}}{right}" for left, right in rows]

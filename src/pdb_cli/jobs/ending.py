@@ -1,0 +1,113 @@
+"""How a job ended, by the table of docs/reference/job-files.md: pure, so each row is a test."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pdb_cli.jobs.model import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pdb_cli.jobs.model import Job
+
+_SIGNAL_BASE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """What ``waitpid`` said about the command."""
+
+    code: int | None = None
+    """The exit code, if it exited."""
+    signal_number: int | None = None
+    """The signal, if it was killed."""
+
+    @property
+    def shell_code(self) -> int:
+        """The exit code as shells count: 128+n for signal n."""
+        if self.signal_number is not None:
+            return _SIGNAL_BASE + self.signal_number
+        return self.code or 0
+
+    @property
+    def by_signal(self) -> bool:
+        """Whether a signal ended it, directly or by the convention 128+n."""
+        return self.signal_number is not None or self.shell_code > _SIGNAL_BASE
+
+
+def ended(
+    job: Job,
+    finish: Exit,
+    *,
+    finished_at: str,
+    cancel: Mapping[str, Any] | None,
+    stopped_by_system: bool,
+    last_line: str,
+) -> Job:
+    """Return the final record of a job.
+
+    Parameters
+    ----------
+    job
+        The record so far.
+    finish
+        How the command ended.
+    finished_at
+        UTC.
+    cancel
+        The cancel request, if there was one.
+    stopped_by_system
+        Whether the supervisor was told to stop without a cancel request.
+    last_line
+        The last line of the log: the command's own reason.
+    """
+    status, reason = JobStatus.FAILED, ""
+    if cancel is not None and finish.by_signal:
+        status, reason = JobStatus.CANCELLED, _cancel_reason(cancel)
+    elif finish.shell_code == 0:
+        status = JobStatus.COMPLETED
+    elif stopped_by_system and finish.by_signal:
+        reason = "stopped by the system (logout, shutdown or scheduler)"
+    elif finish.signal_number is not None:
+        reason = _signal_reason(finish.signal_number)
+    else:
+        reason = last_line or f"ended with exit code {finish.code}"
+    if status is JobStatus.FAILED:
+        reason = f"{reason}; run it again: pdb-cli {job.command}"
+    return job.with_changes(
+        status=status,
+        exit_code=finish.shell_code,
+        signal=_signal_name(finish.signal_number),
+        reason=reason or None,
+        finished_at=finished_at,
+        pid=None,
+    )
+
+
+def _cancel_reason(cancel: Mapping[str, Any]) -> str:
+    """Say who asked for the end."""
+    text = f"cancelled by {cancel.get('user', 'somebody')} from {cancel.get('host', 'somewhere')}"
+    return f"{text}: {cancel['reason']}" if cancel.get("reason") else text
+
+
+def _signal_reason(number: int) -> str:
+    """Say what killed the command, and what usually does."""
+    hint = {
+        signal.SIGKILL: " (out of memory, or a process limit?)",
+        signal.SIGXCPU: " (the CPU time limit of this machine)",
+        signal.SIGXFSZ: " (the file size limit of this machine)",
+    }.get(signal.Signals(number) if number in _KNOWN else signal.SIGTERM, "")
+    return f"killed by {_signal_name(number)}{hint}"
+
+
+_KNOWN = {int(item) for item in signal.Signals}
+
+
+def _signal_name(number: int | None) -> str | None:
+    """Return ``SIGKILL`` for 9."""
+    if number is None:
+        return None
+    return signal.Signals(number).name if number in _KNOWN else f"signal {number}"

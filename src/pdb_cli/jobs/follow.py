@@ -1,0 +1,187 @@
+"""Read the log of a job, and follow it while it grows."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pdb_cli.errors import FileAccessError, UnknownJobError
+from pdb_cli.jobs.liveness import observe
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.store import JobStore
+
+_POLL_S = 0.25
+_CHUNK = 1 << 16
+
+
+class Stream(StrEnum):
+    """One of the two streams of a command."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some bytes of one stream, in the order they were written to it."""
+
+    stream: Stream
+    data: bytes
+
+
+def read_log(
+    store: JobStore, job_id: str, *, streams: Sequence[Stream], last_lines: int | None
+) -> Iterator[Chunk]:
+    """Read what a job has printed so far.
+
+    Parameters
+    ----------
+    store
+        The jobs directory.
+    job_id
+        The job.
+    streams
+        Which streams, in this order.
+    last_lines
+        Only so many lines at the end of each; None for everything.
+
+    Raises
+    ------
+    FileAccessError
+        A log exists but can not be read.
+    """
+    for stream in streams:
+        tail = _Tail(_path(store, job_id, stream), stream)
+        try:
+            if last_lines is not None:
+                tail.skip_to_last(last_lines)
+            yield from tail.read()
+        finally:
+            tail.close()
+
+
+def follow_log(
+    store: JobStore, job_id: str, *, streams: Sequence[Stream], last_lines: int | None
+) -> Generator[Chunk, None, Job]:
+    """Read what a job has printed, then what it prints, until it ends.
+
+    The generator's return value is the final record. When the job ends, its logs are read once
+    more to their end. Nothing here can disturb the job.
+
+    Parameters
+    ----------
+    store, job_id, streams, last_lines
+        As for ``read_log``.
+
+    Raises
+    ------
+    UnknownJobError
+        The job's directory was removed meanwhile.
+    FileAccessError
+        A log exists but can not be read.
+    """
+    tails = [_Tail(_path(store, job_id, stream), stream) for stream in streams]
+    try:
+        if last_lines is not None:
+            for tail in tails:
+                tail.skip_to_last(last_lines)
+        while True:
+            # The state first, then the logs: what was written before the end is not missed.
+            job = observe(store, job_id).job
+            for tail in tails:
+                yield from tail.read()
+            if job.status.final:
+                return job
+            time.sleep(_POLL_S)
+    finally:
+        for tail in tails:
+            tail.close()
+
+
+def _path(store: JobStore, job_id: str, stream: Stream) -> Path:
+    """Return the file of a stream."""
+    paths = store.paths(job_id)
+    return paths.stdout if stream is Stream.STDOUT else paths.stderr
+
+
+class _Tail:
+    """One growing file."""
+
+    def __init__(self, path: Path, stream: Stream) -> None:
+        self._path = path
+        self._stream = stream
+        self._fd: int | None = None
+        self._open()
+
+    def _open(self) -> None:
+        try:
+            self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            self._fd = None
+        except OSError as error:
+            raise FileAccessError.wrap("read", self._path, error) from error
+
+    def skip_to_last(self, lines: int) -> None:
+        """Move forward so that only the last lines are read."""
+        if self._fd is None:
+            return
+        position = os.fstat(self._fd).st_size
+        needed = lines + 1
+        while position > 0 and needed > 0:
+            size = min(_CHUNK, position)
+            position -= size
+            block = os.pread(self._fd, size, position)
+            at_end = position + size == os.fstat(self._fd).st_size
+            if at_end and not block.endswith(b"\n"):
+                needed -= 1
+            offset = len(block)
+            while needed > 0 and (offset := block.rfind(b"\n", 0, offset)) >= 0:
+                needed -= 1
+            if needed == 0:
+                position += offset + 1
+        os.lseek(self._fd, position, os.SEEK_SET)
+
+    def read(self) -> Iterator[Chunk]:
+        """Yield what is new; a log that was cut is read from its start, a replaced one too."""
+        if self._fd is None:
+            self._open()
+        if self._fd is None:
+            return
+        if os.fstat(self._fd).st_size < os.lseek(self._fd, 0, os.SEEK_CUR):
+            yield Chunk(self._stream, b"[the log was cut; from its start:]\n")
+            os.lseek(self._fd, 0, os.SEEK_SET)
+        yield from self._drain()
+        if self._replaced():
+            self.close()
+            self._open()
+            yield from self._drain()
+
+    def _drain(self) -> Iterator[Chunk]:
+        """Yield everything up to the end of the open file."""
+        while self._fd is not None and (data := os.read(self._fd, _CHUNK)):
+            yield Chunk(self._stream, data)
+
+    def _replaced(self) -> bool:
+        """Tell whether the path now names another file."""
+        if self._fd is None:
+            return False
+        try:
+            return not os.path.samestat(os.fstat(self._fd), self._path.stat())
+        except FileNotFoundError:
+            if not self._path.parent.exists():
+                raise UnknownJobError(self._path.parent.name) from None
+            return False
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None

@@ -1,0 +1,115 @@
+"""List jobs quickly: final ones from the index, all others from their records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pdb_cli.errors import JobRecordError, UnknownJobError
+from pdb_cli.jobs.index import repair_index
+from pdb_cli.jobs.model import JobStatus, utc_text
+
+if TYPE_CHECKING:
+    from pdb_cli.jobs.store import JobStore
+
+
+class JobFilter(StrEnum):
+    """Which jobs to list."""
+
+    RECENT = "recent"
+    """Running, queued, and those that ended in the last 24 hours."""
+    RUNNING = "running"
+    ALL = "all"
+
+
+RECENT_S = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One line of the list of jobs."""
+
+    id: str
+    status: str
+    """The recorded status; ``unreadable`` for a record that can not be read."""
+    command: str
+    started_at: str | None
+    finished_at: str | None
+    host: str
+    label: str | None
+    note: str
+    """What qualifies the status: ``unsupervised``, ``unknown``, or why it is unreadable."""
+
+
+def list_jobs(store: JobStore, *, which: JobFilter, now_s: float) -> list[JobRow]:
+    """List jobs, the newest first; running ones are looked at, and lost ones found out.
+
+    Parameters
+    ----------
+    store
+        The jobs directory; one that does not exist holds no jobs.
+    which
+        Which jobs.
+    now_s
+        The time now, POSIX seconds.
+
+    Raises
+    ------
+    FileAccessError
+        The jobs directory can not be read.
+    """
+    since = utc_text(now_s - RECENT_S)
+    index = repair_index(store)
+    rows = [
+        _observed(store, job_id)
+        if not JobStatus(entry["status"]).final
+        else JobRow(id=job_id, note="", **entry)
+        for job_id, entry in index.items()
+    ]
+    rows += [_observed(store, job_id) for job_id in store.job_ids() if job_id not in index]
+    chosen = [row for row in rows if _wanted(row, which, since)]
+    return sorted(chosen, key=lambda row: (row.started_at or "", row.id), reverse=True)
+
+
+def _wanted(row: JobRow, which: JobFilter, since: str) -> bool:
+    """Apply the filter to one row."""
+    if which is JobFilter.ALL:
+        return True
+    if row.status == JobStatus.RUNNING:
+        return True
+    if which is JobFilter.RUNNING:
+        return False
+    return row.finished_at is None or row.finished_at >= since
+
+
+def _observed(store: JobStore, job_id: str) -> JobRow:
+    """Look at a job that is not known to have ended."""
+    # The rest of the machinery is needed only when something runs: keep plain listings quick.
+    from pdb_cli.jobs.liveness import observe  # noqa: PLC0415
+
+    try:
+        seen = observe(store, job_id)
+    except (JobRecordError, UnknownJobError) as error:
+        reason = error.reason if isinstance(error, JobRecordError) else "it was just removed"
+        return JobRow(
+            id=job_id,
+            status="unreadable",
+            command="",
+            started_at=None,
+            finished_at=None,
+            host="",
+            label=None,
+            note=reason,
+        )
+    job = seen.job
+    return JobRow(
+        id=job_id,
+        status=str(job.status),
+        command=job.command,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        host=job.host,
+        label=job.label,
+        note=str(seen.doubt),
+    )

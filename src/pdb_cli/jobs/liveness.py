@@ -1,0 +1,144 @@
+"""Is a job alive? The order of questions is that of docs/explanation/jobs.md.
+
+A verdict ("lost") is written only while holding the job's lock and after reading the record once
+more, so a job that is just finishing is never called lost.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pdb_cli.jobs.identity import is_alive, this_place
+from pdb_cli.jobs.index import entry_of, update_index
+from pdb_cli.jobs.locks import JobLock, LockState, probe
+from pdb_cli.jobs.model import JobStatus, utc_text
+
+if TYPE_CHECKING:
+    from pdb_cli.jobs.identity import Place
+    from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.store import JobStore
+
+
+class Doubt(StrEnum):
+    """What qualifies a job that is recorded as running."""
+
+    NONE = ""
+    UNSUPERVISED = "unsupervised"
+    """The command runs, but nobody waits for it: its exit code will not be known."""
+    UNKNOWN = "unknown"
+    """Another host or container: nothing can be proven from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A record, and what is known about it beyond the record."""
+
+    job: Job
+    doubt: Doubt = Doubt.NONE
+
+
+def observe(store: JobStore, job_id: str) -> Observation:
+    """Read a record and, if it says the job runs, find out whether it does.
+
+    A job that turns out to be lost is recorded as ``failed`` with exit code null.
+
+    Parameters
+    ----------
+    store
+        The jobs directory.
+    job_id
+        The job.
+
+    Raises
+    ------
+    UnknownJobError, JobRecordError
+        As ``JobStore.read``.
+    """
+    job = store.read(job_id)
+    if job.status.final:
+        return Observation(job)
+    paths = store.paths(job_id)
+    locked = probe(paths.lock)
+    if locked is LockState.HELD:
+        return Observation(job)
+    here = this_place()
+    if job.host != here.host or job.pid_namespace != here.pid_namespace:
+        return Observation(job, Doubt.UNKNOWN)
+    # It may just have finished: the end is written before the lock is let go.
+    job = store.read(job_id)
+    if job.status.final or _supervised(job, here):
+        return Observation(job)
+    if _runs(job, here):
+        return Observation(job, Doubt.UNSUPERVISED)
+    return _record_lost(store, job, here)
+
+
+def _supervised(job: Job, here: Place) -> bool:
+    """Tell whether the supervisor runs: starting (no lock yet), or locks do not work here."""
+    return job.boot_id == here.boot_id and is_alive(job.supervisor)
+
+
+def _runs(job: Job, here: Place) -> bool:
+    """Tell whether the command itself runs."""
+    return job.boot_id == here.boot_id and is_alive(job.child)
+
+
+def _record_lost(store: JobStore, job: Job, here: Place) -> Observation:
+    """Write the verdict, if nobody else is just writing something better."""
+    paths = store.paths(job.id)
+    try:
+        lock = JobLock(paths.lock)
+    except OSError:
+        # The directory is gone or read-only: say what is known, change nothing.
+        return Observation(_lost(job, here, paths.directory))
+    try:
+        if not _acquire_or_unlockable(lock):
+            return Observation(store.read(job.id))
+        job = store.read(job.id)
+        if job.status.final or _supervised(job, here):
+            return Observation(job)
+        lost = _lost(job, here, paths.directory)
+        store.write(lost)
+        paths.pid.unlink(missing_ok=True)
+    finally:
+        lock.release()
+    update_index(store, {job.id: entry_of(lost)})
+    return Observation(lost)
+
+
+def _acquire_or_unlockable(lock: JobLock) -> bool:
+    """Take the lock; where there are no locks at all, identity alone must do."""
+    try:
+        return lock.acquire()
+    except OSError:
+        return True
+
+
+def _lost(job: Job, here: Place, directory: os.PathLike[str]) -> Job:
+    """Return the record of a job whose end nobody saw."""
+    reason = (
+        "the machine restarted"
+        if job.boot_id != here.boot_id
+        else "lost: its supervisor and its command are gone (killed?)"
+    )
+    return job.with_changes(
+        status=JobStatus.FAILED,
+        finished_at=_last_sign_of_life(job, directory),
+        pid=None,
+        exit_code=None,
+        reason=f"{reason}; run it again: pdb-cli {job.command}",
+    )
+
+
+def _last_sign_of_life(job: Job, directory: os.PathLike[str]) -> str:
+    """Return when the job last wrote something: the best that is known about its end."""
+    times = []
+    for name in ("stdout.log", "stderr.log", "progress.json", "meta.json"):
+        try:
+            times.append((os.stat(os.path.join(directory, name))).st_mtime)  # noqa: PTH116, PTH118
+        except OSError:
+            continue
+    return max(utc_text(max(times)), job.started_at) if times else job.started_at

@@ -1,0 +1,79 @@
+"""The job's lock file: held by the supervisor as long as it lives, hence proof of life.
+
+``flock`` belongs to the open file, is let go by the kernel when its holder dies in whatever way,
+and is not passed to the command (the descriptor is closed on exec). Probing takes a *shared*
+lock, so that two readers never take each other for the supervisor.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class LockState(Enum):
+    """What a probe of a lock found."""
+
+    HELD = "held"
+    FREE = "free"
+    UNKNOWN = "unknown"
+    """No lock file, no permission, or a file system without locks."""
+
+
+class JobLock:
+    """An exclusive lock on a file, let go by ``release`` or by the end of the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._path = path
+
+    def acquire(self) -> bool:
+        """Try once to take the lock; return whether it is ours now.
+
+        Raises
+        ------
+        OSError
+            The file system offers no locks.
+        """
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def excludes_others(self) -> bool:
+        """Tell whether the lock, once taken, keeps a second holder out on this file system."""
+        return probe(self._path) is LockState.HELD
+
+    def release(self) -> None:
+        """Let the lock go."""
+        os.close(self._fd)
+
+
+def probe(path: Path) -> LockState:
+    """Look whether somebody holds the lock, without getting in anybody's way.
+
+    Parameters
+    ----------
+    path
+        The lock file.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return LockState.UNKNOWN
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return LockState.HELD
+    except OSError:
+        return LockState.UNKNOWN
+    else:
+        return LockState.FREE
+    finally:
+        os.close(fd)

@@ -1,0 +1,194 @@
+"""What a job is: its record (``meta.json``), its states, its id.
+
+The format is a promise to other programs; docs/reference/job-files.md describes it. Keys this
+version does not know are kept when a record is rewritten.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pdb_cli.errors import JobRecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA = 1
+"""The schema this version writes; a newer one is refused, an older one is read."""
+
+ID_PATTERN = re.compile(r"job_[a-z0-9]{6}", re.ASCII)
+
+
+class JobStatus(StrEnum):
+    """The state of a job, as recorded."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether the job has ended; a final state never changes."""
+        return self not in {JobStatus.QUEUED, JobStatus.RUNNING}
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """One process of this boot of this host: a pid alone may be used again."""
+
+    pid: int
+    start_token: str
+    """When the process started, as the kernel tells it (see ``identity.start_token``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The record of one job; immutable, changed by writing a new one."""
+
+    id: str
+    command: str
+    """The arguments as one shell-quoted line, without ``--bg``, secrets redacted."""
+    argv: tuple[str, ...]
+    """The arguments the job runs; ids from lists and stdin are frozen in the job directory."""
+    cwd: str
+    status: JobStatus
+    started_at: str
+    """UTC, ISO 8601 with ``Z``."""
+    finished_at: str | None = None
+    pid: int | None = None
+    """The supervisor's while it runs; for people, never for decisions."""
+    exit_code: int | None = None
+    signal: str | None = None
+    reason: str | None = None
+    label: str | None = None
+    restarted_from: str | None = None
+    host: str = ""
+    boot_id: str | None = None
+    pid_namespace: str | None = None
+    user: str = ""
+    version: str = ""
+    python: str = ""
+    supervisor: ProcessIdentity | None = None
+    child: ProcessIdentity | None = None
+    grace_s: float = 10.0
+    backend: str = "local"
+    lock_works: bool | None = None
+    """Whether a lock in the job directory was seen to exclude a second holder."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the record that this version does not know."""
+
+    def with_changes(self, **changes: Any) -> Job:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)
+
+
+_FIELDS = tuple(name for name in Job.__dataclass_fields__ if name != "extra")
+_REQUIRED = ("id", "command", "started_at", "status")
+
+
+def utc_now() -> str:
+    """Return the time now, UTC, in the form every record uses.
+
+    Examples
+    --------
+    >>> utc_now()[10], utc_now()[-1], len(utc_now())
+    ('T', 'Z', 20)
+    """
+    return utc_text(time.time())
+
+
+def utc_text(seconds: float) -> str:
+    """Return a POSIX time (seconds) as ISO 8601 UTC text.
+
+    Examples
+    --------
+    >>> utc_text(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def encode(job: Job) -> bytes:
+    """Return the bytes of ``meta.json`` for a job.
+
+    Parameters
+    ----------
+    job
+        The record to write.
+
+    Returns
+    -------
+    bytes
+        One JSON document, indented for people, with the unknown keys it was read with.
+    """
+    record: dict[str, Any] = {"schema": SCHEMA}
+    for name in _FIELDS:
+        value = getattr(job, name)
+        if isinstance(value, ProcessIdentity):
+            value = {"pid": value.pid, "start_token": value.start_token}
+        record[name] = value
+    for key, value in job.extra.items():
+        record.setdefault(key, value)
+    return (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode(
+        "utf-8", "surrogateescape"
+    )
+
+
+def decode(data: bytes, *, job_id: str) -> Job:
+    """Read ``meta.json``.
+
+    Parameters
+    ----------
+    data
+        The bytes of the file.
+    job_id
+        The name of the job's directory; the record must carry the same.
+
+    Returns
+    -------
+    Job
+        The record; unknown keys are in ``extra``.
+
+    Raises
+    ------
+    JobRecordError
+        Not a record, torn, of another job, or of a newer schema.
+    """
+    try:
+        record = json.loads(data.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError) as error:
+        raise JobRecordError(job_id, "meta.json is torn or not JSON") from error
+    if not isinstance(record, dict) or any(
+        not isinstance(record.get(key), str) for key in _REQUIRED
+    ):
+        raise JobRecordError(job_id, "meta.json lacks required keys")
+    schema = record.pop("schema", SCHEMA)
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise JobRecordError(job_id, f"it was written by a newer pdb-cli (schema {schema})")
+    if record["id"] != job_id:
+        raise JobRecordError(job_id, f"meta.json belongs to {record['id']}")
+    return _build(record, job_id)
+
+
+def _build(record: dict[str, Any], job_id: str) -> Job:
+    """Make a job of a decoded record, or say what is wrong with it."""
+    known = {name: record.pop(name) for name in _FIELDS if name in record}
+    try:
+        known["status"] = JobStatus(known["status"])
+        known["argv"] = tuple(str(item) for item in known.get("argv") or ())
+        known["cwd"] = str(known.get("cwd") or "/")
+        known["grace_s"] = float(known.get("grace_s") or 0.0)
+        for name in ("supervisor", "child"):
+            if known.get(name) is not None:
+                identity = known[name]
+                known[name] = ProcessIdentity(int(identity["pid"]), str(identity["start_token"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise JobRecordError(job_id, "meta.json has values of the wrong kind") from error
+    return Job(**known, extra=record)

@@ -1,0 +1,67 @@
+"""Every path of the jobs directory and of one job, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class JobPaths:
+    """The paths of one job."""
+
+    jobs_dir: Path
+    job_id: str
+
+    @property
+    def directory(self) -> Path:
+        """The job's own directory."""
+        return self.jobs_dir / self.job_id
+
+    @property
+    def meta(self) -> Path:
+        """The record: the truth about the job."""
+        return self.directory / "meta.json"
+
+    @property
+    def stdout(self) -> Path:
+        """Data the command printed."""
+        return self.directory / "stdout.log"
+
+    @property
+    def stderr(self) -> Path:
+        """Messages the command printed: the log."""
+        return self.directory / "stderr.log"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """The supervisor's own trouble; normally empty."""
+        return self.directory / "supervisor.log"
+
+    @property
+    def pid(self) -> Path:
+        """The supervisor's pid while it runs; informational."""
+        return self.directory / "pid"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor as long as it lives."""
+        return self.directory / "lock"
+
+    @property
+    def cancel(self) -> Path:
+        """A request to cancel the job."""
+        return self.directory / "cancel.json"
+
+    @property
+    def progress(self) -> Path:
+        """The latest progress snapshot."""
+        return self.directory / "progress.json"
+
+    @property
+    def log_link(self) -> Path:
+        """``job_xxxxxx.log`` beside the directory, a link to the log."""
+        return self.jobs_dir / f"{self.job_id}.log"

@@ -1,0 +1,127 @@
+"""Ending a whole tree of processes: polite first, then for certain.
+
+Everything a job started is a descendant of its supervisor, also what daemonised itself, because
+the supervisor is a child subreaper (Linux). Elsewhere a daemonised grandchild can escape; it is
+then not ours to see.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from pdb_cli.jobs.identity import identify, is_alive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pdb_cli.jobs.model import ProcessIdentity
+
+_PR_SET_CHILD_SUBREAPER = 36
+_POLL_S = 0.02
+
+
+def become_subreaper() -> bool:
+    """Make orphaned descendants children of this process (Linux, prctl(2)); return success."""
+    if sys.platform != "linux":
+        return False
+    import ctypes  # noqa: PLC0415 - only the supervisor needs it
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def descendants(pid: int) -> list[ProcessIdentity]:
+    """Return the living descendants of a process, parents before children.
+
+    Parameters
+    ----------
+    pid
+        The root; it is not in the result.
+    """
+    children: dict[int, list[int]] = {}
+    for parent, child in _parents():
+        children.setdefault(parent, []).append(child)
+    found: list[ProcessIdentity] = []
+    wave = [pid]
+    while wave:
+        wave = [child for parent in wave for child in children.get(parent, [])]
+        found += [identify(child) for child in wave]
+    return [process for process in found if is_alive(process)]
+
+
+def end_tree(
+    members: Callable[[], list[ProcessIdentity]], *, grace_s: float, tick: Callable[[], None]
+) -> None:
+    """Send TERM to all members, wait, and KILL what is left until nothing is.
+
+    Parameters
+    ----------
+    members
+        Returns the processes that still live; asked again and again, so that what is forked
+        meanwhile is found too.
+    grace_s
+        How long after TERM the rest is killed, in seconds.
+    tick
+        Called while waiting (the supervisor reaps its children here).
+    """
+    told: set[ProcessIdentity] = set()
+    deadline = time.monotonic() + grace_s
+    while alive := _tick_and_list(tick, members):
+        if time.monotonic() >= deadline:
+            break
+        for process in alive:
+            if process not in told:
+                _send(process, signal.SIGTERM)
+                told.add(process)
+        time.sleep(_POLL_S)
+    while alive := _tick_and_list(tick, members):
+        for process in alive:
+            _send(process, signal.SIGKILL)
+        time.sleep(_POLL_S)
+
+
+def _tick_and_list(
+    tick: Callable[[], None], members: Callable[[], list[ProcessIdentity]]
+) -> list[ProcessIdentity]:
+    """Reap, then ask who is left."""
+    tick()
+    return members()
+
+
+def _send(process: ProcessIdentity, number: signal.Signals) -> None:
+    """Send a signal to exactly this process, if it still lives."""
+    if is_alive(process):
+        try:
+            os.kill(process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return
+
+
+def _parents() -> list[tuple[int, int]]:
+    """Return (parent, child) of every process on this machine."""
+    if sys.platform != "linux":
+        return _parents_by_ps()
+    pairs = []
+    for name in os.listdir("/proc"):  # noqa: PTH208 - no Path in a hot loop
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+                    pairs.append((int(file.read().rpartition(b")")[2].split()[1]), int(name)))
+            except OSError:
+                continue
+    return pairs
+
+
+def _parents_by_ps() -> list[tuple[int, int]]:
+    """Ask ``ps`` (macOS; not tested there yet)."""
+    import subprocess  # noqa: PLC0415 - only on systems without /proc
+
+    done = subprocess.run(
+        ["ps", "-axo", "ppid=,pid="], capture_output=True, text=True, check=True, timeout=10
+    )
+    rows = (line.split() for line in done.stdout.splitlines())
+    return [(int(parent), int(pid)) for parent, pid in rows]

@@ -1,0 +1,171 @@
+"""The jobs directory: reserve, read, write, find and list records.
+
+``meta.json`` of each job is the truth. Writers follow one rule: one writer at a time (the starter
+until the supervisor runs, then the supervisor, later only who holds the job's lock).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pdb_cli.errors import AmbiguousJobError, FileAccessError, JobRecordError, UnknownJobError
+from pdb_cli.jobs.model import ID_PATTERN, Job, decode, encode
+from pdb_cli.jobs.paths import JobPaths
+from pdb_cli.storage.atomic import write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+_RESERVE_TRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class JobStore:
+    """The records below one jobs directory.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = JobStore(pathlib.Path(folder) / "jobs")
+    ...     paths = store.reserve()
+    ...     paths.directory.is_dir(), store.job_ids() == [paths.job_id]
+    (True, True)
+    """
+
+    jobs_dir: Path
+
+    def paths(self, job_id: str) -> JobPaths:
+        """Return the paths of a job.
+
+        Raises
+        ------
+        UnknownJobError
+            The text is not a job id; no path is built from it.
+        """
+        if not ID_PATTERN.fullmatch(job_id):
+            raise UnknownJobError(job_id)
+        return JobPaths(self.jobs_dir, job_id)
+
+    def reserve(self) -> JobPaths:
+        """Make a new job directory, mode 0700; two callers can never get the same one.
+
+        Raises
+        ------
+        FileAccessError
+            The jobs directory can not be made or written.
+        """
+        try:
+            self.jobs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for _ in range(_RESERVE_TRIES):
+                job_id = "job_" + "".join(_ALPHABET[byte % 36] for byte in os.urandom(6))
+                paths = JobPaths(self.jobs_dir, job_id)
+                try:
+                    paths.directory.mkdir(mode=0o700)
+                except FileExistsError:
+                    continue
+                return paths
+        except OSError as error:
+            raise FileAccessError.wrap("create jobs in", self.jobs_dir, error) from error
+        raise FileAccessError("create jobs in", self.jobs_dir, "no free job id found")
+
+    def read(self, job_id: str) -> Job:
+        """Read the record of a job.
+
+        Raises
+        ------
+        UnknownJobError
+            There is no such job.
+        JobRecordError
+            The record is missing, torn, or of a newer version.
+        """
+        paths = self.paths(job_id)
+        try:
+            data = paths.meta.read_bytes()
+        except FileNotFoundError:
+            if paths.directory.is_dir():
+                raise JobRecordError(job_id, "meta.json is missing") from None
+            raise UnknownJobError(job_id) from None
+        except OSError as error:
+            raise JobRecordError(job_id, f"meta.json: {error.strerror}") from error
+        return decode(data, job_id=job_id)
+
+    def write(self, job: Job, *, durable: bool = True) -> None:
+        """Replace the record of a job: readers see the old one or the new one, whole.
+
+        Parameters
+        ----------
+        job
+            The record.
+        durable
+            Whether to wait until it is on the disk (state changes do).
+
+        Raises
+        ------
+        FileAccessError
+            It could not be written; the old record is still there.
+        """
+        write_atomic(self.paths(job.id).meta, encode(job), mode=0o600, durable=durable)
+
+    def job_ids(self) -> list[str]:
+        """Return the ids of all job directories, in no order; links are not followed."""
+        try:
+            with os.scandir(self.jobs_dir) as entries:
+                return [
+                    entry.name
+                    for entry in entries
+                    if ID_PATTERN.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+                ]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise FileAccessError.wrap("read", self.jobs_dir, error) from error
+
+    def resolve(self, reference: str) -> str:
+        """Return the one job id meant by an id, a unique prefix of one, or ``last``.
+
+        Parameters
+        ----------
+        reference
+            What the user typed; ``job_`` may be left out.
+
+        Raises
+        ------
+        UnknownJobError
+            No job fits.
+        AmbiguousJobError
+            More than one job fits.
+        """
+        ids = self.job_ids()
+        if reference in ids:
+            return reference
+        if reference == "last":
+            return self._last(ids)
+        matches = sorted(
+            job_id
+            for job_id in ids
+            if reference and (job_id.startswith((reference, f"job_{reference}")))
+        )
+        if not matches:
+            raise UnknownJobError(reference)
+        if len(matches) > 1:
+            raise AmbiguousJobError(reference, tuple(matches))
+        return matches[0]
+
+    def _last(self, ids: list[str]) -> str:
+        """Return the job that was started last."""
+        started: list[tuple[str, float, str]] = []
+        for job_id in ids:
+            try:
+                job = self.read(job_id)
+                # Two jobs of one second: the directory that was made later.
+                made = self.paths(job_id).lock.stat().st_ctime
+            except (JobRecordError, UnknownJobError, OSError):
+                continue
+            started.append((job.started_at, made, job_id))
+        if not started:
+            raise UnknownJobError("last")
+        return max(started)[2]

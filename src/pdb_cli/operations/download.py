@@ -1,0 +1,398 @@
+"""Download entries: plan what is missing, fetch it verified, report each file.
+
+``plan_download`` looks at the disk and changes nothing. ``run_download`` carries a plan out. Both
+are generators: a list of 250,000 entries is never held as files in memory.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from pdb_cli.archive.datatypes import DataType, FileFormat
+from pdb_cli.archive.layouts import ArchiveFile, Layout, archive_path, collection_path
+from pdb_cli.errors import FileAccessError, VerificationError
+from pdb_cli.events import FilePresent, Note, PlanMade, ignore_event
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from concurrent.futures import Future
+
+    from pdb_cli.archive.ids import EntryId
+    from pdb_cli.archive.mirrors import Mirror
+    from pdb_cli.errors import PdbCliError
+    from pdb_cli.events import Observer
+    from pdb_cli.transfer.fetch import FetchItem, FetchResult, HttpOptions
+    from pdb_cli.transfer.retry import RetryPolicy
+
+_CHECK_AHEAD = 64
+
+
+class Arrangement(StrEnum):
+    """How files lie below the destination."""
+
+    DIVIDED = "divided"
+    """The archive's own relative paths."""
+    FLAT = "flat"
+    """All in one directory."""
+
+
+class ExistingFile(StrEnum):
+    """What becomes of a file that is already there."""
+
+    SKIP = "skip"
+    """Keep it if it is valid."""
+    REPLACE = "replace"
+    """Fetch it again; it stays until the new one is verified."""
+
+
+class Action(StrEnum):
+    """What a plan says about one file."""
+
+    FETCH = "fetch"
+    KEEP = "keep"
+
+
+class Outcome(StrEnum):
+    """How it went with one file."""
+
+    DOWNLOADED = "downloaded"
+    UP_TO_DATE = "up-to-date"
+    NOT_FOUND = "not-found"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where files go."""
+
+    root: Path
+    arrangement: Arrangement = Arrangement.DIVIDED
+    data_type_dirs: Mapping[DataType, Path] = field(default_factory=dict)
+    """Data types that live elsewhere: this replaces the first part of their path."""
+
+    def path(self, file: ArchiveFile) -> Path:
+        """Return the path of a file."""
+        relative = PurePosixPath(collection_path(file, Layout.CLASSIC))
+        if self.arrangement is Arrangement.FLAT:
+            return self.root / relative.name
+        elsewhere = self.data_type_dirs.get(file.data_type)
+        if elsewhere is not None:
+            return elsewhere.joinpath(*relative.parts[1:])
+        return self.root.joinpath(*relative.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadRequest:
+    """What is wanted, and from where."""
+
+    entries: tuple[EntryId, ...]
+    data_types: tuple[DataType, ...]
+    file_format: FileFormat
+    destination: Destination
+    mirrors: tuple[Mirror, ...]
+    """In order of preference, which is the order of fail-over."""
+    assembly: int = 1
+    """Number of the assembly, for data types that have several."""
+    existing: ExistingFile = ExistingFile.SKIP
+    fallback: bool = True
+    """Whether an entry without a legacy PDB file is fetched as mmCIF instead."""
+
+    def files(self) -> Iterator[ArchiveFile]:
+        """Yield the wanted files, entry by entry.
+
+        Raises
+        ------
+        UnsupportedError
+            The archive has no such combination of type and format.
+        """
+        for entry in self.entries:
+            for data_type in self.data_types:
+                yield self._file(entry, data_type)
+
+    def files_total(self) -> int:
+        """Return how many files are wanted."""
+        return len(self.entries) * len(self.data_types)
+
+    def check(self) -> None:
+        """Raise before anything starts if a wanted combination does not exist.
+
+        Raises
+        ------
+        UnsupportedError
+            The archive has no such combination of type and format, or a mirror's layout lacks it.
+        """
+        for data_type in self.data_types:
+            for mirror in self.mirrors:
+                archive_path(self._file(self.entries[0], data_type), mirror.layout)
+
+    def _file(self, entry: EntryId, data_type: DataType) -> ArchiveFile:
+        """Return the wanted file of one entry and type."""
+        many = data_type in {DataType.ASSEMBLIES, DataType.BIOUNIT}
+        return ArchiveFile(
+            entry, data_type, self.file_format, assembly=self.assembly if many else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One line of a plan."""
+
+    action: Action
+    file: ArchiveFile
+    path: Path
+    reason: str
+    """Why it is fetched: ``missing``, ``wanted again``, or its defect; why it is kept."""
+    size_bytes: int | None
+    """The size of what is there now, if anything is."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """How it went with one file."""
+
+    outcome: Outcome
+    file: ArchiveFile
+    path: Path
+    size_bytes: int = 0
+    url: str | None = None
+    mirror: str | None = None
+    attempts: int = 0
+    duration_s: float = 0.0
+    error: PdbCliError | None = None
+    replaces_format: FileFormat | None = None
+    """The format that was asked for, when another was fetched instead."""
+
+
+@dataclass(slots=True)
+class DownloadResult:
+    """The sum of a download; fed by ``add``, one outcome at a time."""
+
+    counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    received_bytes: int = 0
+
+    def add(self, outcome: FileOutcome) -> None:
+        """Count one file."""
+        self.counts[outcome.outcome] += 1
+        if outcome.outcome is Outcome.DOWNLOADED:
+            self.received_bytes += outcome.size_bytes
+
+    @property
+    def good(self) -> int:
+        """Files that are present and valid now."""
+        return self.counts[Outcome.DOWNLOADED] + self.counts[Outcome.UP_TO_DATE]
+
+    @property
+    def bad(self) -> int:
+        """Files that are not."""
+        return self.counts[Outcome.NOT_FOUND] + self.counts[Outcome.FAILED]
+
+
+def plan_download(request: DownloadRequest) -> Iterator[PlannedFile]:
+    """Compare what is wanted with what is there; change nothing.
+
+    A file that is there is checked to its last byte (in threads, some files ahead), so that a
+    damaged one is fetched again.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+
+    Yields
+    ------
+    PlannedFile
+        In the order of the request.
+
+    Raises
+    ------
+    UnsupportedError
+        The archive has no such combination of type and format.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - not at start-up
+
+    ahead: deque[PlannedFile | Future[PlannedFile]] = deque()
+    with ThreadPoolExecutor(thread_name_prefix="check") as pool:
+        for file in request.files():
+            path = request.destination.path(file)
+            if not path.exists():
+                ahead.append(PlannedFile(Action.FETCH, file, path, "missing", None))
+            elif request.existing is ExistingFile.REPLACE:
+                size = path.stat().st_size
+                ahead.append(PlannedFile(Action.FETCH, file, path, "wanted again", size))
+            else:
+                ahead.append(pool.submit(_check, file, path))
+            if len(ahead) > _CHECK_AHEAD:
+                yield _settled(ahead.popleft())
+        while ahead:
+            yield _settled(ahead.popleft())
+
+
+def run_download(
+    request: DownloadRequest,
+    *,
+    options: HttpOptions,
+    retry: RetryPolicy,
+    observe: Observer = ignore_event,
+) -> Generator[FileOutcome, None, None]:
+    """Plan and fetch; each file is whole, verified and in its place before its outcome comes out.
+
+    Closing the generator (or an exception in its consumer) stops the transfers and leaves no
+    partial file under a final name.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+    options
+        Connections, time limits, certificates.
+    retry
+        How often and how soon to try again.
+    observe
+        Gets an event for everything that happens.
+
+    Yields
+    ------
+    FileOutcome
+        One per wanted file, in the order they were settled.
+
+    Raises
+    ------
+    UnsupportedError
+        The archive has no such combination of type and format.
+    FileAccessError
+        Nothing more can be written (disk full, read-only); files already there stay.
+    """
+    from contextlib import closing  # noqa: PLC0415 - not at start-up
+
+    from pdb_cli.transfer.fetch import fetch_files  # noqa: PLC0415 - not at start-up
+
+    observe(PlanMade(request.files_total()))
+    without_pdb: list[ArchiveFile] = []
+    kept: deque[FileOutcome] = deque()
+
+    def missing(plan: Iterable[PlannedFile], asked: FileFormat | None) -> Iterator[FetchItem]:
+        """Put aside what is there; hand on the rest."""
+        for planned in plan:
+            if planned.action is Action.FETCH:
+                yield _item(planned, request)
+                continue
+            observe(FilePresent(_name(planned.file)))
+            kept.append(
+                FileOutcome(
+                    Outcome.UP_TO_DATE,
+                    planned.file,
+                    planned.path,
+                    planned.size_bytes or 0,
+                    replaces_format=asked,
+                )
+            )
+
+    def fetched(plan: Iterable[PlannedFile], asked: FileFormat | None) -> Iterator[FileOutcome]:
+        """Fetch what a plan lacks; outcomes of kept files come out in between."""
+        items = missing(plan, asked)
+        with closing(fetch_files(items, options=options, retry=retry, observe=observe)) as results:
+            for result in results:
+                while kept:
+                    yield kept.popleft()
+                outcome = _outcome(result, asked)
+                if _has_substitute(outcome, request):
+                    without_pdb.append(outcome.file)
+                else:
+                    yield outcome
+            yield from kept
+            kept.clear()
+
+    yield from fetched(plan_download(request), None)
+    if without_pdb:
+        text = f"{len(without_pdb)} without a legacy PDB file: fetching mmCIF instead"
+        observe(Note(text))
+        substitute = _as_mmcif(request, without_pdb)
+        yield from fetched(plan_download(substitute), request.file_format)
+
+
+def _name(file: ArchiveFile) -> str:
+    """Return a file's name in events."""
+    return collection_path(file, Layout.CLASSIC)
+
+
+def _check(file: ArchiveFile, path: Path) -> PlannedFile:
+    """Check a file that is there."""
+    from pdb_cli.transfer.verify import expect, verify_file  # noqa: PLC0415 - not at start-up
+
+    try:
+        found = verify_file(path, expect(file, path.name), subject=str(path))
+    except VerificationError as error:
+        return PlannedFile(Action.FETCH, file, path, str(error.defect), path.stat().st_size)
+    except FileNotFoundError:
+        return PlannedFile(Action.FETCH, file, path, "missing", None)
+    except OSError as error:
+        raise FileAccessError.wrap("read", path, error) from error
+    return PlannedFile(Action.KEEP, file, path, "up to date", found.size_bytes)
+
+
+def _settled(planned: PlannedFile | Future[PlannedFile]) -> PlannedFile:
+    """Return a line of the plan, waiting for its check."""
+    return planned if isinstance(planned, PlannedFile) else planned.result()
+
+
+def _item(planned: PlannedFile, request: DownloadRequest) -> FetchItem:
+    """Return what the transfer layer needs to fetch a file."""
+    from pdb_cli.transfer.fetch import FetchItem, Source  # noqa: PLC0415 - not at start-up
+    from pdb_cli.transfer.verify import expect  # noqa: PLC0415 - not at start-up
+
+    return FetchItem(
+        name=_name(planned.file),
+        sources=tuple(Source(mirror.name, mirror.url(planned.file)) for mirror in request.mirrors),
+        destination=planned.path,
+        expectation=expect(planned.file, planned.path.name),
+        tag=planned.file,
+    )
+
+
+def _outcome(result: FetchResult, asked: FileFormat | None) -> FileOutcome:
+    """Turn the transfer layer's result into this operation's."""
+    from pdb_cli.transfer.fetch import FetchStatus  # noqa: PLC0415 - not at start-up
+
+    outcomes = {
+        FetchStatus.FETCHED: Outcome.DOWNLOADED,
+        FetchStatus.PRESENT: Outcome.UP_TO_DATE,
+        FetchStatus.NOT_FOUND: Outcome.NOT_FOUND,
+        FetchStatus.FAILED: Outcome.FAILED,
+    }
+    return FileOutcome(
+        outcome=outcomes[result.status],
+        file=result.item.tag,
+        path=result.item.destination,
+        size_bytes=result.size_bytes,
+        url=result.source.url if result.source else None,
+        mirror=result.source.mirror if result.source else None,
+        attempts=result.attempts,
+        duration_s=result.duration_s,
+        error=result.error,
+        replaces_format=asked,
+    )
+
+
+def _has_substitute(outcome: FileOutcome, request: DownloadRequest) -> bool:
+    """Tell whether another format may be fetched in place of a file no mirror has."""
+    return (
+        outcome.outcome is Outcome.NOT_FOUND
+        and request.fallback
+        and outcome.file.data_type is DataType.STRUCTURES
+        and outcome.file.file_format is FileFormat.PDB
+    )
+
+
+def _as_mmcif(request: DownloadRequest, files: Iterable[ArchiveFile]) -> DownloadRequest:
+    """Return the request for the same structures as mmCIF."""
+    return replace(
+        request,
+        entries=tuple(file.entry for file in files),
+        data_types=(DataType.STRUCTURES,),
+        file_format=FileFormat.MMCIF,
+        fallback=False,
+    )

@@ -1,0 +1,130 @@
+"""What the headers of a response say, read from the raw lines libcurl hands over.
+
+Values that can not be understood are left out rather than guessed: a wrong length or date from a
+server must not keep a good file from arriving.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+# The three date forms of RFC 9110, section 5.6.7: the usual one, that of RFC 850, and asctime's.
+_DATE_FORMS = tuple(
+    re.compile(pattern, re.ASCII | re.IGNORECASE)
+    for pattern in (
+        r"\w{3}, (?P<day>\d\d) (?P<month>\w{3}) (?P<year>\d{4}) (?P<time>\d\d:\d\d:\d\d) GMT",
+        r"\w+, (?P<day>\d\d)-(?P<month>\w{3})-(?P<year>\d\d) (?P<time>\d\d:\d\d:\d\d) GMT",
+        r"\w{3} (?P<month>\w{3}) (?P<day>[ \d]\d) (?P<time>\d\d:\d\d:\d\d) (?P<year>\d{4})",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHeaders:
+    """The headers that matter for a file."""
+
+    content_length: int | None = None
+    """Bytes of the body."""
+    last_modified_s: float | None = None
+    """The file's time at the server, in seconds since 1970."""
+    etag: str | None = None
+    """The entity tag as sent, with its quotes."""
+    retry_after_s: float | None = None
+    """Seconds until the server wants to be asked again, not negative."""
+
+
+def parse_headers(lines: Iterable[bytes], *, now_s: float) -> ResponseHeaders:
+    """Read the headers of the last response.
+
+    Parameters
+    ----------
+    lines
+        Raw header lines in the order of arrival; each status line starts a new response (redirects
+        and proxies make several).
+    now_s
+        The time, in seconds since 1970, that a Retry-After given as a date is measured from.
+
+    Returns
+    -------
+    ResponseHeaders
+        None for what is missing or can not be understood.
+
+    Examples
+    --------
+    >>> lines = (b"HTTP/1.1 200 OK", b"Content-Length: 5", b"Retry-After: 2")
+    >>> parse_headers(lines, now_s=0.0).content_length
+    5
+    """
+    values: dict[str, str] = {}
+    for raw in lines:
+        line = raw.decode("latin-1")
+        if line.startswith("HTTP/"):
+            values = {}
+            continue
+        name, colon, value = line.partition(":")
+        if colon:
+            values[name.strip().lower()] = value.strip()
+    return ResponseHeaders(
+        content_length=_parse_count(values.get("content-length", "")),
+        last_modified_s=parse_http_date(values.get("last-modified", "")),
+        etag=values.get("etag"),
+        retry_after_s=_parse_retry_after(values.get("retry-after", ""), now_s),
+    )
+
+
+def parse_http_date(text: str) -> float | None:
+    """Turn a date of HTTP into seconds since 1970.
+
+    Parameters
+    ----------
+    text
+        One of the three forms of RFC 9110, section 5.6.7.
+
+    Returns
+    -------
+    float | None
+        None if it is none of them.
+
+    Examples
+    --------
+    >>> parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT")
+    784111777.0
+    """
+    for form in _DATE_FORMS:
+        match = form.fullmatch(text)
+        if match and match["month"].lower() in _MONTHS:
+            year = int(match["year"])
+            if len(match["year"]) == 2:  # noqa: PLR2004 - RFC 850 has years of two digits
+                year += 1900 if year >= 70 else 2000  # noqa: PLR2004 - Unix time starts in 1970
+            month = _MONTHS.index(match["month"].lower()) + 1
+            hour, minute, second = (int(part) for part in match["time"].split(":"))
+            try:
+                moment = datetime(
+                    year, month, int(match["day"]), hour, minute, second, tzinfo=UTC
+                )
+            except ValueError:  # a day or an hour that does not exist
+                return None
+            return moment.timestamp()
+    return None
+
+
+def _parse_count(text: str) -> int | None:
+    """Turn decimal digits, not absurdly many, into a number."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def _parse_retry_after(text: str, now_s: float) -> float | None:
+    """Read Retry-After: seconds, or a date (RFC 9110, section 10.2.3)."""
+    seconds = _parse_count(text)
+    if seconds is not None:
+        return float(seconds)
+    moment_s = parse_http_date(text)
+    return None if moment_s is None else max(0.0, moment_s - now_s)
