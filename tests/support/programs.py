@@ -8,10 +8,14 @@ import shutil
 import pytest
 
 
+def find_program(name: str) -> str | None:
+    """Return the path of a program; Debian keeps servers where ordinary users do not look."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin")
+
+
 def require_program(name: str, *, package: str) -> str:
     """Return the path of a program; skip the test where it is missing, fail it with CI=true."""
-    # Debian keeps servers in /usr/sbin, which ordinary users do not have in their PATH.
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin")
+    path = find_program(name)
     if path is not None:
         return path
     reason = f"{name} is not installed (Debian package {package})"

@@ -81,7 +81,7 @@ class EntryId:
 
 
 def parse_id_list(text: str, source: str) -> tuple[list[EntryId], list[InvalidId]]:
-    """Read ids separated by blanks, commas or line ends; ``#`` starts a comment.
+    r"""Read ids separated by blanks, commas or line ends; ``#`` starts a comment.
 
     Every token that is not an id is reported, none stops the reading. Order and repetitions are
     kept. A byte order mark at the start and any kind of line end are accepted.
@@ -102,7 +102,7 @@ def parse_id_list(text: str, source: str) -> tuple[list[EntryId], list[InvalidId
 
     Examples
     --------
-    >>> entries, invalid = parse_id_list("4hhb, 1abc # two\\nhello", "list.txt")
+    >>> entries, invalid = parse_id_list("4hhb, 1abc # two\nhello", "list.txt")
     >>> [str(entry) for entry in entries]
     ['4hhb', '1abc']
     >>> invalid

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from pdb_cli._version import __version__
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.registry import ALIASES, MODULES, PROGRAM, top_level_help
+from pdb_cli.cli.registry import ALIASES, COMMANDS, MODULES, PROGRAM, top_level_help
 from pdb_cli.cli.session import ColorMode, Session
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ class CommandTable(click.Group):
     def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
         """Return the same text as the path without click."""
         return top_level_help()
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name from the table; no command is imported for it."""
+        names = [
+            CompletionItem(row.name, help=row.summary)
+            for row in COMMANDS
+            if row.name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -12,7 +12,7 @@ import sys
 
 from pdb_cli._version import __version__
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.registry import PROGRAM, top_level_help
+from pdb_cli.cli.registry import COMPLETION_VARIABLE, PROGRAM, top_level_help
 
 _PLAIN_JOBS_FLAGS = frozenset({"-a", "--all", "--running"})
 
@@ -45,6 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     """Choose the path."""
+    if COMPLETION_VARIABLE in os.environ:
+        from pdb_cli.cli.app import run  # noqa: PLC0415 - the parser is heavy
+
+        return run(argv, os.environ)
     if argv in (["--version"], ["-V"]):
         sys.stdout.write(f"{PROGRAM} {__version__}\n")
         return ExitCode.DONE

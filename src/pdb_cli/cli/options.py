@@ -45,6 +45,22 @@ class FormatParameter(click.ParamType[Any]):
         return parse_format(value)
 
 
+def complete_job(
+    ctx: click.Context,
+    param: click.Parameter,  # noqa: ARG001 - click's signature
+    incomplete: str,
+) -> list[str]:
+    """Complete a job's id from the index."""
+    from pdb_cli.cli.session import Session  # noqa: PLC0415 - only while completing
+    from pdb_cli.jobs.store import JobStore  # noqa: PLC0415 - only while completing
+
+    session = ctx.find_object(Session)
+    if session is None:
+        return []
+    ids = [*sorted(JobStore(session.jobs_dir()).job_ids()), "last"]
+    return [job_id for job_id in ids if job_id.startswith(incomplete)]
+
+
 def output_option(*modes: OutputMode) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add ``-o/--output`` with the modes a command can produce.
 

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 PROGRAM = "pdb-cli"
 
+COMPLETION_VARIABLE = "_PDB_CLI_COMPLETE"
+"""Set by the completion script of a shell; the parser then answers instead of running."""
+
 
 class CommandRow(NamedTuple):
     """One command."""

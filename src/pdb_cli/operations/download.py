@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
-from pdb_cli.archive.layouts import ArchiveFile, Layout, archive_path, collection_path
+from pdb_cli.archive.layouts import ArchiveFile, Layout, collection_path
 from pdb_cli.errors import FileAccessError, VerificationError
-from pdb_cli.events import FilePresent, Note, PlanMade, ignore_event
+from pdb_cli.events import FileFailed, FilePresent, Note, PlanMade, ignore_event
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -123,11 +123,11 @@ class DownloadRequest:
         Raises
         ------
         UnsupportedError
-            The archive has no such combination of type and format, or a mirror's layout lacks it.
+            The archive has no such combination of type and format, or a mirror can not serve it.
         """
         for data_type in self.data_types:
             for mirror in self.mirrors:
-                archive_path(self._file(self.entries[0], data_type), mirror.layout)
+                mirror.url(self._file(self.entries[0], data_type))
 
     def _file(self, entry: EntryId, data_type: DataType) -> ArchiveFile:
         """Return the wanted file of one entry and type."""
@@ -301,8 +301,11 @@ def run_download(
                 outcome = _outcome(result, asked)
                 if _has_substitute(outcome, request):
                     without_pdb.append(outcome.file)
-                else:
-                    yield outcome
+                    continue
+                if outcome.outcome is Outcome.NOT_FOUND:
+                    mirrors = ", ".join(mirror.name for mirror in request.mirrors)
+                    observe(FileFailed(_name(outcome.file), f"not found on {mirrors}"))
+                yield outcome
             yield from kept
             kept.clear()
 

@@ -72,6 +72,9 @@ def parse_headers(lines: Iterable[bytes], *, now_s: float) -> ResponseHeaders:
         name, colon, value = line.partition(":")
         if colon:
             values[name.strip().lower()] = value.strip()
+    if "transfer-encoding" in values:
+        # It overrides a length (RFC 9112, section 6.3).
+        values.pop("content-length", None)
     return ResponseHeaders(
         content_length=_parse_count(values.get("content-length", "")),
         last_modified_s=parse_http_date(values.get("last-modified", "")),
@@ -107,9 +110,7 @@ def parse_http_date(text: str) -> float | None:
             month = _MONTHS.index(match["month"].lower()) + 1
             hour, minute, second = (int(part) for part in match["time"].split(":"))
             try:
-                moment = datetime(
-                    year, month, int(match["day"]), hour, minute, second, tzinfo=UTC
-                )
+                moment = datetime(year, month, int(match["day"]), hour, minute, second, tzinfo=UTC)
             except ValueError:  # a day or an hour that does not exist
                 return None
             return moment.timestamp()

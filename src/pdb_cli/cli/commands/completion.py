@@ -8,9 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.registry import PROGRAM
-
-_VARIABLE = "_PDB_CLI_COMPLETE"
+from pdb_cli.cli.registry import COMPLETION_VARIABLE, PROGRAM
 
 
 @click.command()
@@ -28,5 +26,5 @@ def command(context: click.Context, shell: str) -> int:
     if completion is None:
         raise click.UsageError(f"this click knows no completion for {shell}", context)
     root = context.find_root().command
-    sys.stdout.write(completion(root, {}, PROGRAM, _VARIABLE).source() + "\n")
+    sys.stdout.write(completion(root, {}, PROGRAM, COMPLETION_VARIABLE).source() + "\n")
     return ExitCode.DONE

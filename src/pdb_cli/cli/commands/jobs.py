@@ -11,7 +11,7 @@ import click
 
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.job_table import show_jobs
-from pdb_cli.cli.options import output_option
+from pdb_cli.cli.options import complete_job, output_option
 from pdb_cli.cli.output import OutputMode
 from pdb_cli.errors import InvalidValueError, JobRecordError
 from pdb_cli.jobs.follow import Stream
@@ -46,7 +46,7 @@ def command(context: click.Context, which: JobFilter, mode: OutputMode) -> int:
 
 
 @command.command()
-@click.argument("job")
+@click.argument("job", shell_complete=complete_job)
 @output_option(OutputMode.TEXT, OutputMode.JSON)
 @click.pass_obj
 def status(session: Session, job: str, mode: OutputMode) -> int:
@@ -59,7 +59,7 @@ def status(session: Session, job: str, mode: OutputMode) -> int:
 
 
 @command.command()
-@click.argument("job")
+@click.argument("job", shell_complete=complete_job)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job ends; exit with its code.")
 @click.option(
     "-n", "lines", metavar="LINES", type=click.IntRange(0), help="Last lines [default: 40]."
@@ -95,7 +95,7 @@ def log(
 
 
 @command.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=complete_job)
 @click.pass_obj
 def cancel(session: Session, jobs: tuple[str, ...]) -> int:
     """Cancel jobs: end the whole process tree of each, then say how it ended."""

@@ -1,0 +1,117 @@
+"""Which mirror to ask next, and when: the decisions, without a clock and without a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pdb_cli.errors import ConnectionFailedError, HttpStatusError, VerificationError
+from pdb_cli.transfer.model import FetchStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pdb_cli.errors import PdbCliError
+    from pdb_cli.transfer.model import Source
+    from pdb_cli.transfer.retry import RetryPolicy
+
+_NOT_THERE = frozenset({403, 404, 410})
+"""What servers say of files they do not have; object stores say 403 without the right to list."""
+
+
+class MirrorChoice:
+    """Goes through the mirrors of one file.
+
+    A mirror that has no such file, or that fails in a way that no repetition cures, is not asked
+    again. One that is in trouble is asked again, later, until its tries are used up. One that sent
+    bad bytes is asked again only after the others.
+
+    Parameters
+    ----------
+    sources
+        In order of preference, at least one.
+    policy
+        How often and how late to try again.
+    """
+
+    __slots__ = ("_error", "_index", "_missing", "_policy", "_sources", "_tries", "_usable")
+
+    def __init__(self, sources: Sequence[Source], policy: RetryPolicy) -> None:
+        self._sources = sources
+        self._policy = policy
+        self._index = 0
+        self._tries = [0] * len(sources)
+        self._usable = [True] * len(sources)
+        self._missing = 0
+        self._error: PdbCliError | None = None
+
+    @property
+    def source(self) -> Source:
+        """The one to ask now."""
+        return self._sources[self._index]
+
+    @property
+    def status(self) -> FetchStatus:
+        """What the file's status is if no attempt follows."""
+        if self._missing == len(self._sources):
+            return FetchStatus.NOT_FOUND
+        return FetchStatus.FAILED
+
+    @property
+    def error(self) -> PdbCliError | None:
+        """The most telling error so far: what went wrong rather than that a mirror lacks it."""
+        return self._error
+
+    def next_delay_s(self, error: PdbCliError, jitter: float) -> float | None:
+        """Take note of a failed attempt and choose what comes next.
+
+        Parameters
+        ----------
+        error
+            Why the attempt at :attr:`source` failed.
+        jitter
+            A random number from 0 to 1.
+
+        Returns
+        -------
+        float | None
+            Seconds until :attr:`source`, which may be another one now, is to be asked; None if
+            nothing is left to try.
+        """
+        failed = self._index
+        self._tries[failed] += 1
+        is_missing = isinstance(error, HttpStatusError) and error.status in _NOT_THERE
+        self._missing += is_missing
+        if self._error is None or not is_missing:
+            self._error = error
+        retry_after_s = error.retry_after_s if isinstance(error, HttpStatusError) else None
+        if (
+            not _may_pass(error)
+            or self._tries[failed] > self._policy.retries
+            or self._policy.is_too_long(retry_after_s)
+        ):
+            self._usable[failed] = False
+        if isinstance(error, VerificationError) or not self._usable[failed]:
+            following = self._following(failed)
+            if following is None:
+                return None
+            self._index = following
+        if self._index != failed:
+            retry_after_s = None
+        tries = self._tries[self._index]
+        return self._policy.delay_s(tries, retry_after_s, jitter) if tries else 0.0
+
+    def _following(self, index: int) -> int | None:
+        """Return the next mirror in turn that may be asked; the same one if it is the last."""
+        count = len(self._sources)
+        for step in range(1, count + 1):
+            candidate = (index + step) % count
+            if self._usable[candidate]:
+                return candidate
+        return None
+
+
+def _may_pass(error: PdbCliError) -> bool:
+    """Tell whether the same mirror may answer better the next time."""
+    if isinstance(error, HttpStatusError):
+        return error.retryable
+    return isinstance(error, ConnectionFailedError | VerificationError)

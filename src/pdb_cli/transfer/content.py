@@ -1,0 +1,148 @@
+"""Does a text begin like what was asked for? The last rung of :mod:`pdb_cli.transfer.verify`.
+
+Only the beginning is looked at, and only what every file of its kind has in common: a check that is
+too clever refuses good files. Sources: the CIF 1.1 syntax, the PDB format guide version 3.3
+(sections "Record format" and "HEADER"), the BinaryCIF specification version 0.3, and the files of
+the archive. Assemblies begin with ``data_XXXX``, structure factors with ``data_r1abcsf``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NoReturn, assert_never
+
+from pdb_cli.archive.datatypes import DataType, FileFormat
+from pdb_cli.archive.ids import EntryId
+from pdb_cli.errors import Defect, InvalidIdsError, VerificationError
+
+if TYPE_CHECKING:
+    from pdb_cli.transfer.verify import Expectation
+
+HEAD_BYTES = 64 * 1024
+"""How much of a text is enough to know it by."""
+
+_HTML_WITHIN = 1024
+"""Bytes within which an XML prolog or a comment gives way to ``<html``."""
+
+_XML_BEGINNINGS = (b"<?xml", b"<PDBx:datablock", b"<wwPDB-validation")
+_PDBML_BLOCK = re.compile(rb'<PDBx:datablock\s[^>]*?datablockName\s*=\s*"([^"]*)"')
+
+_PDB_RECORDS = frozenset(
+    b"HEADER OBSLTE TITLE SPLIT CAVEAT COMPND SOURCE KEYWDS EXPDTA NUMMDL MDLTYP AUTHOR REVDAT "
+    b"SPRSDE JRNL REMARK DBREF DBREF1 DBREF2 SEQADV SEQRES MODRES HET HETNAM HETSYN FORMUL HELIX "
+    b"SHEET TURN SSBOND LINK CISPEP SITE CRYST1 ORIGX1 SCALE1 MTRIX1 MODEL ATOM HETATM".split()
+)
+_PDB_RECORD_COLUMNS = slice(0, 6)
+_PDB_HEADER_ID_COLUMNS = slice(62, 66)
+_PDB_NO_ID = frozenset({b"", b"XXXX"})
+
+_MSGPACK_MAPS = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
+_BCIF_KEYS = (b"encoder", b"version", b"dataBlocks")
+_BCIF_KEY_WITHIN = 32
+
+
+def looks_like_html(head: bytes) -> bool:
+    """Tell whether a file begins like a web page: what servers send in place of an error.
+
+    Parameters
+    ----------
+    head
+        The beginning of the file.
+
+    Examples
+    --------
+    >>> looks_like_html(b"<!DOCTYPE html><p>Service unavailable"), looks_like_html(b"data_4HHB")
+    (True, False)
+    """
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()[:_HTML_WITHIN]
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return True
+    return start.startswith((b"<?xml", b"<!--")) and b"<html" in start
+
+
+def check_content(head: bytes, expectation: Expectation, *, subject: str) -> None:
+    """Make sure that a text begins like what was asked for.
+
+    Parameters
+    ----------
+    head
+        The beginning of the text, :data:`HEAD_BYTES` of it if there are as many.
+    expectation
+        What the text should be.
+    subject
+        The URL or path to name in an error.
+
+    Raises
+    ------
+    VerificationError
+        It is empty, of another kind, or says that it belongs to another entry.
+    """
+    if not head:
+        raise VerificationError(subject, Defect.EMPTY, "nothing inside")
+    if looks_like_html(head):
+        _refuse_kind(subject, "an HTML page")
+    match expectation.file_format:
+        case FileFormat.MMCIF:
+            _check_mmcif(head, expectation, subject)
+        case FileFormat.PDB:
+            _check_pdb(head, expectation, subject)
+        case FileFormat.XML:
+            _check_xml(head, expectation, subject)
+        case FileFormat.BCIF:
+            if head[0] not in _MSGPACK_MAPS or not any(
+                key in head[:_BCIF_KEY_WITHIN] for key in _BCIF_KEYS
+            ):
+                _refuse_kind(subject, "does not begin like BinaryCIF")
+        case _:
+            assert_never(expectation.file_format)
+
+
+def _check_mmcif(head: bytes, expectation: Expectation, subject: str) -> None:
+    """Find the first data block and look at its name."""
+    for line in head.split(b"\n"):
+        text = line.strip()
+        if not text or text.startswith(b"#"):
+            continue
+        if text[:5].lower() != b"data_":
+            _refuse_kind(subject, "does not begin with a data block of mmCIF")
+        block = text[5:].decode("latin-1").partition(" ")[0]
+        _check_id(block, expectation, subject, must=expectation.data_type is DataType.STRUCTURES)
+        return
+    _refuse_kind(subject, "holds no data block of mmCIF")
+
+
+def _check_pdb(head: bytes, expectation: Expectation, subject: str) -> None:
+    """Look at the first record, and at the id in it where it is a HEADER with one."""
+    line = head.partition(b"\n")[0]
+    record = line[_PDB_RECORD_COLUMNS].strip()
+    if record not in _PDB_RECORDS:
+        _refuse_kind(subject, "does not begin with a record of the PDB format")
+    named = line[_PDB_HEADER_ID_COLUMNS].strip()
+    # Entries with an extended id only have no id that fits the four columns.
+    if record == b"HEADER" and named not in _PDB_NO_ID and expectation.entry.classic:
+        _check_id(named.decode("latin-1"), expectation, subject, must=True)
+
+
+def _check_xml(head: bytes, expectation: Expectation, subject: str) -> None:
+    """Look at the first element, and at the name of the data block where it is PDBML."""
+    if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_XML_BEGINNINGS):
+        _refuse_kind(subject, "does not begin like XML")
+    block = _PDBML_BLOCK.search(head)
+    if block:
+        _check_id(block[1].decode("latin-1"), expectation, subject, must=False)
+
+
+def _check_id(text: str, expectation: Expectation, subject: str, *, must: bool) -> None:
+    """Refuse the id of another entry; with ``must`` also anything that is no id."""
+    try:
+        named: EntryId | None = EntryId.parse(text)
+    except InvalidIdsError:
+        named = None
+    if named == expectation.entry or (named is None and not must):
+        return
+    raise VerificationError(subject, Defect.WRONG_ENTRY, f"the text is that of {text[:40]!r}")
+
+
+def _refuse_kind(subject: str, detail: str) -> NoReturn:
+    """Raise the error for a text of another kind."""
+    raise VerificationError(subject, Defect.WRONG_KIND, detail)

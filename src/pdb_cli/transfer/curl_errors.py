@@ -1,0 +1,114 @@
+"""What a failed libcurl transfer means in our own words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pdb_cli.errors import (
+    ConnectionFailedError,
+    Defect,
+    HttpStatusError,
+    RedirectError,
+    TransferError,
+    VerificationError,
+)
+from pdb_cli.transfer.urls import hide_credentials, without_credentials
+
+if TYPE_CHECKING:
+    import pycurl
+
+    from pdb_cli.errors import PdbCliError
+    from pdb_cli.transfer.headers import ResponseHeaders
+
+LARGEST_BODY_BYTES = 4 * 1024**3
+"""No file of the archive comes near it; what is longer is not what was asked for."""
+
+_REASONS = {
+    403: "forbidden",
+    404: "not found",
+    408: "request timeout",
+    410: "gone",
+    429: "too many requests",
+    500: "internal server error",
+    502: "bad gateway",
+    503: "service unavailable",
+    504: "gateway timeout",
+}
+
+
+def translate_curl_error(curl: pycurl.Curl, code: int, message: str, url: str) -> PdbCliError:
+    """Turn the error of a transfer into one of ours.
+
+    Parameters
+    ----------
+    curl
+        The handle, still in its state after the transfer.
+    code
+        libcurl's error number (``CURLE_...``).
+    message
+        libcurl's error buffer.
+    url
+        What was asked for; its credentials do not get into the error.
+
+    Returns
+    -------
+    PdbCliError
+        To be raised or stored; never shows credentials.
+    """
+    import pycurl  # the engine has loaded it already
+
+    shown = without_credentials(url)
+    reason = hide_credentials(message, url) or f"libcurl error {code}"
+    redirected = curl.getinfo(pycurl.REDIRECT_COUNT) > 0 or (
+        300 <= curl.getinfo(pycurl.RESPONSE_CODE) < 400  # noqa: PLR2004 - HTTP's redirects
+    )
+    if code == pycurl.E_TOO_MANY_REDIRECTS:
+        return RedirectError(shown, "redirected too often")
+    if code in {pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_URL_MALFORMAT}:
+        if redirected:
+            return RedirectError(shown, f"redirected to where we do not go: {reason}")
+        return TransferError(shown, reason)
+    if code == pycurl.E_FILESIZE_EXCEEDED:
+        return body_too_large(shown)
+    if code in {
+        # Certificates do not become valid by asking again.
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_SSL_CACERT_BADFILE,
+        pycurl.E_SSL_CERTPROBLEM,
+        pycurl.E_SSL_ISSUER_ERROR,
+    }:
+        return TransferError(shown, reason)
+    return ConnectionFailedError(shown, reason)
+
+
+def translate_status(status: int, headers: ResponseHeaders, url: str) -> HttpStatusError:
+    """Return the error for an answer that is not a file.
+
+    Parameters
+    ----------
+    status
+        The response's status code, other than 200.
+    headers
+        Its headers.
+    url
+        What was asked for.
+
+    Returns
+    -------
+    HttpStatusError
+        With the seconds the server asked us to wait, if it did.
+    """
+    reason = f"HTTP {status} {_REASONS.get(status, '')}".rstrip()
+    return HttpStatusError(without_credentials(url), reason, status, headers.retry_after_s)
+
+
+def body_too_large(url: str) -> VerificationError:
+    """Return the error for a body that is longer than any file of the archive.
+
+    Parameters
+    ----------
+    url
+        What was asked for.
+    """
+    detail = f"longer than {LARGEST_BODY_BYTES} B"
+    return VerificationError(without_credentials(url), Defect.TOO_LARGE, detail)

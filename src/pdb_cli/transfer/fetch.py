@@ -1,0 +1,343 @@
+"""Fetch many files: several at a time, from several mirrors, each verified before it has its name.
+
+Everything happens in the calling thread except verifying and syncing
+(:mod:`pdb_cli.transfer.finish`). Waiting for another try, or for another process that is fetching
+the same file, takes no connection.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdb_cli.errors import Defect, FileAccessError, TransferError, VerificationError
+from pdb_cli.events import (
+    AttemptFailed,
+    BytesReceived,
+    FileFailed,
+    FilePresent,
+    FilePublished,
+    Note,
+    ignore_event,
+)
+from pdb_cli.storage.partial import PartialFile
+from pdb_cli.transfer.attempts import MirrorChoice
+from pdb_cli.transfer.finish import Arrival, Finisher
+from pdb_cli.transfer.http import HttpEngine, Request
+from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Source
+from pdb_cli.transfer.options import HttpOptions
+from pdb_cli.transfer.urls import without_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
+    from pdb_cli.errors import PdbCliError
+    from pdb_cli.events import Observer
+    from pdb_cli.transfer.finish import Verdict
+    from pdb_cli.transfer.http import FinishedAttempt
+    from pdb_cli.transfer.retry import RetryPolicy
+
+__all__ = ["FetchItem", "FetchResult", "FetchStatus", "HttpOptions", "Source", "fetch_files"]
+
+_MOST_TASKS = 1000
+"""Files in hand at once, those that wait for another try included."""
+_LONGEST_WAIT_S = 1.0
+_FILL_S = 0.02
+"""Longest time for taking new items while transfers wait."""
+_BUSY_RETRY_S = 0.15
+"""How often to look whether another process has finished the same file."""
+_BUSY_NOTE_S = 10.0
+_RUN_ENDING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""After these nothing else can be written either."""
+
+
+def fetch_files(
+    items: Iterable[FetchItem],
+    *,
+    options: HttpOptions,
+    retry: RetryPolicy,
+    observe: Observer = ignore_event,
+) -> Generator[FetchResult, None, None]:
+    """Fetch files and yield what became of each, as they finish.
+
+    Items are taken as there is room for them, so the iterable may be endless. A file gets its
+    final name only when it is whole: all bytes of Content-Length, gzip to its end with its
+    checksum, the right beginning, synced to disk; its time is Last-Modified. Until then what was
+    there before stays. Missing directories are made. Of several processes that want the same
+    file one fetches it and the others wait for it.
+
+    Closing the generator, or an exception in it (``KeyboardInterrupt`` from a signal included),
+    drops what is on its way and removes the partial files; what has its final name stays.
+
+    Parameters
+    ----------
+    items
+        What to fetch.
+    options
+        Connections, time limits, certificates.
+    retry
+        How often and how late to try again.
+    observe
+        Gets ``BytesReceived``, ``AttemptFailed``, ``FilePublished``, ``FilePresent`` and, for
+        status ``FAILED``, ``FileFailed``. There is no event for ``NOT_FOUND``: whether that is a
+        failure, or something else is fetched instead, is for the caller to say.
+
+    Yields
+    ------
+    FetchResult
+        One for each item, not in their order.
+
+    Raises
+    ------
+    FileAccessError
+        The disk is full, over quota or read-only; other refusals are results of single files.
+    """
+    run = _Run(iter(items), options, retry, observe)
+    try:
+        yield from run.results()
+    finally:
+        run.close()
+
+
+class _FileIdentity(NamedTuple):
+    """A file is the same as long as all of these are."""
+
+    device: int
+    inode: int
+    mtime_ns: int
+    size_bytes: int
+
+
+class _Task:
+    """A file in hand."""
+
+    __slots__ = ("before", "busy_s", "choice", "item", "noted", "requests", "started_s")
+
+    def __init__(self, item: FetchItem, retry: RetryPolicy, now_s: float) -> None:
+        self.item = item
+        self.choice = MirrorChoice(item.sources, retry)
+        self.started_s = now_s
+        self.before = _identity(item)
+        """What was there under the final name when the item was taken."""
+        self.requests = 0
+        self.busy_s: float | None = None
+        """Since when another process has the file."""
+        self.noted = False
+
+
+class _Run:
+    """The state of one call of :func:`fetch_files`."""
+
+    def __init__(
+        self,
+        items: Iterator[FetchItem],
+        options: HttpOptions,
+        retry: RetryPolicy,
+        observe: Observer,
+    ) -> None:
+        self._items: Iterator[FetchItem] | None = items
+        self._retry = retry
+        self._observe = observe
+        self._tasks: set[_Task] = set()
+        self._transferring: dict[Request, tuple[_Task, PartialFile]] = {}
+        self._finishing: dict[Arrival, _Task] = {}
+        self._waiting: list[tuple[float, int, _Task]] = []
+        """A heap of: when it is due, a running number, the task."""
+        self._number = 0
+        self._done: list[FetchResult] = []
+        self._ending: FileAccessError | None = None
+        """Why no other file can be written either."""
+        self._engine = HttpEngine(options)
+        self._finisher = Finisher()
+
+    def results(self) -> Iterator[FetchResult]:
+        """Work until every item has its result."""
+        while True:
+            may_start_more = self._fill()
+            if not self._tasks and self._items is None and not self._done:
+                return
+            wait_s = 0.0 if may_start_more or self._done else self._wait_s()
+            for attempt in self._engine.poll(wait_s, wake_fds=(self._finisher.wake_fd,)):
+                self._take_attempt(attempt)
+            for verdict in self._finisher.collect():
+                self._take_verdict(verdict)
+            received_bytes = self._engine.take_received_bytes()
+            if received_bytes:
+                self._observe(BytesReceived(received_bytes))
+            done, self._done = self._done, []
+            yield from done
+            if self._ending is not None:
+                raise self._ending
+
+    def close(self) -> None:
+        """Drop everything that is not finished and leave no partial file."""
+        self._engine.close()
+        for _, part in self._transferring.values():
+            part.discard()
+        self._finisher.close()
+        for arrival in self._finishing:
+            arrival.part.discard()
+
+    def _fill(self) -> bool:
+        """Start what is due and what is new while there is room; tell whether there may be more."""
+        deadline_s = time.monotonic() + _FILL_S
+        while self._engine.has_room and self._finisher.has_room:
+            now_s = time.monotonic()
+            if now_s > deadline_s:
+                return True
+            if self._waiting and self._waiting[0][0] <= now_s:
+                self._start(heappop(self._waiting)[2], now_s)
+                continue
+            if self._items is None or len(self._tasks) >= _MOST_TASKS:
+                return False
+            item = next(self._items, None)
+            if item is None:
+                self._items = None
+                return False
+            task = _Task(item, self._retry, now_s)
+            self._tasks.add(task)
+            self._start(task, now_s)
+        return False
+
+    def _wait_s(self) -> float:
+        """Return how long nothing of our own is due."""
+        if not self._waiting or not self._engine.has_room:
+            return _LONGEST_WAIT_S
+        return min(max(0.0, self._waiting[0][0] - time.monotonic()), _LONGEST_WAIT_S)
+
+    def _start(self, task: _Task, now_s: float) -> None:
+        """Make the next attempt, unless another process is at the same file or has finished it."""
+        try:
+            part = _open_part(task.item)
+        except FileAccessError as error:
+            self._fail(task, error)
+            return
+        present = _identity(task.item)
+        if present is not None and present != task.before:
+            if part is not None:
+                part.discard()
+            self._observe(FilePresent(task.item.name))
+            self._finish(task, FetchStatus.PRESENT, size_bytes=present.size_bytes)
+        elif part is None:
+            self._wait_for_other(task, now_s)
+        else:
+            task.requests += 1
+            request = Request(task.choice.source.url, part)
+            self._transferring[request] = (task, part)
+            self._engine.start(request)
+
+    def _wait_for_other(self, task: _Task, now_s: float) -> None:
+        """Look again soon; say so once if it takes long."""
+        if task.busy_s is None:
+            task.busy_s = now_s
+        elif not task.noted and now_s - task.busy_s > _BUSY_NOTE_S:
+            task.noted = True
+            text = f"waiting for another process that is fetching {task.item.name}"
+            self._observe(Note(text))
+        self._put_off(task, now_s + _BUSY_RETRY_S)
+
+    def _take_attempt(self, attempt: FinishedAttempt) -> None:
+        """Go on after a transfer: verify what arrived, or see what else can be done."""
+        task, part = self._transferring[attempt.request]
+        error = attempt.error
+        length = attempt.headers.content_length
+        subject = without_credentials(attempt.request.url)
+        if error is None and length is not None and length != attempt.body_bytes:
+            detail = f"{attempt.body_bytes} B of {length} B"
+            error = VerificationError(subject, Defect.LENGTH, detail)
+        if error is not None:
+            part.discard()
+            self._try_again(task, error)
+        else:
+            mtime_s = attempt.headers.last_modified_s
+            arrival = Arrival(part, task.item.expectation, subject, mtime_s)
+            self._finishing[arrival] = task
+            self._finisher.submit(arrival)
+        # Last, so that an interrupt in between can not make close() overlook the partial file.
+        del self._transferring[attempt.request]
+
+    def _take_verdict(self, verdict: Verdict) -> None:
+        """Go on after verification."""
+        task = self._finishing.pop(verdict.arrival)
+        if verdict.error is not None:
+            self._try_again(task, verdict.error)
+            return
+        size_bytes = verdict.arrival.part.size_bytes
+        self._observe(FilePublished(task.item.name, size_bytes))
+        self._finish(task, FetchStatus.FETCHED, size_bytes=size_bytes, source=task.choice.source)
+
+    def _try_again(self, task: _Task, error: PdbCliError) -> None:
+        """Put the next attempt on the list, or give the file up."""
+        if isinstance(error, FileAccessError):
+            self._fail(task, error)
+            return
+        jitter = int.from_bytes(os.urandom(4), "big") / 2**32
+        delay_s = task.choice.next_delay_s(error, jitter)
+        if delay_s is None:
+            final = task.choice.error
+            if task.choice.status is FetchStatus.FAILED:
+                self._observe(FileFailed(task.item.name, _reason(final or error)))
+            self._finish(task, task.choice.status, error=final)
+            return
+        next_url = without_credentials(task.choice.source.url)
+        self._observe(AttemptFailed(task.item.name, _reason(error), delay_s, next_url))
+        self._put_off(task, time.monotonic() + delay_s)
+
+    def _fail(self, task: _Task, error: FileAccessError) -> None:
+        """Give up a file that can not be written, and the others if they can not be either."""
+        if error.errno in _RUN_ENDING:
+            self._ending = error
+        self._observe(FileFailed(task.item.name, _reason(error)))
+        self._finish(task, FetchStatus.FAILED, error=error)
+
+    def _finish(
+        self,
+        task: _Task,
+        status: FetchStatus,
+        *,
+        size_bytes: int = 0,
+        source: Source | None = None,
+        error: PdbCliError | None = None,
+    ) -> None:
+        """Make a result of a task."""
+        self._tasks.discard(task)
+        duration_s = time.monotonic() - task.started_s
+        self._done.append(
+            FetchResult(task.item, status, size_bytes, source, task.requests, duration_s, error)
+        )
+
+    def _put_off(self, task: _Task, due_s: float) -> None:
+        """Come back to a task later."""
+        self._number += 1
+        heappush(self._waiting, (due_s, self._number, task))
+
+
+def _open_part(item: FetchItem) -> PartialFile | None:
+    """Open the partial file, and make the directories it needs."""
+    parent = item.destination.parent
+    try:
+        os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - Path.mkdir looks at it twice
+    except OSError as error:
+        raise FileAccessError.wrap("create", parent, error) from error
+    return PartialFile.open(item.destination)
+
+
+def _identity(item: FetchItem) -> _FileIdentity | None:
+    """Return what tells a file under the final name from another one; None if there is none."""
+    try:
+        status = os.stat(item.destination)  # noqa: PTH116 - for each attempt of each file
+    except OSError:
+        return None
+    return _FileIdentity(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _reason(error: PdbCliError) -> str:
+    """Return a short reason for an event."""
+    if isinstance(error, TransferError | FileAccessError):
+        return error.reason
+    if isinstance(error, VerificationError):
+        return f"{error.defect}: {error.detail}"
+    return type(error).__name__

@@ -1,0 +1,74 @@
+"""What :mod:`pdb_cli.transfer.fetch` is given and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pdb_cli.errors import PdbCliError
+    from pdb_cli.transfer.verify import Expectation
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place to get a file from."""
+
+    mirror: str
+    """The mirror's name."""
+    url: str
+    """The file's URL there; the only field that may hold credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchItem:
+    """One file to fetch."""
+
+    name: str
+    """Its path in the collection, for events."""
+    sources: tuple[Source, ...]
+    """Where to get it, in order of preference; at least one."""
+    destination: Path
+    """Its final name."""
+    expectation: Expectation
+    """What it should turn out to be."""
+    tag: Any = None
+    """The caller's own, handed back untouched."""
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise ValueError(f"no source for {self.name}")
+
+
+class FetchStatus(StrEnum):
+    """How it went."""
+
+    FETCHED = "fetched"
+    """It arrived, was verified, and has its final name."""
+    PRESENT = "present"
+    """Another process fetched it meanwhile."""
+    NOT_FOUND = "not-found"
+    """Every mirror says it has no such file (404, 403 or 410)."""
+    FAILED = "failed"
+    """It could not be had; what was there before is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchResult:
+    """What became of one item."""
+
+    item: FetchItem
+    status: FetchStatus
+    size_bytes: int
+    """Bytes under the final name; 0 unless fetched or present."""
+    source: Source | None
+    """Where it came from; None unless fetched."""
+    attempts: int
+    """Requests made, those that failed included."""
+    duration_s: float
+    """Seconds from the first look at the item to its result, waits included."""
+    error: PdbCliError | None
+    """Why not, for what was not found or failed; the last thing that happened."""

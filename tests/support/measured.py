@@ -1,0 +1,72 @@
+"""Run a program and measure it, with as little of our own cost in the figures as can be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one run cost, its children that it waited for included."""
+
+    exit_code: int
+    wall_s: float
+    user_s: float
+    peak_mb: float
+    """The most memory one process had in use, in 10**6 bytes."""
+    output: bytes
+    """What it wrote to its standard output, a pipe."""
+
+
+def measure(
+    program: str | Path, *arguments: str | Path, env: Mapping[str, str], errors: Path
+) -> Measured:
+    """Run a program to its end; its complaints are appended to the file ``errors``."""
+    launcher = Path(__file__).with_name("launcher.py")
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", launcher, errors, program, *arguments],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    figures, _, output = result.stdout.partition(b"\n")
+    exit_code, wall_s, user_s, peak_bytes = figures.split()
+    return Measured(
+        int(exit_code), float(wall_s), float(user_s), int(peak_bytes) / 1e6, output=output
+    )
+
+
+def clean_environment(home: Path, **changes: str) -> dict[str, str]:
+    """Return an environment with a home of its own and none of the machine's settings."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+    return {**kept, "HOME": str(home), **changes}
+
+
+def succeed(run: Measured, errors: Path) -> Measured:
+    """Return the run, or say why a benchmark can not go on without it."""
+    if run.exit_code != 0:
+        raise SystemExit(
+            f"a measured command failed with {run.exit_code}: {errors.read_text()[-2000:]}"
+        )
+    return run
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Align rows of cells: the first column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,97 @@
+"""A real rsync daemon on a free port of loopback, with the modules of an archive mirror."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING, Self
+
+from support.ports import free_port, is_listening
+from support.wait import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_START_TRIES = 3
+_CONFIGURATION = """\
+log file = {folder}/rsyncd.log
+pid file = {folder}/rsyncd.pid
+lock file = {folder}/rsyncd.lock
+use chroot = no
+read only = yes
+{user}
+[ftp]
+path = {root}
+[ftp_data]
+path = {root}/data
+"""
+
+
+class RsyncDaemon:
+    """Serves ``ftp`` (an archive's root) and ``ftp_data`` (its data) while the context lasts.
+
+    Parameters
+    ----------
+    program
+        The rsync to run.
+    root
+        The root of the archive, ``pub/pdb``.
+    folder
+        An empty folder for its settings and log.
+    """
+
+    def __init__(self, program: str, root: Path, *, folder: Path) -> None:
+        self._program = program
+        self._root = root
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """What ``[mirrors.NAME] rsync`` is set to: the place that equals ``pub/pdb``."""
+        return f"rsync://127.0.0.1:{self.port}/ftp"
+
+    def __enter__(self) -> Self:
+        for _ in range(_START_TRIES):  # somebody may take the free port before rsync does
+            self.port = free_port()
+            process = self._process = self._start()
+            wait_until(
+                lambda process=process: process.poll() is not None or is_listening(self.port),  # type: ignore[misc]
+                what="rsync to start",
+            )
+            if process.poll() is None:
+                return self
+        raise AssertionError(f"rsync did not start: {self.log()}")
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=10)
+
+    def log(self) -> str:
+        """Return the daemon's log."""
+        path = self._folder / "rsyncd.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Write the settings and start rsync with them."""
+        configuration = self._folder / "rsyncd.conf"
+        (self._folder / "rsyncd.pid").unlink(missing_ok=True)
+        configuration.write_text(
+            _CONFIGURATION.format(
+                folder=self._folder,
+                root=self._root,
+                # As root, it would become a user who may not read our folders.
+                user="uid = 0\ngid = 0" if os.geteuid() == 0 else "",
+            )
+        )
+        return subprocess.Popen(
+            [
+                self._program, "--daemon", "--no-detach", f"--config={configuration}",
+                "--address=127.0.0.1", f"--port={self.port}",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip

@@ -1,0 +1,164 @@
+"""Every public error becomes one line that says what to do; nothing is forgotten."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import pickle
+from pathlib import Path
+
+import click
+import pytest
+
+from pdb_cli import errors as e
+from pdb_cli.cli.errors import describe, reason_of
+from pdb_cli.cli.exit_codes import ExitCode
+
+SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
+    (
+        e.InvalidIdsError(
+            (
+                e.InvalidId("12", "list.txt", 3),
+                e.InvalidId("x" * 60, "arguments", None),
+            )
+        ),
+        (
+            "2 ids not valid: '12' (list.txt, line 3), 'xxxxxxxxxxxxxxxxxxxxx...' (arguments); "
+            "ids look like 4hhb or pdb_00004hhb"
+        ),
+        ExitCode.USAGE,
+    ),
+    (e.EmptyListError("l.txt"), "l.txt holds no ids; one id per line is expected", ExitCode.USAGE),
+    (e.EmptyListError(None), "no ids given; name some, or use -l FILE or --stdin", ExitCode.USAGE),
+    (
+        e.UnknownNameError("mirror", "rcsbb", ("pdbe", "rcsb")),
+        "no mirror 'rcsbb'; did you mean rcsb? known: pdbe, rcsb",
+        ExitCode.USAGE,
+    ),
+    (
+        e.UnsupportedError("assemblies as xml", "the archive has mmcif only"),
+        "assemblies as xml: the archive has mmcif only",
+        ExitCode.USAGE,
+    ),
+    (
+        e.InvalidValueError("--older-than", "x", "a duration"),
+        "--older-than 'x': expected a duration",
+        ExitCode.USAGE,
+    ),
+    (
+        e.SettingsError("c.toml", 4, "download.paralel", "unknown key", "download.parallel"),
+        "c.toml, line 4: download.paralel: unknown key; did you mean download.parallel?",
+        ExitCode.USAGE,
+    ),
+    (
+        e.FileAccessError("write", Path("/data/x"), "No space left on device", errno.ENOSPC),
+        (
+            "can not write /data/x: No space left on device; free some space and run the same "
+            "command again, it goes on where it was"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.ConnectionFailedError("http://a/b", "connection refused"),
+        "http://a/b: connection refused; try another mirror with -m",
+        ExitCode.FAILED,
+    ),
+    (
+        e.RedirectError("http://a/b", "redirected in a circle"),
+        "http://a/b: redirected in a circle; try another mirror with -m",
+        ExitCode.FAILED,
+    ),
+    (
+        e.HttpStatusError("http://a/b", "Service Unavailable", 503),
+        "http://a/b: the server answered 503 Service Unavailable",
+        ExitCode.FAILED,
+    ),
+    (
+        e.VerificationError("http://a/b", e.Defect.TRUNCATED, "ends early"),
+        "http://a/b: ends early (truncated)",
+        ExitCode.FAILED,
+    ),
+    (
+        e.UnknownJobError("job_xxxxxx"),
+        "no job 'job_xxxxxx'; 'pdb-cli jobs --all' lists them",
+        ExitCode.FAILED,
+    ),
+    (
+        e.UnknownJobError("last"),
+        "there are no jobs yet; add --bg to a long command to start one",
+        ExitCode.FAILED,
+    ),
+    (
+        e.AmbiguousJobError("a", ("job_aaaaaa", "job_aaaaab")),
+        "'a' fits 2 jobs: job_aaaaaa, job_aaaaab; type more of the id",
+        ExitCode.FAILED,
+    ),
+    (e.JobStartError(None, "why"), "the job was not started: why", ExitCode.FAILED),
+    (
+        e.JobStartError("job_abc123", "why"),
+        "job_abc123 was not started: why; 'pdb-cli jobs status job_abc123' shows its record",
+        ExitCode.FAILED,
+    ),
+    (
+        e.JobRecordError("job_abc123", "torn"),
+        "job_abc123 can not be read: torn",
+        ExitCode.FAILED,
+    ),
+    (
+        e.JobStateError("job_abc123", "completed", "cancel"),
+        "can not cancel job_abc123: it is completed",
+        ExitCode.FAILED,
+    ),
+]
+_ABSTRACT = {e.PdbCliError, e.UsageError, e.TransferError, e.JobError}
+
+
+@pytest.mark.parametrize(("error", "text", "code"), SAMPLES, ids=lambda value: type(value).__name__)
+def test_an_error_becomes_one_line_with_the_next_step(
+    error: BaseException, text: str, code: ExitCode
+) -> None:
+    message = describe(error)
+    assert message.lines == (f"pdb-cli: {text}",)
+    assert message.exit_code is code
+
+
+def test_every_public_error_has_a_sample() -> None:
+    public = {
+        value
+        for value in vars(e).values()
+        if inspect.isclass(value) and issubclass(value, e.PdbCliError)
+    }
+    assert public - _ABSTRACT == {type(error) for error, _, _ in SAMPLES}
+
+
+@pytest.mark.parametrize(
+    "error", [error for error, _, _ in SAMPLES], ids=lambda v: type(v).__name__
+)
+def test_errors_pickle_with_their_fields(error: BaseException) -> None:
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert type(copy) is type(error)
+    assert vars(copy) == vars(error)
+
+
+def test_an_unknown_error_is_shown_as_a_bug_and_not_hidden() -> None:
+    message = describe(ZeroDivisionError("division by zero"))
+    assert "unexpected ZeroDivisionError: division by zero" in message.lines[0]
+    assert message.exit_code is ExitCode.FAILED
+
+
+def test_a_usage_error_of_click_is_one_line_too() -> None:
+    message = describe(click.UsageError("No such option:\n --frob"))
+    assert message.lines == ("pdb-cli: No such option: --frob; 'pdb-cli --help' shows the usage",)
+    assert message.exit_code is ExitCode.USAGE
+
+
+def test_the_reason_of_a_failed_file_does_not_repeat_the_program() -> None:
+    assert reason_of(e.HttpStatusError("http://a/b", "x", 503)) == "http://a/b answered 503"
+    assert reason_of(e.FileAccessError("write", Path("/x"), "denied")) == "can not write /x: denied"
+
+
+def test_many_invalid_ids_are_counted_and_cut() -> None:
+    bad = tuple(e.InvalidId(f"bad{n}", "l", n) for n in range(1, 101))
+    line = describe(e.InvalidIdsError(bad)).lines[0]
+    assert line.startswith("pdb-cli: 100 ids not valid: 'bad1' (l, line 1)")
+    assert "and 80 more" in line
