@@ -19,7 +19,8 @@ REGISTRY = (
     r"py" r"pi\.(org|python)|pythonhosted\.org|registry\.(npmjs|yarnpkg)|crates\.io/api"
     r"|(extra-)?index" r"-url[ =:]+\S|https?://[^\s\"'>)]+/simple\b"
 )  # fmt: skip
-MACHINE_PATH = r"(?<![\w./])/(wo" r"rk|fa" r"rm|ro" r"ot|ho" r"me/[a-z]\w*|Us" r"ers/[a-z]\w*)/"
+# Homes of people, /home/ada and the like, are what examples are made of.
+MACHINE_PATH = r"(?<![\w./])/(wo" r"rk|fa" r"rm|ro" r"ot)/"
 UNFINISHED = r"\b(TO" r"DO|FIX" r"ME|X" r"XX|NotImplemented" r"Error)\b"
 FORBIDDEN = {
     "package registry": re.compile(REGISTRY),
@@ -66,7 +67,7 @@ def test_repository_is_clean() -> None:
         ("--index" + "-url https://example.org/sim" + "ple", "package registry"),
         ("https://files.python" + "hosted.org/packages/x.whl", "package registry"),
         ("cache = '/ro" + "ot/.cache'", "path of a machine"),
-        ("see /ho" + "me/jane/pdb", "path of a machine"),
+        ("see `/wo" + "rk/data`", "path of a machine"),
         ("# TO" + "DO later", "left to do"),
         ("raise NotImplemented" + "Error", "left to do"),
         ("made in " + str(REPOSITORY / "dev"), "path of a machine"),

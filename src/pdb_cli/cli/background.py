@@ -85,7 +85,7 @@ def _arguments(context: click.Context, without: frozenset[str], extra: list[str]
     """Yield the arguments that give the same parameters again, global ones first."""
     if context.parent is not None:
         yield from _options(context.parent, frozenset())
-    yield str(context.command.name)
+    yield str(context.info_name)
     yield from _options(context, without)
     yield from extra
     for parameter in context.command.params:

@@ -29,7 +29,7 @@ def bundled_ids() -> list[str]:
 def serve_bundled_entries() -> Iterator[str]:
     """Serve the bundled entries while the context lasts; yield the mirror's root URL."""
     from functools import partial  # noqa: PLC0415 - only in the demo
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer  # noqa: PLC0415
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
     from threading import Thread  # noqa: PLC0415
 
     class Handler(SimpleHTTPRequestHandler):
@@ -37,7 +37,7 @@ def serve_bundled_entries() -> Iterator[str]:
 
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - the name http.server looks for
+        def do_GET(self) -> None:
             time.sleep(_DELAY_S)
             super().do_GET()
 

@@ -95,7 +95,7 @@ def _nothing(which: JobFilter) -> str:
 
 def _as_data(row: JobRow) -> dict[str, Any]:
     """Return a row for programs."""
-    return {name: getattr(row, name) for name in JobRow.__dataclass_fields__}
+    return row._asdict()
 
 
 def _for_people(row: JobRow, now_s: float) -> dict[str, str]:

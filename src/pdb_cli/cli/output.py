@@ -79,13 +79,12 @@ def text_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) ->
     >>> text_table([{"id": "4hhb", "n": 3}], {"id": "ENTRY", "n": "FILES"})
     ['ENTRY  FILES', '4hhb   3']
     """
-    cells = [list(columns.values())]
-    cells += [[_printable(row.get(key)) for key in columns] for row in rows]
-    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
+    by_column = [
+        [heading, *(_printable(row.get(key)) for row in rows)] for key, heading in columns.items()
     ]
+    widths = [max(map(len, column)) for column in by_column]
+    line = "  ".join(f"{{:<{width}}}" for width in widths)
+    return [line.format(*cells).rstrip() for cells in zip(*by_column, strict=True)]
 
 
 def human_size(size_bytes: float) -> str:
@@ -134,6 +133,8 @@ def human_duration(seconds: float) -> str:
 def _printable(value: object) -> str:
     """Return a cell: nothing for None, no control characters that would move the cursor."""
     text = "" if value is None else str(value)
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "?" for char in text)
 
 

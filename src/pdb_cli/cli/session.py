@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pdb_cli.config.load import load_settings
-from pdb_cli.config.paths import default_jobs_dir
+from pdb_cli.config.jobs_dir import find_jobs_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,21 +25,31 @@ class ColorMode(StrEnum):
     NEVER = "never"
 
 
-@dataclass(slots=True)
 class Session:
-    """What every command gets: wiring in one place, no globals."""
+    """What every command gets: wiring in one place, no globals.
 
-    argv: tuple[str, ...]
-    environ: Mapping[str, str]
-    verbosity: int = 0
-    """-1 quiet, 0 normal, 1 and more verbose."""
-    color: ColorMode = ColorMode.AUTO
-    config_path: Path | None = None
-    flags: dict[str, object] = field(default_factory=dict)
-    """Settings given as flags, by dotted key."""
-    supervisor: WaitingSupervisor | None = None
-    """Started ahead when ``--bg`` is among the arguments."""
-    _settings: Settings | None = None
+    A plain class: importing dataclasses would cost ``pdb-cli jobs`` another interpreter start.
+
+    Parameters
+    ----------
+    argv
+        The arguments after the program's name.
+    environ
+        The environment.
+    """
+
+    def __init__(self, argv: tuple[str, ...], environ: Mapping[str, str]) -> None:
+        self.argv = argv
+        self.environ = environ
+        self.verbosity = 0
+        """-1 quiet, 0 normal, 1 and more verbose."""
+        self.color = ColorMode.AUTO
+        self.config_path: Path | None = None
+        self.flags: dict[str, object] = {}
+        """Settings given as flags, by dotted key."""
+        self.supervisor: WaitingSupervisor | None = None
+        """Started ahead when ``--bg`` is among the arguments."""
+        self._settings: Settings | None = None
 
     def settings(self) -> Settings:
         """Return the settings; read once.
@@ -53,6 +60,8 @@ class Session:
             As ``load_settings``.
         """
         if self._settings is None:
+            from pdb_cli.config.load import load_settings  # noqa: PLC0415 - 'jobs' needs none
+
             self._settings = load_settings(
                 environ=self.environ, config_path=self.config_path, flags=self.flags
             )
@@ -60,7 +69,7 @@ class Session:
 
     def jobs_dir(self) -> Path:
         """Return the directory of the job records."""
-        return self.settings().jobs.dir or default_jobs_dir(self.environ)
+        return find_jobs_dir(self.environ, self.config_path)
 
     def job_dir(self) -> Path | None:
         """Return this job's directory when the run is a background job."""
@@ -69,6 +78,8 @@ class Session:
 
     def user(self) -> str:
         """Return the user's name."""
+        import getpass  # noqa: PLC0415 - only when a job is started or cancelled
+
         try:
             return getpass.getuser()
         except (OSError, KeyError):

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pdb_cli.archive.datatypes import parse_data_type
 from pdb_cli.archive.mirrors import MIRROR_ALIASES
 from pdb_cli.config import kinds
+from pdb_cli.config.paths import JOBS_VARIABLE
 from pdb_cli.config.settings import SyncFormat, Transport
 from pdb_cli.errors import PdbCliError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pdb_cli.config.kinds import Kind
 
@@ -78,9 +79,7 @@ KEYS: Final = (
     _key(f"mirrors.{ANY}.https", kinds.HTTP_URL, "What equals https://files.wwpdb.org/pub/pdb."),
     _key(f"mirrors.{ANY}.rsync", kinds.RSYNC_ROOTS, "What equals rsync://rsync.wwpdb.org/ftp."),
     _key(f"mirrors.{ANY}.layout", kinds.LAYOUT, "classic, or entry: the one of 21 July 2027."),
-    _key(
-        "download.parallel", kinds.whole_number(1, 256), "Transfers at once.", flag="--parallel"
-    ),
+    _key("download.parallel", kinds.whole_number(1, 256), "Transfers at once.", flag="--parallel"),
     _key(
         "download.retry", kinds.whole_number(0, 100), "More tries after the first.", flag="--retry"
     ),
@@ -106,9 +105,7 @@ KEYS: Final = (
     _key("sync.types", kinds.DATA_TYPES, "Types of data to keep.", flag="--type"),
     _key("sync.format", kinds.one_of(SyncFormat), "mmcif, pdb or both.", flag="--format"),
     _key("sync.transport", kinds.one_of(Transport), "auto, rsync or https.", flag="--transport"),
-    _key(
-        "sync.delete", kinds.BOOLEAN, "Remove what the mirror does not have.", flag="--delete"
-    ),
+    _key("sync.delete", kinds.BOOLEAN, "Remove what the mirror does not have.", flag="--delete"),
     _key(
         "sync.max_delete",
         kinds.DELETE_LIMIT,
@@ -125,7 +122,7 @@ KEYS: Final = (
         "jobs.dir",
         kinds.OPTIONAL_PATH,
         'Where job records are; "" for the cache directory.',
-        variable="PDB_CLI_JOBS_DIR",
+        variable=JOBS_VARIABLE,
     ),
     _key("jobs.grace_s", kinds.seconds(0), "Seconds between asking a job to end and killing it."),
     _key("jobs.log_max_mb", kinds.whole_number(1, 1_000_000), "Largest log of one job, in MB."),
@@ -209,15 +206,32 @@ def nearest_key(path: KeyPath) -> str | None:
     >>> nearest_key(("download", "paralel")), nearest_key(("retry",))
     ('download.parallel', 'download.retry')
     """
-    from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
-
     neighbours = [rest[len(path) - 1] for rest in _known_below(path[:-1])]
-    if near := get_close_matches(path[-1].lower(), neighbours, n=1):
-        return ".".join((*path[:-1], near[0]))
+    if near := nearest_name(path[-1], neighbours):
+        return ".".join((*path[:-1], near))
     if elsewhere := [key.name for key in KEYS if key.path[-1] == path[-1] and ANY not in key.path]:
         return elsewhere[0]
-    names = [key.name for key in KEYS if ANY not in key.path]
-    return next(iter(get_close_matches(".".join(path).lower(), names, n=1)), None)
+    return nearest_name(".".join(path), [key.name for key in KEYS if ANY not in key.path])
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is nearest to a wrong one, if any is near.
+
+    Parameters
+    ----------
+    name
+        The wrong name.
+    known
+        The right ones.
+
+    Examples
+    --------
+    >>> nearest_name("RSCB", ["rcsb", "pdbj"])
+    'rcsb'
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
+    return next(iter(get_close_matches(name.lower(), list(known), n=1)), None)
 
 
 def _known_below(section: KeyPath) -> Iterator[KeyPath]:
@@ -229,9 +243,7 @@ def _known_below(section: KeyPath) -> Iterator[KeyPath]:
 
 def _begins(pattern: KeyPath, path: KeyPath) -> bool:
     """Tell whether a row's path begins with a path."""
-    return all(
-        known in (ANY, name) for known, name in zip(pattern, path, strict=False)
-    )
+    return all(known in (ANY, name) for known, name in zip(pattern, path, strict=False))
 
 
 def _data_type(name: str) -> str:

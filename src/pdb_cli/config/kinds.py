@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import StrEnum
 
+PlainValue = str | int | float | bool | list[str]
+"""What TOML and JSON can say. A setting that is not set is an empty text."""
+
 _HIGHEST_PORT: Final = 65535
 _LONGEST_TIME_S: Final = 86_400
 _RATE_UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
@@ -39,7 +42,7 @@ class Kind(NamedTuple):
     """What is acceptable, to complete the sentence "expected ..."."""
     read: Callable[[object], Any]
     """From a TOML value or a flag to the setting."""
-    parse: Callable[[str], object]
+    parse: Callable[[str], PlainValue]
     """From a person's text to a TOML value, which ``read`` has yet to accept."""
 
 
@@ -112,7 +115,7 @@ def one_of(names: type[StrEnum]) -> Kind:
 
 def _text(value: object) -> str:
     """Accept text without control characters."""
-    if not isinstance(value, str) or not (value.isprintable() or not value):
+    if not isinstance(value, str) or not value.isprintable():
         raise ValueError(value)
     return value
 
@@ -172,7 +175,7 @@ def _read_rsync_roots(value: object) -> tuple[RsyncRoot, ...]:
 
 
 def _rsync_root(value: object) -> RsyncRoot:
-    """Accept ``rsync://host[:port]/module[/path]``, also without the scheme, or ``host::module``."""
+    """Accept ``rsync://host[:port]/module[/path]``, the scheme left out, or ``host::module``."""
     text = _text(value).strip()
     _refuse_retired(text)
     match = re.fullmatch(
@@ -215,7 +218,7 @@ def _names(value: object) -> list[str]:
     return [_text(item) for item in value]
 
 
-def _parse_number(text: str) -> object:
+def _parse_number(text: str) -> PlainValue:
     """Read a number; anything else stays text, for ``read`` to refuse."""
     for kind in (int, float):
         try:
@@ -225,18 +228,18 @@ def _parse_number(text: str) -> object:
     return text
 
 
-def _parse_bool(text: str) -> object:
+def _parse_bool(text: str) -> PlainValue:
     """Read yes or no in the usual spellings."""
     word = text.strip().lower()
     return True if word in _TRUE else False if word in _FALSE else text
 
 
-def _parse_list(text: str) -> object:
+def _parse_list(text: str) -> PlainValue:
     """Split at commas."""
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-def _parse_one_or_more(text: str) -> object:
+def _parse_one_or_more(text: str) -> PlainValue:
     """Split at commas if there are any."""
     return _parse_list(text) if "," in text else text.strip()
 
@@ -269,7 +272,9 @@ DATA_TYPES: Final = Kind(
 )
 MIRROR_NAME: Final = Kind("the name of a mirror", _read_name, str)
 MIRROR_NAMES: Final = Kind(
-    "a list of mirrors", lambda value: tuple(_read_name(name) for name in _names(value)), _parse_list
+    "a list of mirrors",
+    lambda value: tuple(_read_name(name) for name in _names(value)),
+    _parse_list,
 )
 
 REFUSALS: Final = (ValueError, UnknownNameError)

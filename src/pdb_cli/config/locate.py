@@ -23,7 +23,7 @@ _Lines = dict[tuple[str, ...], int]
 
 
 def key_lines(text: str) -> _Lines:
-    """Return the line, from 1, of every key and table in a TOML text.
+    r"""Return the line, from 1, of every key and table in a TOML text.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def key_lines(text: str) -> _Lines:
 
     Examples
     --------
-    >>> key_lines('[download]\\nretry = 5\\n')
+    >>> key_lines('[download]\nretry = 5\n')
     {('download',): 1, ('download', 'retry'): 2}
     """
     lines: _Lines = {}
@@ -124,9 +124,7 @@ def _note(lines: _Lines, path: tuple[str, ...], known: int, text: str, position:
 
 def _names(dotted: str) -> tuple[str, ...]:
     """Split a dotted key."""
-    return tuple(
-        part[1:-1] if part[0] in "\"'" else part for part in _PARTS.findall(dotted)
-    )
+    return tuple(part[1:-1] if part[0] in "\"'" else part for part in _PARTS.findall(dotted))
 
 
 def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:

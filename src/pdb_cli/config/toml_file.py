@@ -12,6 +12,7 @@ from pdb_cli.config.keys import (
     find_key,
     is_section,
     nearest_key,
+    nearest_name,
 )
 from pdb_cli.errors import FileAccessError, SettingsError, UnknownNameError
 
@@ -26,9 +27,10 @@ class Assignment(NamedTuple):
     """One key with a value in a file."""
 
     path: KeyPath
-    """With canonical names."""
+    """With the names as the program uses them."""
+    written: KeyPath
+    """With the names as they stand in the file."""
     value: object
-    line: int | None
 
 
 class ConfigText(NamedTuple):
@@ -36,6 +38,7 @@ class ConfigText(NamedTuple):
 
     origin: str
     """The file's path, for messages."""
+    text: str
     document: dict[str, Any]
     lines: dict[KeyPath, int]
     """From a key as written to its line."""
@@ -50,9 +53,12 @@ class ConfigText(NamedTuple):
         """
         return self._walk(self.document, ())
 
-    def tables(self, section: str) -> list[KeyPath]:
-        """Return the canonical paths of the tables in a section, empty ones too."""
-        return [self.canonical((section, name)) for name in self.document.get(section, {})]
+    def tables(self, *section: str) -> list[KeyPath]:
+        """Return the paths of the tables in a section, empty ones too, as written."""
+        table = self.document
+        for name in section:
+            table = table.get(name, {})
+        return [(*section, name) for name in table]
 
     def canonical(self, path: KeyPath) -> KeyPath:
         """Return a key of this file with the names in it as the program uses them.
@@ -67,7 +73,8 @@ class ConfigText(NamedTuple):
         except WrongNameError as error:
             raise self.error(path, error.problem, error.suggestion) from error
         except UnknownNameError as error:
-            raise self.error(path, f"no {error.kind} {error.name!r}", _nearest(error)) from error
+            near = nearest_name(error.name, error.known)
+            raise self.error(path, f"no {error.kind} {error.name!r}", near) from error
 
     def error(self, path: KeyPath, problem: str, suggestion: str | None = None) -> SettingsError:
         """Return the error for a key of this file, with its line."""
@@ -82,7 +89,7 @@ class ConfigText(NamedTuple):
         for name, value in table.items():
             path = (*prefix, name)
             if find_key(path) is not None:
-                yield Assignment(self.canonical(path), value, self.lines.get(path))
+                yield Assignment(self.canonical(path), path, value)
             elif not is_section(path):
                 raise self.error(path, "unknown key", nearest_key(path))
             elif not isinstance(value, dict):
@@ -92,7 +99,7 @@ class ConfigText(NamedTuple):
                 yield from self._walk(value, path)
 
 
-def read_config_text(path: Path) -> str:
+def read_config_text(path: Path) -> str | None:
     """Read a configuration file without changing its line ends; a byte order mark goes.
 
     Parameters
@@ -100,10 +107,13 @@ def read_config_text(path: Path) -> str:
     path
         The file.
 
+    Returns
+    -------
+    str or None
+        The text; None when there is no such file.
+
     Raises
     ------
-    FileNotFoundError
-        There is none.
     FileAccessError
         It can not be read.
     SettingsError
@@ -111,8 +121,9 @@ def read_config_text(path: Path) -> str:
     """
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise
+    except (FileNotFoundError, NotADirectoryError):
+        # The second: HOME=/dev/null, as service accounts have it.
+        return None
     except OSError as error:
         raise FileAccessError.wrap("read", path, error) from error
     try:
@@ -137,7 +148,7 @@ def parse_config(text: str, origin: str) -> ConfigText:
     SettingsError
         It is not TOML; with the line where it stops to be.
     """
-    import tomllib  # noqa: PLC0415 - only when there is a file
+    import tomllib
 
     from pdb_cli.config.locate import key_lines  # noqa: PLC0415 - only when there is a file
 
@@ -146,7 +157,7 @@ def parse_config(text: str, origin: str) -> ConfigText:
     except tomllib.TOMLDecodeError as error:
         message, line = _where(str(error), text)
         raise SettingsError(origin, line, None, f"not TOML: {message}") from error
-    return ConfigText(origin, document, key_lines(text))
+    return ConfigText(origin, text, document, key_lines(text))
 
 
 def _where(message: str, text: str) -> tuple[str, int]:
@@ -155,10 +166,3 @@ def _where(message: str, text: str) -> tuple[str, int]:
     if match is None:
         return message, 1
     return match[1], int(match[2]) if match[2] else text.count("\n") + 1
-
-
-def _nearest(error: UnknownNameError) -> str | None:
-    """Return the known name that is nearest to the wrong one."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
-
-    return next(iter(get_close_matches(error.name.lower(), error.known, n=1)), None)

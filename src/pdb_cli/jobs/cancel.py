@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import time
 from typing import TYPE_CHECKING
 
-from pdb_cli.errors import JobStateError
+from pdb_cli.errors import FileAccessError, JobStateError
+from pdb_cli.jobs.cancel_request import leave_request
 from pdb_cli.jobs.identity import is_alive, this_place
-from pdb_cli.jobs.index import entry_of, update_index
+from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.liveness import Doubt, observe
+from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import JobStatus, utc_now
-from pdb_cli.jobs.process_tree import descendants, end_tree
-from pdb_cli.storage.atomic import write_atomic
+from pdb_cli.jobs.process_tree import descendants, end_tree, started_with
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from pdb_cli.jobs.model import Job, ProcessIdentity
     from pdb_cli.jobs.store import JobStore
 
@@ -50,21 +53,19 @@ def cancel_job(store: JobStore, job_id: str, *, user: str) -> Job:
     JobStateError
         The job had already completed or failed, or its supervisor, on another host perhaps, did
         not act within the grace time and ten seconds.
+    FileAccessError
+        The request could not be left in the job's directory.
     UnknownJobError, JobRecordError
         As ``JobStore.read``.
     """
-    seen = observe(store, job_id)
-    job = seen.job
+    job = observe(store, job_id).job
     if job.status is JobStatus.CANCELLED:
         return job
     if job.status.final:
         raise JobStateError(job_id, str(job.status), "cancel")
-    request = {"user": user, "host": this_place().host, "requested_at": utc_now()}
-    write_atomic(store.paths(job_id).cancel, json.dumps(request).encode(), mode=0o600, durable=True)
-    if seen.doubt is Doubt.UNSUPERVISED:
-        return _cancel_unsupervised(store, job, user)
+    leave_request(store.paths(job_id).cancel, user=user)
     _tell_supervisor(job)
-    return _wait_for_end(store, job)
+    return _wait_for_end(store, job, user)
 
 
 def _tell_supervisor(job: Job) -> None:
@@ -80,34 +81,57 @@ def _tell_supervisor(job: Job) -> None:
             os.kill(job.supervisor.pid, signal.SIGTERM)
 
 
-def _wait_for_end(store: JobStore, job: Job) -> Job:
-    """Wait until the supervisor has written the end."""
+def _wait_for_end(store: JobStore, job: Job, user: str) -> Job:
+    """Wait until the supervisor has written the end; stand in for one that is gone."""
     deadline = time.monotonic() + job.grace_s + _PATIENCE_S
-    while not job.status.final:
+    while True:
+        seen = observe(store, job.id)
+        if seen.doubt is Doubt.UNSUPERVISED:
+            _cancel_unsupervised(store, seen.job, user)
+            seen = observe(store, job.id)
+        if seen.job.status.final:
+            return seen.job
         if time.monotonic() > deadline:
             raise JobStateError(job.id, "still running", "cancel")
         time.sleep(_POLL_S)
-        job = observe(store, job.id).job
-    return job
 
 
-def _cancel_unsupervised(store: JobStore, job: Job, user: str) -> Job:
+def _cancel_unsupervised(store: JobStore, job: Job, user: str) -> None:
     """End a command whose supervisor is gone, and write the end in its place."""
-    child = job.child
+    paths = store.paths(job.id)
+    try:
+        lock = JobLock(paths.lock)
+    except OSError as error:
+        raise FileAccessError.wrap("write", paths.lock, error) from error
+    with lock:
+        # While it is held nobody else writes a verdict; whoever holds it now is cancelling too.
+        if not lock.claim() or store.read(job.id).status.final:
+            return
+        end_tree(_orphans(job, paths.directory), grace_s=job.grace_s, tick=lambda: None)
+        ended = job.with_changes(
+            status=JobStatus.CANCELLED,
+            finished_at=utc_now(),
+            pid=None,
+            exit_code=None,
+            reason=f"cancelled by {user} from {this_place().host}, its supervisor was gone",
+        )
+        store.write(ended)
+        with contextlib.suppress(OSError):
+            paths.pid.unlink(missing_ok=True)
+    update_index(store, [ended])
 
-    def members() -> list[ProcessIdentity]:
-        if child is None or not is_alive(child):
-            return []
-        return [*descendants(child.pid), child]
 
-    end_tree(members, grace_s=job.grace_s, tick=lambda: None)
-    ended = job.with_changes(
-        status=JobStatus.CANCELLED,
-        finished_at=utc_now(),
-        pid=None,
-        exit_code=None,
-        reason=f"cancelled by {user} from {this_place().host}, its supervisor was gone",
-    )
-    store.write(ended)
-    update_index(store, {job.id: entry_of(ended)})
-    return ended
+def _orphans(job: Job, directory: Path) -> Callable[[], list[ProcessIdentity]]:
+    """Return a function that finds what lives of a job without a supervisor.
+
+    Once seen, a process stays known: when its parent ends it is nobody's descendant any more.
+    """
+    known = set() if job.child is None else {job.child}
+
+    def living() -> list[ProcessIdentity]:
+        for process in [item for item in known if is_alive(item)]:
+            known.update(descendants(process.pid))
+        known.update(started_with("PDB_CLI_JOB_DIR", str(directory)))
+        return [item for item in known if is_alive(item)]
+
+    return living

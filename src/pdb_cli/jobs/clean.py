@@ -12,8 +12,11 @@ from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import utc_text
 
 if TYPE_CHECKING:
+    from pdb_cli.jobs.model import Job
     from pdb_cli.jobs.paths import JobPaths
     from pdb_cli.jobs.store import JobStore
+
+_LOCK_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +45,30 @@ def clean_jobs(store: JobStore, *, older_than_s: float, now_s: float) -> CleanRe
     FileAccessError
         The directory can not be read, or a record can not be removed.
     """
-    limit = utc_text(now_s - older_than_s)
+    limit_s = now_s - older_than_s
     removed: list[str] = []
     unreadable: list[str] = []
-    for job_id in sorted(store.job_ids()):
-        try:
-            job = observe(store, job_id).job
-        except UnknownJobError:
-            continue
-        except JobRecordError:
-            unreadable.append(job_id)
-            continue
-        ended_at = job.finished_at or job.started_at
-        if job.status.final and ended_at <= limit and _remove(store.paths(job_id)):
-            removed.append(job_id)
-    update_index(store, {}, removed=removed)
+    try:
+        for job_id in sorted(store.job_ids()):
+            try:
+                old = _ended(observe(store, job_id).job, utc_text(limit_s))
+            except UnknownJobError:
+                continue
+            except JobRecordError:
+                old = store.never_started(job_id, before_s=limit_s)
+                if not old and not store.in_transit(job_id):
+                    unreadable.append(job_id)
+            if old and _remove(store.paths(job_id)):
+                removed.append(job_id)
+    finally:
+        if removed:
+            update_index(store, [], removed=removed)
     return CleanResult(tuple(removed), tuple(unreadable))
+
+
+def _ended(job: Job, limit: str) -> bool:
+    """Tell whether a job ended before a time."""
+    return job.status.final and (job.finished_at or job.started_at) <= limit
 
 
 def _remove(paths: JobPaths) -> bool:
@@ -65,14 +76,15 @@ def _remove(paths: JobPaths) -> bool:
     import shutil  # noqa: PLC0415 - only when something is removed
 
     try:
-        lock = JobLock(paths.lock)
-        try:
-            if not lock.acquire():
+        with JobLock(paths.lock) as lock:
+            # A supervisor that has just written the end needs a moment to be gone.
+            if not lock.claim(wait_s=_LOCK_WAIT_S):
                 return False
             shutil.rmtree(paths.directory)
-        finally:
-            lock.release()
         paths.log_link.unlink(missing_ok=True)
+    except FileNotFoundError:
+        # Somebody else cleans too.
+        return False
     except OSError as error:
         raise FileAccessError.wrap("remove", paths.directory, error) from error
     return True

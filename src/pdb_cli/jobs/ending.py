@@ -75,13 +75,29 @@ def ended(
         reason = _signal_reason(finish.signal_number)
     else:
         reason = last_line or f"ended with exit code {finish.code}"
+    how = {"exit_code": finish.shell_code, "signal": _signal_name(finish.signal_number)}
     if status is JobStatus.FAILED:
-        reason = f"{reason}; run it again: pdb-cli {job.command}"
+        return failed(job, reason, finished_at=finished_at).with_changes(**how)
     return job.with_changes(
-        status=status,
-        exit_code=finish.shell_code,
-        signal=_signal_name(finish.signal_number),
-        reason=reason or None,
+        status=status, reason=reason or None, finished_at=finished_at, pid=None, **how
+    )
+
+
+def failed(job: Job, reason: str, *, finished_at: str) -> Job:
+    """Return the final record of a job that failed; its exit code is not known.
+
+    Parameters
+    ----------
+    job
+        The record so far.
+    reason
+        Why; the command that goes on from here is added.
+    finished_at
+        UTC.
+    """
+    return job.with_changes(
+        status=JobStatus.FAILED,
+        reason=f"{reason}; run it again: pdb-cli {job.command}",
         finished_at=finished_at,
         pid=None,
     )

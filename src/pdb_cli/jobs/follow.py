@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -61,8 +62,7 @@ def read_log(
     for stream in streams:
         tail = _Tail(_path(store, job_id, stream), stream)
         try:
-            if last_lines is not None:
-                tail.skip_to_last(last_lines)
+            tail.open(last_lines)
             yield from tail.read()
         finally:
             tail.close()
@@ -88,11 +88,11 @@ def follow_log(
     FileAccessError
         A log exists but can not be read.
     """
-    tails = [_Tail(_path(store, job_id, stream), stream) for stream in streams]
-    try:
-        if last_lines is not None:
-            for tail in tails:
-                tail.skip_to_last(last_lines)
+    with contextlib.ExitStack() as stack:
+        tails = [_Tail(_path(store, job_id, stream), stream) for stream in streams]
+        for tail in tails:
+            stack.callback(tail.close)
+            tail.open(last_lines)
         while True:
             # The state first, then the logs: what was written before the end is not missed.
             job = observe(store, job_id).job
@@ -101,9 +101,6 @@ def follow_log(
             if job.status.final:
                 return job
             time.sleep(_POLL_S)
-    finally:
-        for tail in tails:
-            tail.close()
 
 
 def _path(store: JobStore, job_id: str, stream: Stream) -> Path:
@@ -119,40 +116,22 @@ class _Tail:
         self._path = path
         self._stream = stream
         self._fd: int | None = None
-        self._open()
 
-    def _open(self) -> None:
+    def open(self, last_lines: int | None = None) -> None:
+        """Open the file if it is there, at its start or before its last lines."""
         try:
             self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            self._fd = None
+            return
         except OSError as error:
             raise FileAccessError.wrap("read", self._path, error) from error
-
-    def skip_to_last(self, lines: int) -> None:
-        """Move forward so that only the last lines are read."""
-        if self._fd is None:
-            return
-        position = os.fstat(self._fd).st_size
-        needed = lines + 1
-        while position > 0 and needed > 0:
-            size = min(_CHUNK, position)
-            position -= size
-            block = os.pread(self._fd, size, position)
-            at_end = position + size == os.fstat(self._fd).st_size
-            if at_end and not block.endswith(b"\n"):
-                needed -= 1
-            offset = len(block)
-            while needed > 0 and (offset := block.rfind(b"\n", 0, offset)) >= 0:
-                needed -= 1
-            if needed == 0:
-                position += offset + 1
-        os.lseek(self._fd, position, os.SEEK_SET)
+        if last_lines is not None:
+            os.lseek(self._fd, _start_of_last(self._fd, last_lines), os.SEEK_SET)
 
     def read(self) -> Iterator[Chunk]:
         """Yield what is new; a log that was cut is read from its start, a replaced one too."""
         if self._fd is None:
-            self._open()
+            self.open()
         if self._fd is None:
             return
         if os.fstat(self._fd).st_size < os.lseek(self._fd, 0, os.SEEK_CUR):
@@ -161,7 +140,7 @@ class _Tail:
         yield from self._drain()
         if self._replaced():
             self.close()
-            self._open()
+            self.open()
             yield from self._drain()
 
     def _drain(self) -> Iterator[Chunk]:
@@ -185,3 +164,22 @@ class _Tail:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def _start_of_last(fd: int, lines: int) -> int:
+    """Return where the last lines of a file begin; a last one without its end counts."""
+    position = size = os.fstat(fd).st_size
+    if lines == 0 or size == 0:
+        return size
+    # The line end that closes the last line separates nothing.
+    separators = lines + (os.pread(fd, 1, size - 1) == b"\n")
+    while position > 0:
+        start = max(0, position - _CHUNK)
+        block = os.pread(fd, position - start, start)
+        offset = len(block)
+        while (offset := block.rfind(b"\n", 0, offset)) >= 0:
+            separators -= 1
+            if separators == 0:
+                return start + offset + 1
+        position = start
+    return 0

@@ -1,30 +1,29 @@
 """``index.json``: a cache of all records, for quick listing. The job directories are the truth.
 
-It is rewritten under ``index.lock`` by whoever changed a record; a lock not had within five
-seconds is skipped, because a missing or old index is only slower: a reader believes it for final
-states alone (those never change) and reads ``meta.json`` for everything else.
+It is rewritten under ``index.lock`` by whoever changed a record; a lock not had in time is
+skipped, because a missing or old index is only slower. A reader believes an entry only if it is
+of a final state (those never change) and ``meta.json`` is still the file it was made from.
 """
 
 from __future__ import annotations
 
 import json
-import time
+import os
 from typing import TYPE_CHECKING, TypedDict
 
 from pdb_cli.errors import FileAccessError, JobRecordError, UnknownJobError
 from pdb_cli.jobs.locks import JobLock
-from pdb_cli.jobs.model import ID_PATTERN, JobStatus
+from pdb_cli.jobs.model import ID_PATTERN, JobStatus, to_json
 from pdb_cli.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pdb_cli.jobs.model import Job
     from pdb_cli.jobs.store import JobStore
 
 _SCHEMA = 1
 _LOCK_WAIT_S = 5.0
-_POLL_S = 0.01
 
 
 class IndexEntry(TypedDict):
@@ -36,18 +35,8 @@ class IndexEntry(TypedDict):
     finished_at: str | None
     host: str
     label: str | None
-
-
-def entry_of(job: Job) -> IndexEntry:
-    """Return the index entry of a record."""
-    return {
-        "status": str(job.status),
-        "command": job.command,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "host": job.host,
-        "label": job.label,
-    }
+    stamp: str
+    """Which ``meta.json`` this was read from (see ``_stamp``)."""
 
 
 def read_index(store: JobStore) -> dict[str, IndexEntry]:
@@ -70,79 +59,106 @@ def read_index(store: JobStore) -> dict[str, IndexEntry]:
     return {key: entry for key, entry in jobs.items() if _is_entry(key, entry)}
 
 
-def update_index(
-    store: JobStore, changed: Mapping[str, IndexEntry], *, removed: Iterable[str] = ()
-) -> bool:
-    """Bring some entries of the index up to date, and drop those whose directory is gone.
+def update_index(store: JobStore, changed: Sequence[Job], *, removed: Iterable[str] = ()) -> bool:
+    """Bring the entries of some jobs up to date.
 
     Parameters
     ----------
     store
         The jobs directory.
     changed
-        Entries to set, by job id.
+        Records that were just written.
     removed
         Ids to drop.
 
     Returns
     -------
     bool
-        False if the lock was not to be had or the disk refused; the next reader makes up for it.
+        False if the lock was not to be had within 5 s or the disk refused; the next reader makes
+        up for it.
     """
-    try:
-        lock = JobLock(store.jobs_dir / "index.lock")
-    except OSError:
-        return False
-    try:
-        if not _acquire(lock):
-            return False
-        jobs = {**read_index(store), **changed}
-        for job_id in removed:
-            jobs.pop(job_id, None)
-        document = {"schema": _SCHEMA, "jobs": jobs}
-        data = json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogateescape")
-        write_atomic(store.jobs_dir / "index.json", data, mode=0o600, durable=False)
-    except (OSError, FileAccessError):
-        return False
-    finally:
-        lock.release()
-    return True
+    entries = {}
+    for job in changed:
+        stamp = _stamp(store, job.id)
+        if stamp is not None:
+            entries[job.id] = _entry(job, stamp)
+    return _merge(store, entries, removed, wait_s=_LOCK_WAIT_S)
 
 
 def repair_index(store: JobStore) -> dict[str, IndexEntry]:
     """Make the index equal the directories, and return it.
 
-    Final entries are believed; all other records are read. Unreadable ones are left out.
+    Unreadable records are left out. Does not wait for other writers: what it returns is right
+    even if it could not be kept.
 
     Parameters
     ----------
     store
         The jobs directory.
+
+    Raises
+    ------
+    FileAccessError
+        The jobs directory can not be read.
     """
     known = read_index(store)
-    ids = store.job_ids()
     jobs: dict[str, IndexEntry] = {}
-    for job_id in ids:
+    for job_id in store.job_ids():
+        # The stamp first: if the record changes in between, the entry is not believed next time.
+        stamp = _stamp(store, job_id)
+        if stamp is None:
+            continue
         entry = known.get(job_id)
-        if entry is None or not JobStatus(entry["status"]).final:
+        if entry is None or entry["stamp"] != stamp or not JobStatus(entry["status"]).final:
             try:
-                entry = entry_of(store.read(job_id))
+                entry = _entry(store.read(job_id), stamp)
             except (JobRecordError, UnknownJobError):
                 continue
         jobs[job_id] = entry
     if jobs != known:
-        update_index(store, jobs, removed=set(known) - set(ids))
+        _merge(store, jobs, known.keys() - jobs.keys(), wait_s=0.0)
     return jobs
 
 
-def _acquire(lock: JobLock) -> bool:
-    """Take the index lock within the time a cache is worth."""
-    deadline = time.monotonic() + _LOCK_WAIT_S
-    while not lock.acquire():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_S)
+def _merge(
+    store: JobStore, entries: Mapping[str, IndexEntry], removed: Iterable[str], *, wait_s: float
+) -> bool:
+    """Read, change and replace the index while nobody else does."""
+    try:
+        with JobLock(store.jobs_dir / "index.lock") as lock:
+            if not lock.acquire(wait_s=wait_s):
+                return False
+            jobs = {**read_index(store), **entries}
+            for job_id in removed:
+                jobs.pop(job_id, None)
+            data = to_json({"schema": _SCHEMA, "jobs": jobs})
+            write_atomic(store.jobs_dir / "index.json", data, mode=0o600, durable=False)
+    except (OSError, FileAccessError):
+        return False
     return True
+
+
+def _entry(job: Job, stamp: str) -> IndexEntry:
+    """Return the index entry of a record."""
+    return {
+        "status": str(job.status),
+        "command": job.command,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "host": job.host,
+        "label": job.label,
+        "stamp": stamp,
+    }
+
+
+def _stamp(store: JobStore, job_id: str) -> str | None:
+    """Return what changes whenever ``meta.json`` does, or None if there is no such file."""
+    try:
+        # No Path: this is done for every job at each listing.
+        found = os.stat(f"{store.jobs_dir}/{job_id}/meta.json")  # noqa: PTH116
+    except OSError:
+        return None
+    return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
 
 
 def _is_entry(job_id: object, entry: object) -> bool:
@@ -151,7 +167,8 @@ def _is_entry(job_id: object, entry: object) -> bool:
         isinstance(job_id, str)
         and ID_PATTERN.fullmatch(job_id) is not None
         and isinstance(entry, dict)
-        and entry.get("status") in set(JobStatus)
-        and all(isinstance(entry.get(key), str) for key in ("command", "started_at", "host"))
-        and all(isinstance(entry.get(key), str | None) for key in ("finished_at", "label"))
+        and entry.keys() == IndexEntry.__annotations__.keys()
+        and entry["status"] in set(JobStatus)
+        and all(isinstance(entry[key], str) for key in ("command", "started_at", "host", "stamp"))
+        and all(isinstance(entry[key], str | None) for key in ("finished_at", "label"))
     )

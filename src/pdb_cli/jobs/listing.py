@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import JobRecordError, UnknownJobError
 from pdb_cli.jobs.index import repair_index
 from pdb_cli.jobs.model import JobStatus, utc_text
 
 if TYPE_CHECKING:
+    from pdb_cli.jobs.index import IndexEntry
     from pdb_cli.jobs.store import JobStore
 
 
@@ -26,8 +26,7 @@ class JobFilter(StrEnum):
 RECENT_S = 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+class JobRow(NamedTuple):
     """One line of the list of jobs."""
 
     id: str
@@ -61,15 +60,14 @@ def list_jobs(store: JobStore, *, which: JobFilter, now_s: float) -> list[JobRow
     """
     since = utc_text(now_s - RECENT_S)
     index = repair_index(store)
-    rows = [
-        _observed(store, job_id)
-        if not JobStatus(entry["status"]).final
-        else JobRow(id=job_id, note="", **entry)
-        for job_id, entry in index.items()
-    ]
-    rows += [_observed(store, job_id) for job_id in store.job_ids() if job_id not in index]
-    chosen = [row for row in rows if _wanted(row, which, since)]
-    return sorted(chosen, key=lambda row: (row.started_at or "", row.id), reverse=True)
+    rows = []
+    for job_id in store.job_ids():
+        entry = index.get(job_id)
+        final = entry is not None and JobStatus(entry["status"]).final
+        row = _from_index(job_id, entry) if entry and final else _observed(store, job_id)
+        if row is not None and _wanted(row, which, since):
+            rows.append(row)
+    return sorted(rows, key=lambda row: (row.started_at or "", row.id), reverse=True)
 
 
 def _wanted(row: JobRow, which: JobFilter, since: str) -> bool:
@@ -83,15 +81,32 @@ def _wanted(row: JobRow, which: JobFilter, since: str) -> bool:
     return row.finished_at is None or row.finished_at >= since
 
 
-def _observed(store: JobStore, job_id: str) -> JobRow:
-    """Look at a job that is not known to have ended."""
+def _from_index(job_id: str, entry: IndexEntry) -> JobRow:
+    """Make the row of a job that has ended."""
+    return JobRow(
+        id=job_id,
+        status=entry["status"],
+        command=entry["command"],
+        started_at=entry["started_at"],
+        finished_at=entry["finished_at"],
+        host=entry["host"],
+        label=entry["label"],
+        note="",
+    )
+
+
+def _observed(store: JobStore, job_id: str) -> JobRow | None:
+    """Look at a job that is not known to have ended; None if it is coming or going just now."""
     # The rest of the machinery is needed only when something runs: keep plain listings quick.
     from pdb_cli.jobs.liveness import observe  # noqa: PLC0415
 
     try:
         seen = observe(store, job_id)
-    except (JobRecordError, UnknownJobError) as error:
-        reason = error.reason if isinstance(error, JobRecordError) else "it was just removed"
+    except UnknownJobError:
+        return None
+    except JobRecordError as error:
+        if store.in_transit(job_id):
+            return None
         return JobRow(
             id=job_id,
             status="unreadable",
@@ -100,7 +115,7 @@ def _observed(store: JobStore, job_id: str) -> JobRow:
             finished_at=None,
             host="",
             label=None,
-            note=reason,
+            note=error.reason,
         )
     job = seen.job
     return JobRow(

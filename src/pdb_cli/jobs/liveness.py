@@ -1,25 +1,31 @@
 """Is a job alive? The order of questions is that of docs/explanation/jobs.md.
 
 A verdict ("lost") is written only while holding the job's lock and after reading the record once
-more, so a job that is just finishing is never called lost.
+more, so a job that is just finishing is never called lost. Where there are no locks, the order
+protects: first it is seen that supervisor and command are gone, then the record is read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pdb_cli.errors import FileAccessError
+from pdb_cli.jobs.ending import failed
 from pdb_cli.jobs.identity import is_alive, this_place
-from pdb_cli.jobs.index import entry_of, update_index
+from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.locks import JobLock, LockState, probe
-from pdb_cli.jobs.model import JobStatus, utc_text
+from pdb_cli.jobs.model import utc_text
 
 if TYPE_CHECKING:
     from pdb_cli.jobs.identity import Place
     from pdb_cli.jobs.model import Job
     from pdb_cli.jobs.store import JobStore
+
+_LOCK_WAIT_S = 0.5
 
 
 class Doubt(StrEnum):
@@ -58,18 +64,16 @@ def observe(store: JobStore, job_id: str) -> Observation:
         As ``JobStore.read``.
     """
     job = store.read(job_id)
-    if job.status.final:
+    if job.status.final or probe(store.paths(job_id).lock) is LockState.HELD:
         return Observation(job)
-    paths = store.paths(job_id)
-    locked = probe(paths.lock)
-    if locked is LockState.HELD:
+    # It may just have finished: the end is written before the lock is let go.
+    job = store.read(job_id)
+    if job.status.final:
         return Observation(job)
     here = this_place()
     if job.host != here.host or job.pid_namespace != here.pid_namespace:
         return Observation(job, Doubt.UNKNOWN)
-    # It may just have finished: the end is written before the lock is let go.
-    job = store.read(job_id)
-    if job.status.final or _supervised(job, here):
+    if _supervised(job, here):
         return Observation(job)
     if _runs(job, here):
         return Observation(job, Doubt.UNSUPERVISED)
@@ -87,50 +91,34 @@ def _runs(job: Job, here: Place) -> bool:
 
 
 def _record_lost(store: JobStore, job: Job, here: Place) -> Observation:
-    """Write the verdict, if nobody else is just writing something better."""
+    """Write the verdict, if nobody else has just written something better."""
     paths = store.paths(job.id)
     try:
-        lock = JobLock(paths.lock)
-    except OSError:
-        # The directory is gone or read-only: say what is known, change nothing.
+        with JobLock(paths.lock) as lock:
+            claimed = lock.claim(wait_s=_LOCK_WAIT_S)
+            # The supervisor may have recorded the command, or the end, just before it died.
+            job = store.read(job.id)
+            if not claimed or job.status.final:
+                return Observation(job)
+            if _runs(job, here):
+                return Observation(job, Doubt.UNSUPERVISED)
+            lost = _lost(job, here, paths.directory)
+            store.write(lost)
+            with contextlib.suppress(OSError):
+                paths.pid.unlink(missing_ok=True)
+    except (OSError, FileAccessError):
+        # A full disk or a directory that can only be read: say what is known, change nothing.
         return Observation(_lost(job, here, paths.directory))
-    try:
-        if not _acquire_or_unlockable(lock):
-            return Observation(store.read(job.id))
-        job = store.read(job.id)
-        if job.status.final or _supervised(job, here):
-            return Observation(job)
-        lost = _lost(job, here, paths.directory)
-        store.write(lost)
-        paths.pid.unlink(missing_ok=True)
-    finally:
-        lock.release()
-    update_index(store, {job.id: entry_of(lost)})
+    update_index(store, [lost])
     return Observation(lost)
-
-
-def _acquire_or_unlockable(lock: JobLock) -> bool:
-    """Take the lock; where there are no locks at all, identity alone must do."""
-    try:
-        return lock.acquire()
-    except OSError:
-        return True
 
 
 def _lost(job: Job, here: Place, directory: os.PathLike[str]) -> Job:
     """Return the record of a job whose end nobody saw."""
-    reason = (
-        "the machine restarted"
-        if job.boot_id != here.boot_id
-        else "lost: its supervisor and its command are gone (killed?)"
-    )
-    return job.with_changes(
-        status=JobStatus.FAILED,
-        finished_at=_last_sign_of_life(job, directory),
-        pid=None,
-        exit_code=None,
-        reason=f"{reason}; run it again: pdb-cli {job.command}",
-    )
+    reason = "lost: its supervisor and its command are gone (killed?)"
+    if job.boot_id != here.boot_id:
+        reason = "the machine restarted"
+    return failed(job, reason, finished_at=_last_sign_of_life(job, directory))
 
 
 def _last_sign_of_life(job: Job, directory: os.PathLike[str]) -> str:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_POLL_S = 0.01
 
 
 class LockState(Enum):
@@ -26,25 +29,59 @@ class LockState(Enum):
 
 
 class JobLock:
-    """An exclusive lock on a file, let go by ``release`` or by the end of the process."""
+    """An exclusive lock on a file, let go by ``release`` or by the end of the process.
+
+    Opening it raises ``OSError``, as ``os.open`` does. As a context manager it lets the lock go.
+    """
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._path = path
 
-    def acquire(self) -> bool:
-        """Try once to take the lock; return whether it is ours now.
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def acquire(self, *, wait_s: float = 0.0) -> bool:
+        """Try to take the lock; return whether it is ours now.
+
+        Parameters
+        ----------
+        wait_s
+            How long to go on trying, in seconds.
 
         Raises
         ------
         OSError
             The file system offers no locks.
         """
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    return False
+            else:
+                return True
+            time.sleep(_POLL_S)
+
+    def claim(self, *, wait_s: float = 0.0) -> bool:
+        """Take the lock, or go on without it where there are none; False if it is somebody's.
+
+        For writers that have made sure by identity that the supervisor is gone.
+
+        Parameters
+        ----------
+        wait_s
+            As for ``acquire``.
+        """
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+            return self.acquire(wait_s=wait_s)
+        except OSError:
+            return True
 
     def excludes_others(self) -> bool:
         """Tell whether the lock, once taken, keeps a second holder out on this file system."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """The schema this version writes; a newer one is refused, an older one is read."""
 
+_LONGEST_GRACE_S = 7 * 86400
+
 ID_PATTERN = re.compile(r"job_[a-z0-9]{6}", re.ASCII)
 
 
@@ -91,6 +93,29 @@ class Job:
 
 _FIELDS = tuple(name for name in Job.__dataclass_fields__ if name != "extra")
 _REQUIRED = ("id", "command", "started_at", "status")
+_KINDS: Mapping[str, Any] = {
+    "host": str,
+    "user": str,
+    "version": str,
+    "python": str,
+    "backend": str,
+    "cwd": str | None,
+    "finished_at": str | None,
+    "signal": str | None,
+    "reason": str | None,
+    "label": str | None,
+    "restarted_from": str | None,
+    "boot_id": str | None,
+    "pid_namespace": str | None,
+    "argv": list,
+    "pid": int | None,
+    "exit_code": int | None,
+    "supervisor": dict | None,
+    "child": dict | None,
+    "grace_s": int | float | None,
+    "lock_works": bool | None,
+}
+"""What the values of a record are: it may come from anybody's editor."""
 
 
 def utc_now() -> str:
@@ -115,8 +140,28 @@ def utc_text(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+def parse_grace(value: object, *, default: float) -> float:
+    """Return a grace time (s) from a JSON value, or the default for anything unusable.
+
+    Parameters
+    ----------
+    value
+        What the document holds.
+    default
+        Seconds.
+
+    Examples
+    --------
+    >>> parse_grace(2, default=10.0), parse_grace("soon", default=10.0)
+    (2.0, 10.0)
+    """
+    if isinstance(value, int | float) and 0 <= value <= _LONGEST_GRACE_S:
+        return float(value)
+    return default
+
+
 def encode(job: Job) -> bytes:
-    """Return the bytes of ``meta.json`` for a job.
+    r"""Return the bytes of ``meta.json`` for a job.
 
     Parameters
     ----------
@@ -126,7 +171,8 @@ def encode(job: Job) -> bytes:
     Returns
     -------
     bytes
-        One JSON document, indented for people, with the unknown keys it was read with.
+        One JSON document, indented for people, with the unknown keys it was read with. It is
+        always UTF-8: bytes of an argument that are no text become ``\udcXX`` escapes.
     """
     record: dict[str, Any] = {"schema": SCHEMA}
     for name in _FIELDS:
@@ -136,9 +182,22 @@ def encode(job: Job) -> bytes:
         record[name] = value
     for key, value in job.extra.items():
         record.setdefault(key, value)
-    return (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode(
-        "utf-8", "surrogateescape"
-    )
+    return to_json(record, indent=2) + b"\n"
+
+
+def to_json(document: Any, *, indent: int | None = None) -> bytes:
+    """Return a document as JSON in UTF-8, whatever its texts hold.
+
+    Parameters
+    ----------
+    document
+        What ``json.dumps`` takes.
+    indent
+        Blanks per level, for people; None for one line.
+    """
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    # A byte that is no text was read as a lone surrogate; its backslash form is valid JSON.
+    return text.encode("utf-8", "backslashreplace")
 
 
 def decode(data: bytes, *, job_id: str) -> Job:
@@ -180,15 +239,18 @@ def decode(data: bytes, *, job_id: str) -> Job:
 def _build(record: dict[str, Any], job_id: str) -> Job:
     """Make a job of a decoded record, or say what is wrong with it."""
     known = {name: record.pop(name) for name in _FIELDS if name in record}
+    for name, kinds in _KINDS.items():
+        if name in known and not isinstance(known[name], kinds):
+            raise JobRecordError(job_id, f"meta.json: {name} is of the wrong kind")
     try:
         known["status"] = JobStatus(known["status"])
-        known["argv"] = tuple(str(item) for item in known.get("argv") or ())
-        known["cwd"] = str(known.get("cwd") or "/")
-        known["grace_s"] = float(known.get("grace_s") or 0.0)
+        known["argv"] = tuple(str(item) for item in known.get("argv", ()))
+        known["cwd"] = known.get("cwd") or "/"
+        known["grace_s"] = parse_grace(known.get("grace_s"), default=0.0)
         for name in ("supervisor", "child"):
             if known.get(name) is not None:
                 identity = known[name]
                 known[name] = ProcessIdentity(int(identity["pid"]), str(identity["start_token"]))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise JobRecordError(job_id, "meta.json has values of the wrong kind") from error
     return Job(**known, extra=record)

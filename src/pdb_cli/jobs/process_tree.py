@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.model import ProcessIdentity
 
 _PR_SET_CHILD_SUBREAPER = 36
-_POLL_S = 0.02
+_FIRST_PAUSE_S = 0.01
+_LONGEST_PAUSE_S = 0.25
+_PAUSE_GROWTH = 1.3
 
 
 def become_subreaper() -> bool:
@@ -53,6 +55,30 @@ def descendants(pid: int) -> list[ProcessIdentity]:
     return [process for process in found if is_alive(process)]
 
 
+def started_with(name: str, value: str) -> list[ProcessIdentity]:
+    """Return the living processes that were started with an environment variable set so.
+
+    Finds what daemonised itself out of a tree whose root is gone. Linux only, where the start
+    environment of one's own processes can be read; this process is never among them.
+
+    Parameters
+    ----------
+    name, value
+        The variable.
+    """
+    wanted = os.fsencode(f"{name}={value}")
+    found = []
+    for _, pid in _parents():
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+                matches = wanted in file.read().split(b"\0")
+        except OSError:
+            continue
+        if matches and pid != os.getpid():
+            found.append(identify(pid))
+    return [process for process in found if is_alive(process)]
+
+
 def end_tree(
     members: Callable[[], list[ProcessIdentity]], *, grace_s: float, tick: Callable[[], None]
 ) -> None:
@@ -70,18 +96,18 @@ def end_tree(
     """
     told: set[ProcessIdentity] = set()
     deadline = time.monotonic() + grace_s
+    pause_s = _FIRST_PAUSE_S
     while alive := _tick_and_list(tick, members):
-        if time.monotonic() >= deadline:
-            break
+        left_s = deadline - time.monotonic()
         for process in alive:
-            if process not in told:
+            if left_s <= 0:
+                _send(process, signal.SIGKILL)
+            elif process not in told:
                 _send(process, signal.SIGTERM)
                 told.add(process)
-        time.sleep(_POLL_S)
-    while alive := _tick_and_list(tick, members):
-        for process in alive:
-            _send(process, signal.SIGKILL)
-        time.sleep(_POLL_S)
+        # Looking at every process of a busy machine is work: less and less often.
+        pause_s = min(pause_s * _PAUSE_GROWTH, _LONGEST_PAUSE_S)
+        time.sleep(min(pause_s, left_s) if left_s > 0 else pause_s)
 
 
 def _tick_and_list(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_URL_USER = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@]+@")
+# Up to the last @ before the path: a password may hold an @ itself.
+_URL_USER = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s]*@")
 _NAMED = re.compile(r"(?i)((?:password|passwd|token|secret|api[-_]?key)=)[^&\s]+")
 
 

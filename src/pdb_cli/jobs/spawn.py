@@ -11,16 +11,20 @@ import contextlib
 import json
 import os
 import select
-import shlex
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from pdb_cli._version import __version__
-from pdb_cli.errors import FileAccessError, JobStartError
+from pdb_cli.errors import FileAccessError, JobStartError, PdbCliError
+from pdb_cli.jobs.cancel_request import leave_request
+from pdb_cli.jobs.ending import failed
 from pdb_cli.jobs.identity import identify, this_place
+from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import Job, JobStatus, utc_now
+from pdb_cli.jobs.quoting import shell_line
 from pdb_cli.jobs.redact import redact
+from pdb_cli.jobs.store import JobStore
 from pdb_cli.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -28,9 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pdb_cli.jobs.paths import JobPaths
-    from pdb_cli.jobs.store import JobStore
 
-_ANSWER_WAIT_S = 30.0
+_LOCK_WAIT_S = 1.0
 
 # -P: a json.py in the current directory must not become ours.
 _PYTHON = (sys.executable, "-P")
@@ -65,9 +68,11 @@ def start_supervisor(environ: Mapping[str, str]) -> WaitingSupervisor:
     JobStartError
         The system could not start a process.
     """
-    request_read, request_write = os.pipe()
-    answer_read, answer_write = os.pipe()
+    ends: list[int] = []
     try:
+        ends += os.pipe()
+        ends += os.pipe()
+        request_read, request_write, answer_read, answer_write = ends
         # posix_spawn, since importing subprocess would cost as much as starting the process.
         pid = os.posix_spawn(
             sys.executable,
@@ -79,14 +84,15 @@ def start_supervisor(environ: Mapping[str, str]) -> WaitingSupervisor:
                 (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
             ],
             setsid=True,
+            # A caller that has blocked TERM must not make a job that can not be told to stop.
+            setsigmask=(),
         )
     except OSError as error:
-        os.close(request_write)
-        os.close(answer_read)
+        for end in ends:
+            os.close(end)
         raise JobStartError(None, f"no process could be started: {error.strerror}") from error
-    finally:
-        os.close(request_read)
-        os.close(answer_write)
+    os.close(request_read)
+    os.close(answer_write)
     return WaitingSupervisor(pid, request_write, answer_read)
 
 
@@ -100,6 +106,7 @@ def spawn_background(
     command: Sequence[str],
     grace_s: float = 10.0,
     program: Sequence[str] = PDB_CLI,
+    answer_wait_s: float = 30.0,
 ) -> Job:
     """Start ``pdb-cli`` in the background and return when its supervisor has it.
 
@@ -125,6 +132,8 @@ def spawn_background(
         Seconds between TERM and KILL when the job is cancelled.
     program
         What the arguments are given to; pdb-cli itself, unless a test says otherwise.
+    answer_wait_s
+        How long the supervisor may take to start the command, in seconds.
 
     Returns
     -------
@@ -139,32 +148,48 @@ def spawn_background(
         The supervisor or the command could not be started; a record with status ``failed`` and
         the reason stays behind.
     """
-    with contextlib.ExitStack() as undo:
-        undo.callback(os.close, supervisor.answer_fd)
+    # The supervisor works in another directory.
+    store = JobStore(store.jobs_dir.absolute())
+    with contextlib.ExitStack() as after:
+        after.callback(os.close, supervisor.answer_fd)
         request = os.fdopen(supervisor.request_fd, "wb")
-        undo.callback(_close_quietly, request.close)
-        paths = store.reserve()
-        undo.callback(_remove_if_unused, paths)
-        argv = make_argv(paths)
-        job = _first_record(
-            paths.job_id,
-            argv,
-            supervisor=supervisor,
-            cwd=cwd,
-            user=user,
-            command=command,
-            grace_s=grace_s,
-        )
-        _make_logs(paths)
-        store.write(job, durable=False)
-        message = {"directory": str(paths.directory), "command": [*program, *argv]}
-        request.write(json.dumps(message).encode("utf-8", "surrogateescape") + b"\n")
-        _close_quietly(request.close)
-        answer = _read_answer(supervisor.answer_fd)
-        if answer != "ok":
-            _record_failure(store, paths.job_id, answer)
-            raise JobStartError(paths.job_id, answer)
-        return store.read(paths.job_id)
+        after.callback(_close_quietly, request)
+        with contextlib.ExitStack() as undo:
+            paths = store.reserve()
+            undo.callback(_remove, paths)
+            argv = make_argv(paths)
+            job = _first_record(
+                paths.job_id,
+                argv,
+                supervisor=supervisor,
+                cwd=cwd,
+                user=user,
+                command=command,
+                grace_s=grace_s,
+            )
+            _make_logs(paths)
+            store.write(job, durable=False)
+            message = {"directory": str(paths.directory), "command": [*program, *argv]}
+            line = json.dumps(message).encode("ascii") + b"\n"
+            # From here on the record is the supervisor's.
+            undo.pop_all()
+        with contextlib.suppress(BrokenPipeError):
+            request.write(line)
+        _close_quietly(request)
+        answer = _read_answer(supervisor.answer_fd, wait_s=answer_wait_s)
+        match answer:
+            case "ok":
+                return store.read(paths.job_id)
+            case None:
+                reason = f"its supervisor did not answer within {answer_wait_s:g} s"
+                # It may yet wake up: then it finds that it is not wanted any more.
+                leave_request(paths.cancel, user=user, reason=reason)
+            case "":
+                reason = "its supervisor died while starting"
+                _record_failure(store, job, reason)
+            case reason:
+                pass
+        raise JobStartError(paths.job_id, reason)
 
 
 def _first_record(
@@ -181,7 +206,7 @@ def _first_record(
     place = this_place()
     return Job(
         id=job_id,
-        command=shlex.join(redact(item) for item in command),
+        command=shell_line([redact(item) for item in command]),
         argv=tuple(redact(item) for item in argv),
         cwd=cwd,
         status=JobStatus.RUNNING,
@@ -204,49 +229,49 @@ def _make_logs(paths: JobPaths) -> None:
     try:
         for log in (paths.stdout, paths.stderr):
             log.touch(mode=0o600)
-        paths.log_link.symlink_to(f"{paths.job_id}/stderr.log")
     except OSError as error:
         raise FileAccessError.wrap("create", paths.directory, error) from error
+    # A convenience that not every file system offers.
+    with contextlib.suppress(OSError):
+        paths.log_link.symlink_to(f"{paths.job_id}/stderr.log")
 
 
-def _read_answer(fd: int) -> str:
-    """Wait for the supervisor's word."""
+def _read_answer(fd: int, *, wait_s: float) -> str | None:
+    """Wait for the supervisor's word: empty if it died, None if it says nothing."""
     answer = b""
-    while True:
-        ready, _, _ = select.select([fd], [], [], _ANSWER_WAIT_S)
-        if not ready:
-            return "its supervisor did not answer"
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    while poller.poll(wait_s * 1000):
         chunk = os.read(fd, 4096)
         if not chunk:
-            break
+            return answer.decode("utf-8", "replace")
         answer += chunk
-    return answer.decode("utf-8", "replace") or "its supervisor died while starting"
+    return None
 
 
-def _record_failure(store: JobStore, job_id: str, reason: str) -> None:
-    """Make sure the record of a job that never ran says so."""
-    job = store.read(job_id)
-    if not job.status.final:
-        store.write(
-            job.with_changes(
-                status=JobStatus.FAILED, finished_at=utc_now(), pid=None, reason=reason
-            )
-        )
+def _record_failure(store: JobStore, job: Job, reason: str) -> None:
+    """Make sure the record of a job whose supervisor died while starting says so."""
+    with (
+        contextlib.suppress(OSError, PdbCliError),
+        JobLock(store.paths(job.id).lock) as lock,
+    ):
+        if lock.claim(wait_s=_LOCK_WAIT_S) and not store.read(job.id).status.final:
+            store.write(failed(job, reason, finished_at=utc_now()))
 
 
-def _remove_if_unused(paths: JobPaths) -> None:
-    """Take back a reservation that never got a record."""
-    if not paths.meta.exists():
-        for item in (paths.log_link, paths.stdout, paths.stderr):
-            item.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            paths.directory.rmdir()
+def _remove(paths: JobPaths) -> None:
+    """Take back a reservation that never became a job."""
+    import shutil  # noqa: PLC0415 - only when something went wrong
+
+    with contextlib.suppress(OSError):
+        paths.log_link.unlink(missing_ok=True)
+    shutil.rmtree(paths.directory, ignore_errors=True)
 
 
-def _close_quietly(close: Callable[[], None]) -> None:
+def _close_quietly(pipe: BinaryIO) -> None:
     """Close a pipe whose reader may have died; the missing answer tells."""
     with contextlib.suppress(BrokenPipeError):
-        close()
+        pipe.close()
 
 
 def write_input(paths: JobPaths, name: str, data: bytes) -> Path:

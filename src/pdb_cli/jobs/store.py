@@ -7,6 +7,8 @@ until the supervisor runs, then the supervisor, later only who holds the job's l
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _RESERVE_TRIES = 100
+_WRITE_POLL_S = 0.2
+_TRANSIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,73 @@ class JobStore:
         """
         write_atomic(self.paths(job.id).meta, encode(job), mode=0o600, durable=durable)
 
+    def write_patiently(self, job: Job, *, patience_s: float) -> None:
+        """Replace the record of a job, trying again while the disk refuses.
+
+        Parameters
+        ----------
+        job
+            The record.
+        patience_s
+            How long to go on trying, in seconds.
+
+        Raises
+        ------
+        UnknownJobError
+            The job's directory is gone, so there is nothing to record.
+        FileAccessError
+            It could not be written in all that time; the old record is still there.
+        """
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                self.write(job)
+            except FileAccessError:
+                if not self.paths(job.id).directory.is_dir():
+                    raise UnknownJobError(job.id) from None
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+            time.sleep(_WRITE_POLL_S)
+
+    def in_transit(self, job_id: str) -> bool:
+        """Tell whether a directory without a record is just being made or removed."""
+        made_s = self._changed_s(job_id)
+        return made_s is not None and abs(time.time() - made_s) < _TRANSIT_S
+
+    def never_started(self, job_id: str, *, before_s: float) -> bool:
+        """Tell whether a directory was reserved long ago and never became a job.
+
+        It has neither a record nor a lock: its starter died before any supervisor had it.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        before_s
+            Only if nothing was put into it since, POSIX seconds.
+        """
+        made_s = self._changed_s(job_id)
+        return (
+            made_s is not None
+            and made_s <= before_s
+            and not self.in_transit(job_id)
+            and not self.paths(job_id).lock.exists()
+        )
+
+    def _changed_s(self, job_id: str) -> float | None:
+        """Return when something was last put into a directory that holds no record."""
+        paths = self.paths(job_id)
+        try:
+            paths.meta.lstat()
+        except FileNotFoundError:
+            with suppress(OSError):
+                return paths.directory.stat().st_mtime
+        except OSError:
+            pass
+        return None
+
     def job_ids(self) -> list[str]:
         """Return the ids of all job directories, in no order; links are not followed."""
         try:
@@ -159,13 +230,15 @@ class JobStore:
         """Return the job that was started last."""
         started: list[tuple[str, float, str]] = []
         for job_id in ids:
-            try:
-                job = self.read(job_id)
-                # Two jobs of one second: the directory that was made later.
-                made = self.paths(job_id).lock.stat().st_ctime
-            except (JobRecordError, UnknownJobError, OSError):
-                continue
-            started.append((job.started_at, made, job_id))
+            with suppress(JobRecordError, UnknownJobError):
+                started.append((self.read(job_id).started_at, self._made_s(job_id), job_id))
         if not started:
             raise UnknownJobError("last")
         return max(started)[2]
+
+    def _made_s(self, job_id: str) -> float:
+        """Return when a job's link was made: tells two jobs of the same second apart."""
+        try:
+            return self.paths(job_id).log_link.lstat().st_ctime
+        except OSError:
+            return 0.0

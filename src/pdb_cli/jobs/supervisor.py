@@ -7,21 +7,23 @@ standard output; then it lets go of both. Nothing of the caller's terminal or pi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import signal
-import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pdb_cli.errors import PdbCliError
-from pdb_cli.jobs.ending import Exit, ended
+from pdb_cli.errors import FileAccessError, PdbCliError, UnknownJobError
+from pdb_cli.jobs.cancel_request import read_request
+from pdb_cli.jobs.command_process import last_line, start_command
+from pdb_cli.jobs.ending import Exit, ended, failed
 from pdb_cli.jobs.identity import identify
-from pdb_cli.jobs.index import entry_of, update_index
+from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.locks import JobLock
-from pdb_cli.jobs.model import JobStatus, utc_now
+from pdb_cli.jobs.model import parse_grace, utc_now
 from pdb_cli.jobs.process_tree import become_subreaper, descendants, end_tree
 from pdb_cli.jobs.store import JobStore
 from pdb_cli.storage.atomic import write_atomic
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _CANCEL_POLL_S = 1.0
-_LOCK_TRIES = 500
-_TAIL_BYTES = 4096
+_LOCK_WAIT_S = 5.0
+_WRITE_PATIENCE_S = 600.0
+_STREAMS = 3
 
 
 class Supervisor:
@@ -42,7 +45,6 @@ class Supervisor:
         self._store = store
         self._job = job
         self._paths = store.paths(job.id)
-        self._lock = JobLock(self._paths.lock)
         self._child: int | None = None
         self._finish: Exit | None = None
         self._stop_requested = False
@@ -61,68 +63,60 @@ class Supervisor:
         self._catch_signals()
         lock_works = self._take_lock()
         become_subreaper()
-        child = self._start_command(command)
-        self._child = child.pid
+        self._child = start_command(
+            command,
+            cwd=self._job.cwd,
+            paths=self._paths,
+            environ=os.environ,  # noqa: TID251 - the command inherits ours
+        )
         self._job = self._job.with_changes(
             pid=os.getpid(),
             supervisor=identify(os.getpid()),
-            child=identify(child.pid),
+            child=identify(self._child),
             lock_works=lock_works,
         )
         self._store.write(self._job)
-        write_atomic(self._paths.pid, f"{os.getpid()}\n".encode(), mode=0o600, durable=False)
+        with contextlib.suppress(FileAccessError):
+            pid = f"{os.getpid()}\n".encode()
+            write_atomic(self._paths.pid, pid, mode=0o600, durable=False)
+
+    def give_up(self, reason: str) -> None:
+        """Record that the job could not be started; nothing of it is left running."""
+        self._end_everything()
+        job = failed(self._job, reason, finished_at=utc_now())
+        self._finish_with(job, patience_s=0.0)
 
     def watch(self) -> None:
         """Wait for the command's end, pass on what asks for an earlier one, and record it."""
+        update_index(self._store, [self._job])
+        self._reap()
         while self._finish is None:
+            if self._stop_requested or os.path.exists(self._paths.cancel):  # noqa: PTH110 - never raises
+                self._end_everything()
             select.select([self._wakeup_read], [], [], _CANCEL_POLL_S)
             self._drain_wakeup()
             self._reap()
-            if self._must_end():
-                self._end_everything()
-        self._record_end(self._finish)
-
-    def _must_end(self) -> bool:
-        """Tell whether somebody asked for the end of a command that still runs."""
-        return self._finish is None and (self._stop_requested or self._paths.cancel.exists())
-
-    def fail(self, reason: str) -> None:
-        """Record that the job never ran."""
-        self._finish_with(
-            self._job.with_changes(
-                status=JobStatus.FAILED, finished_at=utc_now(), pid=None, reason=reason
-            )
+        job = ended(
+            self._job,
+            self._finish,
+            finished_at=utc_now(),
+            cancel=read_request(self._paths.cancel),
+            stopped_by_system=self._stop_requested,
+            last_line=last_line(self._paths.stderr),
         )
-
-    def _start_command(self, command: list[str]) -> subprocess.Popen[bytes]:
-        """Start the command, detached from everything."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        stdout = os.open(self._paths.stdout, flags, 0o600)
-        stderr = os.open(self._paths.stderr, flags, 0o600)
-        try:
-            return subprocess.Popen(
-                command,
-                cwd=self._job.cwd,
-                env={**os.environ, "PDB_CLI_JOB_DIR": str(self._paths.directory)},  # noqa: TID251 - the command inherits ours
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        finally:
-            os.close(stdout)
-            os.close(stderr)
+        self._finish_with(job, patience_s=_WRITE_PATIENCE_S)
 
     def _take_lock(self) -> bool:
         """Take the job's lock (a reader may hold it for a moment); return whether it works."""
+        # Kept open, and so held, until this process ends.
+        self._lock = JobLock(self._paths.lock)
         try:
-            for _ in range(_LOCK_TRIES):
-                if self._lock.acquire():
-                    return self._lock.excludes_others()
-                select.select([], [], [], 0.01)
+            held = self._lock.acquire(wait_s=_LOCK_WAIT_S)
         except OSError:
             return False
-        raise BlockingIOError(None, "another supervisor holds the job's lock")
+        if not held:
+            raise BlockingIOError(None, "somebody else holds the job's lock")
+        return self._lock.excludes_others()
 
     def _catch_signals(self) -> None:
         """Turn signals into bytes in a pipe, so that none is missed between two looks."""
@@ -157,101 +151,108 @@ class Supervisor:
 
     def _end_everything(self) -> None:
         """End the whole tree, politely and then for certain."""
-        grace = self._cancel_request() or {}
-        end_tree(
-            self._members,
-            grace_s=float(grace.get("grace_s", self._job.grace_s)),
-            tick=self._reap,
-        )
+        request = read_request(self._paths.cancel) or {}
+        grace_s = parse_grace(request.get("grace_s"), default=self._job.grace_s)
+        end_tree(self._members, grace_s=grace_s, tick=self._reap)
 
     def _members(self) -> list[ProcessIdentity]:
         return descendants(os.getpid())
 
-    def _cancel_request(self) -> dict[str, Any] | None:
-        """Return the cancel request, if there is one; a torn one counts as a request."""
-        try:
-            request = json.loads(self._paths.cancel.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError):
-            return {}
-        return request if isinstance(request, dict) else {}
-
-    def _record_end(self, finish: Exit) -> None:
+    def _finish_with(self, job: Job, *, patience_s: float) -> None:
         """Write the final record: on disk before the lock is let go."""
-        self._finish_with(
-            ended(
-                self._job,
-                finish,
-                finished_at=utc_now(),
-                cancel=self._cancel_request(),
-                stopped_by_system=self._stop_requested,
-                last_line=_last_line(self._paths.stderr),
+        try:
+            self._store.write_patiently(job, patience_s=patience_s)
+        except UnknownJobError:
+            return  # the job's directory was removed: nothing to record
+        except FileAccessError as error:
+            _complain(
+                f"the end of {job.id} could not be recorded: it {job.status}, exit code "
+                f"{job.exit_code} ({_words(error)})"
             )
-        )
-
-    def _finish_with(self, job: Job) -> None:
-        self._store.write(job)
-        self._paths.pid.unlink(missing_ok=True)
-        update_index(self._store, {job.id: entry_of(job)})
-
-
-def _last_line(log: Path) -> str:
-    """Return the last line of a log, without its time, for the reason of a failure."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return ""
-    for line in reversed(lines):
-        text = line.strip()
-        if text:
-            stamp, _, message = text.partition(" ")
-            return message if stamp.endswith("Z") and "T" in stamp else text
-    return ""
+            return
+        with contextlib.suppress(OSError):
+            self._paths.pid.unlink(missing_ok=True)
+        update_index(self._store, [job])
 
 
 def main() -> int:
     """Run one job, as asked on standard input; end quietly if the caller changed its mind."""
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    _close_inherited()
     line = sys.stdin.buffer.readline()
-    if not line:
+    if not line.endswith(b"\n"):
         return 0
     request = json.loads(line)
     directory = Path(request["directory"])
     store = JobStore(directory.parent)
-    answer = _take_over_streams(store.paths(directory.name).supervisor_log)
-    job = store.read(directory.name)
-    supervisor = Supervisor(store, job)
+    answer = _let_go_of_streams()
+    supervisor = None
     try:
+        _write_to(store.paths(directory.name).supervisor_log)
+        supervisor = Supervisor(store, store.read(directory.name))
         supervisor.start(request["command"])
     except (OSError, PdbCliError) as error:
-        reason = f"could not start: {error}"
-        supervisor.fail(reason)
-        os.write(answer, reason.encode())
+        reason = f"could not start: {_words(error)}"
+        if supervisor is not None:
+            supervisor.give_up(reason)
+        _say(answer, reason)
         return 1
-    os.write(answer, b"ok")
-    os.close(answer)
-    update_index(store, {job.id: entry_of(job)})
+    _say(answer, "ok")
     supervisor.watch()
     return 0
 
 
-def _take_over_streams(log: Path) -> int:
-    """Let go of the caller's pipes; return the descriptor for the one answer."""
+def _close_inherited() -> None:
+    """Close what the caller's shell had open beside the three streams."""
+    try:
+        inherited = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - numbers
+    except OSError:
+        inherited = list(range(1024))
+    for fd in inherited:
+        if fd >= _STREAMS:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+def _let_go_of_streams() -> int:
+    """Let go of the caller's pipes and directory; return the descriptor for the one answer."""
     answer = os.dup(1)
-    os.set_inheritable(answer, False)  # noqa: FBT003 - the standard library's signature
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    trouble = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(nothing, 0)
-    os.dup2(trouble, 1)
-    os.dup2(trouble, 2)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in range(_STREAMS):
+        os.dup2(nothing, stream)
     os.close(nothing)
-    os.close(trouble)
     # A job must not keep the caller's directory busy; the command gets its own.
     os.chdir("/")
     return answer
+
+
+def _write_to(log: Path) -> None:
+    """Let trouble of this process go to a file."""
+    trouble = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(trouble, 1)
+    os.dup2(trouble, 2)
+    os.close(trouble)
+
+
+def _say(answer: int, text: str) -> None:
+    """Answer the caller, who may have died meanwhile; the job goes on without him."""
+    with contextlib.suppress(OSError):
+        os.write(answer, text.encode("utf-8", "backslashreplace"))
+    os.close(answer)
+
+
+def _complain(text: str) -> None:
+    """Leave a line in ``supervisor.log``, if the disk has room for it."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{utc_now()} {text}\n".encode("utf-8", "backslashreplace"))
+
+
+def _words(error: OSError | PdbCliError) -> str:
+    """Say in words what the operating system refused."""
+    if isinstance(error, FileAccessError):
+        return f"can not {error.action} {error.path}: {error.reason}"
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    return str(error)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,15 @@ from pdb_cli.errors import FileAccessError
 
 
 def check_writable(root: Path) -> None:
-    """Make sure a directory can be written, or be made; make nothing yet.
+    """Make sure files can be made in a directory, or the directory itself.
+
+    A file is made in the nearest directory that exists, and removed again: permissions alone do
+    not tell (root, read-only and network file systems).
 
     Parameters
     ----------
     root
-        The directory files will go into or below.
+        The directory files will go into or below; it need not exist.
 
     Raises
     ------
@@ -27,12 +30,9 @@ def check_writable(root: Path) -> None:
         place = place.parent
     if not place.is_dir():
         raise FileAccessError("write", root, f"{place} is not a directory", errno.ENOTDIR)
-    if not os.access(place, os.W_OK | os.X_OK):
-        reason = os.strerror(errno.EACCES)
-        try:
-            # Root may write anywhere but on a read-only file system.
-            if os.statvfs(place).f_flag & os.ST_RDONLY:
-                reason = os.strerror(errno.EROFS)
-        except OSError:
-            pass
-        raise FileAccessError("write", root, reason, errno.EACCES)
+    probe = place / f".pdb-cli-probe.{os.urandom(6).hex()}"
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        probe.unlink()
+    except OSError as error:
+        raise FileAccessError.wrap("write", root, error) from error

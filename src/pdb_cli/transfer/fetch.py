@@ -167,6 +167,9 @@ class _Run:
             received_bytes = self._engine.take_received_bytes()
             if received_bytes:
                 self._observe(BytesReceived(received_bytes))
+            if self._ending is not None:
+                for verdict in self._finisher.drain():
+                    self._take_verdict(verdict)
             done, self._done = self._done, []
             yield from done
             if self._ending is not None:

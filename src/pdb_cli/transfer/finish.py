@@ -109,18 +109,33 @@ class Finisher:
             collected.append(verdict)
         return collected
 
+    def drain(self) -> list[Verdict]:
+        """Wait for everything that was submitted and return its verdicts; nothing may follow.
+
+        Raises
+        ------
+        BaseException
+            As :meth:`collect`.
+        """
+        self._end_workers()
+        return self.collect()
+
     def close(self) -> None:
         """Discard what is queued, let the workers end what they have begun, and wait for them."""
         self._closing.set()
+        self._end_workers()
+        if self.wake_fd >= 0:
+            os.close(self.wake_fd)
+            os.close(self._waker_fd)
+            self.wake_fd = self._waker_fd = -1
+
+    def _end_workers(self) -> None:
+        """Let every worker come to the end of the queue, and wait for that."""
         for _ in self._threads:
             self._arrivals.put(None)
         for thread in self._threads:
             thread.join()
         self._threads.clear()
-        if self.wake_fd >= 0:
-            os.close(self.wake_fd)
-            os.close(self._waker_fd)
-            self.wake_fd = self._waker_fd = -1
 
     def _work(self) -> None:
         """Finish one arrival after the other until told to end."""

@@ -169,7 +169,7 @@ def test_a_prefix_names_a_job(lab: Lab) -> None:
     job_id, _ = _start(lab, "3hya")
     _wait_for_end(lab, job_id)
     for reference in (job_id[:7], job_id.removeprefix("job_"), "last"):
-        assert lab.run("jobs", "status", reference).stdout.startswith(f"job:        {job_id}\n")
+        assert lab.run("jobs", "status", reference).stdout.startswith(f"job:       {job_id}\n")
 
 
 def test_the_log_shows_its_last_lines_or_all(lab: Lab) -> None:

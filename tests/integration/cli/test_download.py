@@ -217,7 +217,7 @@ class TestWrongInput:
         lab.config.write_text(text.replace(lab.mirror.url, dead), encoding="utf-8")
         done = lab.run("-q", "download", "3hya", "--retry", "0")
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-        assert dead in done.stderr
+        assert dead.split("/")[2] in done.stderr
 
     @pytest.mark.parametrize("flag", [("-p", "0"), ("--retry", "-1"), ("-a", "0"), ("-o", "yaml")])
     def test_d11_values_out_of_range_are_usage_errors(

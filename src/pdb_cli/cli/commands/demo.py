@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -89,13 +88,8 @@ def _show(session: Session, folder: Path, url: str) -> bool:
             check=False,
         )
         worked = worked and done.returncode == 0
-    click.echo("\n# The files lie as in the archive, so other programs find them through PDB_DIR.")
-    _list_files(folder / "collection")
-    return worked
-
-
-def _list_files(collection: Path) -> None:
-    """Show the files that arrived."""
-    click.echo(f"$ export PDB_DIR={collection}; cd $PDB_DIR; find . -name '*.gz'")
+    collection = folder / "collection"
+    click.echo("\n# The files lie as in the archive: gemmi and BioJava find them through PDB_DIR.")
     for path in sorted(collection.rglob("*.gz")):
-        click.echo(f".{os.sep}{path.relative_to(collection)}")
+        click.echo(path.relative_to(collection))
+    return worked

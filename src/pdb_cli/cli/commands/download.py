@@ -138,5 +138,6 @@ def _destination(session: Session, settings: Settings, options: dict[str, Any]) 
         session.say(_HINT)
     if options["arrangement"] is not None:
         arrangement = Arrangement(options["arrangement"])
-    check_writable(root)
+    if not options["dry_run"]:
+        check_writable(root)
     return Destination(root, arrangement, settings.paths.data_type_dirs)

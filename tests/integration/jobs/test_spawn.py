@@ -1,0 +1,219 @@
+"""Starting a job: what the caller may do, and what can go wrong between the two processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pdb_cli.errors import FileAccessError, JobStartError
+from pdb_cli.jobs.index import read_index
+from pdb_cli.jobs.listing import JobFilter, list_jobs
+from pdb_cli.jobs.liveness import observe
+from pdb_cli.jobs.model import JobStatus
+from pdb_cli.jobs.spawn import spawn_background, start_supervisor
+from support.jobs import SLEEP, JobStarter, is_gone, pid_of_child
+from support.wait import wait_until
+
+if TYPE_CHECKING:
+    from conftest import Isolated
+    from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.paths import JobPaths
+    from pdb_cli.jobs.store import JobStore
+
+SPAWN = """
+import os, pathlib, sys
+from pdb_cli.jobs.spawn import spawn_background, start_supervisor
+from pdb_cli.jobs.store import JobStore
+
+job = spawn_background(
+    JobStore(pathlib.Path(os.environ["PDB_CLI_JOBS_DIR"])),
+    lambda paths: sys.argv[2:],
+    supervisor=start_supervisor(os.environ),
+    cwd="/", user="tester", command=["download"], grace_s=1.0, program=sys.argv[1:2],
+)
+print(job.id, flush=True)
+"""
+
+
+def spawn_elsewhere(*command: str) -> list[str]:
+    """Return the command line of a process that starts a job and ends."""
+    return [sys.executable, "-c", SPAWN, *command]
+
+
+def stop(start_job: JobStarter, job: Job) -> Job:
+    """End a job that would run too long."""
+    os.kill(pid_of_child(job), signal.SIGTERM)
+    return start_job.ended(job)
+
+
+def test_j03_twenty_starts_at_once_all_keep_their_exit_code(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    callers = [
+        subprocess.Popen(
+            spawn_elsewhere("/bin/sh", "-c", f"exit {code}"), stdout=subprocess.PIPE, text=True
+        )
+        for code in range(20)
+    ]
+    ids = [caller.communicate(timeout=60)[0].strip() for caller in callers]
+    assert len(set(ids)) == 20
+    jobs = [start_job.ended(store.read(job_id)) for job_id in ids]
+    assert [job.exit_code for job in jobs] == list(range(20))
+    # The supervisors update the index as their last act.
+    wait_until(lambda: all(is_gone(job.supervisor.pid) for job in jobs if job.supervisor))
+    entries = read_index(store)
+    assert sorted(entries) == sorted(ids)
+    assert {job_id: entry["status"] for job_id, entry in entries.items()} == {
+        job.id: str(job.status) for job in jobs
+    }
+
+
+def test_a_caller_in_a_pipe_returns_at_once(store: JobStore, start_job: JobStarter) -> None:
+    # Somebody else's descriptor must not be kept open either.
+    read_end, write_end = os.pipe()
+    started_s = time.monotonic()
+    caller = subprocess.Popen(
+        spawn_elsewhere(*SLEEP),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=[write_end],
+    )
+    os.close(write_end)
+    printed, _ = caller.communicate(timeout=30)  # reads to the end of the pipe
+    assert os.read(read_end, 1) == b""
+    took_s = time.monotonic() - started_s
+    os.close(read_end)
+    job = store.read(printed.decode().strip())
+    assert observe(store, job.id).job.status is JobStatus.RUNNING
+    assert job.supervisor is not None
+    for pid in (job.supervisor.pid, pid_of_child(job)):
+        targets = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1, 2)]
+        assert targets[0] == "/dev/null"
+        assert all(target.startswith(str(store.jobs_dir)) for target in targets[1:])
+    stop(start_job, job)
+    assert took_s < 1.0
+
+
+def test_closing_the_callers_terminal_does_not_end_the_job(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    controller, terminal = pty.openpty()
+    caller = subprocess.Popen(
+        ["/bin/sh", "-c", 'exec "$@" && sleep 60', "sh", *spawn_elsewhere(*SLEEP)],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    printed = os.read(controller, 100)
+    os.close(controller)  # everybody who has this terminal is hung up on
+    caller.wait(timeout=10)
+    job = store.read(printed.decode().strip())
+    assert not is_gone(pid_of_child(job))
+    assert observe(store, job.id).job.status is JobStatus.RUNNING
+    assert stop(start_job, job).signal == "SIGTERM"
+
+
+def test_j06_everything_is_private_whatever_the_umask(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    before = os.umask(0)
+    try:
+        job = start_job(*SLEEP)
+    finally:
+        os.umask(before)
+    wait_until((store.jobs_dir / "index.json").exists)
+    paths = store.paths(job.id)
+    found = {
+        path.name: oct(path.lstat().st_mode & 0o777)
+        for path in [store.jobs_dir, *store.jobs_dir.iterdir(), *paths.directory.iterdir()]
+        if not path.is_symlink()
+    }
+    stop(start_job, job)
+    assert found == {
+        "jobs": "0o700",
+        job.id: "0o700",
+        **dict.fromkeys(
+            ["index.json", "index.lock", "lock", "meta.json", "pid"]
+            + ["stderr.log", "stdout.log", "supervisor.log"],
+            "0o600",
+        ),
+    }
+
+
+def test_a_job_knows_where_it_is(store: JobStore, start_job: JobStarter) -> None:
+    job = start_job("/bin/sh", "-c", 'echo "$PDB_CLI_JOB_DIR"; pwd')
+    printed = store.paths(start_job.ended(job).id).stdout.read_text()
+    assert printed.split() == [str(store.paths(job.id).directory), str(start_job.cwd)]
+
+
+def test_a_relative_jobs_directory_works(
+    start_job: JobStarter, isolated: Isolated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(isolated.work_dir)
+    start_job.store = type(start_job.store)((isolated.work_dir / "j").relative_to(os.getcwd()))  # noqa: PTH109 - the fixture changed it
+    assert start_job.ended(start_job("/bin/sh", "-c", "exit 5")).exit_code == 5
+    assert list((isolated.work_dir / "j").glob("job_??????/meta.json"))
+
+
+def test_a_request_longer_than_a_pipe_arrives_whole(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    # One argument may not be longer than 128 KiB; there may be many.
+    arguments = ["x" * 1000] * 1000
+    job = start_job("/bin/sh", "-c", "echo $#", "sh", *arguments)
+    assert store.paths(start_job.ended(job).id).stdout.read_text() == "1000\n"
+
+
+def test_a_supervisor_that_is_not_needed_leaves_nothing(store: JobStore) -> None:
+    supervisor = start_supervisor(os.environ)
+    supervisor.dismiss()
+    assert os.waitstatus_to_exitcode(os.waitpid(supervisor.pid, 0)[1]) == 0
+    assert not store.jobs_dir.exists()
+
+
+def test_an_error_before_the_hand_over_leaves_nothing(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    supervisor = start_supervisor(os.environ)
+    start_job.supervisors.append(supervisor.pid)
+
+    def refuse(paths: JobPaths) -> list[str]:
+        (paths.directory / "input.list").write_text("4hhb\n")
+        raise FileAccessError("read", paths.directory, "refused")
+
+    with pytest.raises(FileAccessError, match="refused"):
+        spawn_background(
+            store, refuse, supervisor=supervisor, cwd="/", user="tester", command=["download"]
+        )
+    assert list(store.jobs_dir.iterdir()) == []
+
+
+def test_a_caller_killed_before_the_hand_over_leaves_a_lost_job(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    # The real caller is stopped at the last moment: its record is there, its request is not.
+    killed = SPAWN.replace("job = spawn", "import json\njson.dumps = stop\njob = spawn").replace(
+        "import os,", "import signal\ndef stop(*_): os.kill(os.getpid(), signal.SIGKILL)\nimport os,"
+    )
+    assert killed.count("stop") == 2
+    # encode() has the original by then only if the record is written first.
+    caller = subprocess.run([sys.executable, "-c", killed, *SLEEP], check=False, timeout=30)
+    assert caller.returncode == -signal.SIGKILL
+    (job_id,) = store.job_ids()
+    assert start_job.store is store
+    wait_until(lambda: not _has_record(store, job_id) or observe(store, job_id).job.status.final)
+
+
+def _has_record(store: JobStore, job_id: str) -> bool:
+    return store.paths(job_id).meta.exists()

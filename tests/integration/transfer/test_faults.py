@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pdb_cli.errors import (
+    ConnectionFailedError,
+    Defect,
+    HttpStatusError,
+    PdbCliError,
+    RedirectError,
+    VerificationError,
+)
+from pdb_cli.events import AttemptFailed, BytesReceived, FileFailed, FilePublished
+from pdb_cli.transfer.fetch import FetchStatus
+from pdb_cli.transfer.retry import RetryPolicy
+from support.faults import (
+    Body,
+    Chunked,
+    Fault,
+    FlippedBit,
+    OtherFile,
+    Redirect,
+    Reset,
+    ShortBody,
+    Status,
+    TruncatedFile,
+    WebPage,
+)
+from support.fetching import (
+    LEGACY,
+    OTHER,
+    SMALL,
+    fetch,
+    fetch_one,
+    files_below,
+    item_for,
+    real_paths,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.fault_server import FaultServer
+
+TRANSIENT: dict[str, tuple[Fault, type[PdbCliError], Defect | int | None]] = {
+    "503": (Status(503), HttpStatusError, 503),
+    "500": (Status(500), HttpStatusError, 500),
+    "408": (Status(408), HttpStatusError, 408),
+    "429": (Status(429, retry_after_s=0), HttpStatusError, 429),
+    "reset": (Reset(), ConnectionFailedError, None),
+    "reset at once": (Reset(after_bytes=0), ConnectionFailedError, None),
+    "short body": (ShortBody(), ConnectionFailedError, None),
+    "truncated gzip": (TruncatedFile(), VerificationError, Defect.TRUNCATED),
+    # What a decoder makes of a wrong bit in the middle depends on the bit.
+    "flipped bit": (FlippedBit(), VerificationError, None),
+    "flipped checksum": (FlippedBit(offset=-5), VerificationError, Defect.CORRUPT),
+    "web page": (WebPage(), VerificationError, Defect.WRONG_KIND),
+    "wrong entry": (OtherFile(OTHER), VerificationError, Defect.WRONG_ENTRY),
+    "legacy file of another entry": (OtherFile(LEGACY), VerificationError, Defect.WRONG_ENTRY),
+    "nothing": (Body(b""), VerificationError, Defect.EMPTY),
+    "not gzip": (Body(b"data_3HYA\n#\n"), VerificationError, Defect.NOT_GZIP),
+}
+FINAL: dict[str, tuple[Fault, type[PdbCliError], int | None]] = {
+    "401": (Status(401), HttpStatusError, 401),
+    "loop": (Redirect(), RedirectError, None),
+    "redirect to a local file": (Redirect("file:///etc/passwd"), RedirectError, None),
+    "redirect to ftp": (Redirect("ftp://127.0.0.1/pub"), RedirectError, None),
+}
+
+
+@pytest.mark.parametrize("name", TRANSIENT)
+def test_fault_that_passes_is_tried_again(name: str, mirror: FaultServer, tmp_path: Path) -> None:
+    mirror.inject(TRANSIENT[name][0], times=1)
+    result = fetch_one(item_for(SMALL, tmp_path, mirror))
+    assert (result.status, result.attempts, result.error) == (FetchStatus.FETCHED, 2, None)
+    assert files_below(tmp_path) == {result.item.name: real_paths()[SMALL]}
+    assert mirror.count(SMALL) == 2
+
+
+@pytest.mark.parametrize("name", TRANSIENT)
+def test_fault_that_stays_leaves_the_old_file(
+    name: str, mirror: FaultServer, tmp_path: Path
+) -> None:
+    fault, kind, detail = TRANSIENT[name]
+    mirror.inject(fault)
+    item = item_for(SMALL, tmp_path, mirror)
+    item.destination.parent.mkdir(parents=True)
+    item.destination.write_bytes(b"what was there before")
+    results, events = fetch([item])
+    (result,) = results
+    assert (result.status, result.source, result.size_bytes) == (FetchStatus.FAILED, None, 0)
+    assert type(result.error) is kind
+    assert detail in {
+        None,
+        getattr(result.error, "defect", None),
+        getattr(result.error, "status", None),
+    }
+    assert result.attempts == mirror.count(SMALL) == 3
+    assert files_below(tmp_path) == {item.name: b"what was there before"}
+    failures = [event for event in events if not isinstance(event, BytesReceived)]
+    assert [type(event) for event in failures] == [AttemptFailed, AttemptFailed, FileFailed]
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_fault_that_no_repetition_cures_is_not_repeated(
+    name: str, mirror: FaultServer, tmp_path: Path
+) -> None:
+    fault, kind, status = FINAL[name]
+    mirror.inject(fault)
+    result = fetch_one(item_for(SMALL, tmp_path, mirror))
+    assert (result.status, result.attempts) == (FetchStatus.FAILED, 1)
+    assert type(result.error) is kind
+    assert getattr(result.error, "status", None) == status
+    assert files_below(tmp_path) == {}
+
+
+def test_body_without_a_length_is_fine(mirror: FaultServer, tmp_path: Path) -> None:
+    mirror.inject(Chunked())
+    result = fetch_one(item_for(SMALL, tmp_path, mirror))
+    assert (result.status, result.attempts) == (FetchStatus.FETCHED, 1)
+    assert files_below(tmp_path) == {result.item.name: real_paths()[SMALL]}
+
+
+def test_every_bundled_file_arrives_as_it_is(mirror: FaultServer, tmp_path: Path) -> None:
+    published = real_paths()
+    results, events = fetch(item_for(path, tmp_path, mirror) for path in published)
+    assert {result.status for result in results} == {FetchStatus.FETCHED}
+    expected = {item_for(path, tmp_path, mirror).name: data for path, data in published.items()}
+    assert files_below(tmp_path) == expected
+    assert {e.name: e.size_bytes for e in events if isinstance(e, FilePublished)} == {
+        name: len(data) for name, data in expected.items()
+    }
+    received = sum(event.size_bytes for event in events if isinstance(event, BytesReceived))
+    assert received == sum(map(len, expected.values()))
+
+
+def test_weather_of_faults_ends_with_every_file(mirror: FaultServer, tmp_path: Path) -> None:
+    for name in ("503", "reset", "short body", "truncated gzip", "flipped bit", "web page"):
+        mirror.inject(TRANSIENT[name][0], probability=0.1)
+    published = real_paths()
+    patient = RetryPolicy(retries=30, base_s=0.001, max_s=0.01)
+    results, _ = fetch((item_for(path, tmp_path, mirror) for path in published), retry=patient)
+    assert {result.status for result in results} == {FetchStatus.FETCHED}
+    expected = {item_for(path, tmp_path, mirror).name: data for path, data in published.items()}
+    assert files_below(tmp_path) == expected
+
+
+def test_d05_missing_file_is_asked_once_per_mirror(
+    mirror: FaultServer, second_mirror: FaultServer, tmp_path: Path
+) -> None:
+    path = SMALL.replace("3hya", "9hya")
+    results, events = fetch([item_for(path, tmp_path, mirror, second_mirror)])
+    (result,) = results
+    assert (result.status, result.attempts) == (FetchStatus.NOT_FOUND, 2)
+    assert isinstance(result.error, HttpStatusError)
+    assert result.error.status == 404
+    assert (mirror.count(path), second_mirror.count(path)) == (1, 1)
+    assert not any(isinstance(event, FileFailed) for event in events)
+    assert files_below(tmp_path) == {}
+
+
+@pytest.mark.parametrize("code", [403, 404, 410])
+def test_a_mirror_that_lacks_the_file_is_left_at_once(
+    code: int, mirror: FaultServer, second_mirror: FaultServer, tmp_path: Path
+) -> None:
+    mirror.inject(Status(code))
+    result = fetch_one(item_for(SMALL, tmp_path, mirror, second_mirror))
+    assert result.status is FetchStatus.FETCHED
+    assert result.source == result.item.sources[1]
+    assert (mirror.count(SMALL), second_mirror.count(SMALL)) == (1, 1)

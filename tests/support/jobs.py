@@ -1,0 +1,132 @@
+"""Start real jobs, make records of jobs that never ran, and look how jobs are."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pdb_cli.jobs.identity import this_place
+from pdb_cli.jobs.liveness import observe
+from pdb_cli.jobs.model import Job, JobStatus
+from pdb_cli.jobs.spawn import spawn_background, start_supervisor
+from support.wait import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pdb_cli.jobs.store import JobStore
+
+SLEEP = ("/bin/sleep", "60")
+"""A command that runs longer than any test, and ends when it is told to."""
+STUBBORN = ("/bin/sh", "-c", 'trap "" TERM; echo ready; sleep 60')
+"""A command that ignores TERM; its log says when it does."""
+
+
+def a_job(job_id: str = "job_aaaaaa", **changes: object) -> Job:
+    """Return the record of a job that ended well, with some fields changed."""
+    place = this_place()
+    job = Job(
+        id=job_id,
+        command="download 4hhb",
+        argv=("download", "4hhb"),
+        cwd="/",
+        status=JobStatus.COMPLETED,
+        started_at="2026-01-02T03:04:05Z",
+        finished_at="2026-01-02T03:05:05Z",
+        exit_code=0,
+        host=place.host,
+        boot_id=place.boot_id,
+        pid_namespace=place.pid_namespace,
+        user="somebody",
+    )
+    return job.with_changes(**changes)
+
+
+def put(store: JobStore, job: Job) -> Job:
+    """Write the record of a job into a directory made for it."""
+    store.paths(job.id).directory.mkdir(mode=0o700, parents=True)
+    store.write(job, durable=False)
+    return job
+
+
+@dataclass(slots=True)
+class JobStarter:
+    """Starts real jobs that run any program."""
+
+    store: JobStore
+    cwd: Path
+    supervisors: list[int] = field(default_factory=list)
+
+    def __call__(
+        self, *command: str, grace_s: float = 5.0, arguments: Sequence[str] = ("download", "4hhb")
+    ) -> Job:
+        """Start a job; ``arguments`` is what its record says."""
+        supervisor = start_supervisor(os.environ)
+        self.supervisors.append(supervisor.pid)
+        return spawn_background(
+            self.store,
+            lambda _: command[1:],
+            supervisor=supervisor,
+            cwd=str(self.cwd),
+            user="tester",
+            command=arguments,
+            grace_s=grace_s,
+            program=command[:1],
+        )
+
+    def until_ready(self, *command: str, grace_s: float = 5.0) -> Job:
+        """Start a job and wait until its log begins."""
+        job = self(*command, grace_s=grace_s)
+        log = self.store.paths(job.id).stdout
+        wait_until(lambda: log.stat().st_size > 0, what=f"{command} to say something")
+        return job
+
+    def ended(self, job: Job, *, timeout_s: float = 10.0) -> Job:
+        """Wait for the end of a job and return its final record."""
+
+        def final() -> Job | None:
+            seen = observe(self.store, job.id).job
+            return seen if seen.status.final else None
+
+        return wait_until(final, timeout_s=timeout_s, what=f"the end of {job.id}")
+
+    def reap(self) -> None:
+        """Wait for the end of all supervisors; the jobs must have ended."""
+        for pid in self.supervisors:
+            try:
+                wait_until(lambda pid=pid: os.waitpid(pid, os.WNOHANG)[0], timeout_s=5)  # type: ignore[misc]
+            except AssertionError:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                raise
+
+
+def pid_of_child(job: Job) -> int:
+    """Return the pid of a job's command."""
+    assert job.child is not None
+    return job.child.pid
+
+
+def kill_supervisor(job: Job) -> None:
+    """Kill a supervisor as the out-of-memory killer does, and wait until it is gone."""
+    assert job.supervisor is not None
+    os.kill(job.supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: is_gone(job.supervisor.pid))  # type: ignore[union-attr]
+
+
+def kill_child(job: Job) -> None:
+    """Kill a job's command, and wait until it is gone."""
+    os.kill(pid_of_child(job), signal.SIGKILL)
+    wait_until(lambda: is_gone(pid_of_child(job)))
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether no process has this pid, or only a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in {b"Z", b"X"}
+    except OSError:
+        return True
