@@ -23,7 +23,7 @@ def global_options() -> Iterator[str]:
 
 def commands() -> Iterator[str]:
     """Yield every command of the table, groups with all that is in them."""
-    top = click.Context(application, info_name=PROGRAM)
+    top = click.Context(application, info_name=PROGRAM, **application.context_settings)
     for row in COMMANDS:
         command = application.get_command(top, row.name)
         if command is None:
@@ -50,7 +50,7 @@ def _command(
     yield from _help_text(command.help or "")
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is not None:
+        if record is not None and record[1] and parameter.name != "help":
             yield from definition(f"`{record[0]}`", escape(record[1]))
     if isinstance(command, click.Group):
         for child_name in command.list_commands(context):
@@ -60,7 +60,7 @@ def _command(
 
 
 def _help_text(text: str) -> Iterator[str]:
-    r"""Yield a help text; paragraphs that click leaves alone (``\b``) are literal."""
+    """Yield a help text; paragraphs that click leaves alone (backspace) are literal."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         if paragraph.startswith("\b"):
             yield from block(paragraph.removeprefix("\b").strip("\n").split("\n"))

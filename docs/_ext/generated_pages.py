@@ -1,7 +1,7 @@
 """Fill the reference pages from the program itself, so that they can not say anything else.
 
-A page holds a line ``<!-- generated: NAME -->``; when Sphinx reads the page, the line is replaced by
-the Markdown that the generator of that name returns. Nothing is written to disk.
+A page holds a line ``<!-- generated: NAME -->``. When Sphinx reads the page, the line is replaced
+by the Markdown that the generator of that name returns. Nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import generated_archive
 import generated_commands
 import generated_settings
-import pdb_cli
 from markdown_text import definition, escape
 from sphinx.pycode import ModuleAnalyzer
 
+import pdb_cli
 from pdb_cli.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:

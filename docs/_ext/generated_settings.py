@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
+import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
-import pdb_cli
 from markdown_text import definition, escape
 
+import pdb_cli
 from pdb_cli.cli.app import application
 from pdb_cli.cli.registry import MODULES
 from pdb_cli.config.keys import ANY, KEYS
-from pdb_cli.config.settings import Settings
+from pdb_cli.config.listing import list_settings, toml_value
+from pdb_cli.config.load import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +58,7 @@ def keys_without_effect() -> Iterator[str]:
 
 
 def has_effect(path: KeyPath, package: Path = _PACKAGE) -> bool:
-    """Tell whether anything outside of ``config`` reads a setting.
+    """Tell whether any module reads a setting in order to do something.
 
     A module reads ``download.parallel`` when it has the attribute ``.parallel`` somewhere and the
     attribute ``.download`` too. That is a rule of thumb; the tests compare it with what is known.
@@ -68,7 +70,8 @@ def has_effect(path: KeyPath, package: Path = _PACKAGE) -> bool:
     package
         The directory of the package.
     """
-    wanted = {_READ_THROUGH[path]} if path in _READ_THROUGH else {path[0], _field(path)}
+    through = _READ_THROUGH.get(path)
+    wanted = {through} if through else {name for name in path if name != ANY}
     return any(wanted <= attributes for attributes in _attributes_by_module(package))
 
 
@@ -77,9 +80,8 @@ def _paragraphs(key: Key) -> Iterator[str]:
     mark = "" if has_effect(key.path) else "**No effect yet.** "
     yield mark + escape(key.summary)
     facts = [f"Value: {escape(key.kind.expected)}."]
-    default = _default(key.path)
-    if default is not None:
-        facts.append(f"Default: `{default}`.")
+    if key.name in _defaults():
+        facts.append(f"Default: `{_defaults()[key.name]}`.")
     if key.variable is not None:
         facts.append(f"Environment: `{key.variable}`.")
     if key.flag is not None and key.flag in _flags(key.path[0]):
@@ -93,30 +95,11 @@ def _section(key: Key) -> str:
     return ".".join("NAME" if name == ANY else name for name in tables)
 
 
-def _field(path: KeyPath) -> str:
-    """Return the name of the dataclass field that holds a key."""
-    return path[-2] if path[-1] == ANY else path[-1]
-
-
-def _default(path: KeyPath) -> str | None:
-    """Return a default as TOML has it; None for keys below names that users choose."""
-    if ANY in path:
-        return None
-    value: Any = Settings()
-    for name in path:
-        value = getattr(value, name)
-    return _toml(value)
-
-
-def _toml(value: Any) -> str:
-    """Write a value as TOML has it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return f"[{', '.join(_toml(item) for item in value)}]"
-    if isinstance(value, int | float):
-        return f"{value:g}"
-    return f'"{value or ""}"'
+@cache
+def _defaults() -> dict[str, str]:
+    """Return the defaults as TOML has them; keys below names that users choose have none."""
+    settings = load_settings(environ={"HOME": os.devnull})
+    return {row.key: toml_value(row.value) for row in list_settings(settings)}
 
 
 @cache
@@ -137,12 +120,8 @@ def _flags(section: str) -> frozenset[str]:
 
 @cache
 def _attributes_by_module(package: Path) -> tuple[frozenset[str], ...]:
-    """Return the attribute names that each module outside of ``config`` and ``archive`` uses."""
-    modules = [
-        path
-        for path in sorted(package.rglob("*.py"))
-        if path.relative_to(package).parts[0] not in {"config", "archive"}
-    ]
+    """Return the attribute names that each module uses, those left out that only hold knowledge."""
+    modules = [path for path in sorted(package.rglob("*.py")) if path.parent.name != "archive"]
     return tuple(
         frozenset(
             node.attr

@@ -12,12 +12,12 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|])")
 
 
 def escape(text: str) -> str:
-    """Return plain text that Markdown shows as it is.
+    r"""Return plain text that Markdown shows as it is.
 
     Examples
     --------
-    >>> escape("a_b [x]")
-    'a\\\\_b \\\\[x\\\\]'
+    >>> print(escape("a_b [x]"))
+    a\_b \[x\]
     """
     return _SPECIAL.sub(r"\\\1", text)
 

@@ -8,7 +8,6 @@ The names of its sub-directories are known from use only, hence rows and not cod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -31,8 +30,7 @@ class Layout(StrEnum):
     """One directory per entry, names with extended ids: from 21 July 2027."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveFile:
+class ArchiveFile(NamedTuple):
     """One file of the archive: which entry, what about it, how written."""
 
     entry: EntryId

@@ -7,8 +7,7 @@ The words in the comments say how sure a row is: *official* (text of the site it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pdb_cli.archive.layouts import ArchiveFile, Layout, archive_path
 from pdb_cli.errors import UnknownNameError, UnsupportedError
@@ -20,8 +19,7 @@ RSYNC_PORT: Final = 873
 """The port of an rsync daemon when nothing else is said (IANA)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RsyncRoot:
+class RsyncRoot(NamedTuple):
     """The place on an rsync daemon that equals ``pub/pdb``."""
 
     host: str
@@ -55,8 +53,7 @@ class RsyncRoot:
         return f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Mirror:
+class Mirror(NamedTuple):
     """A place that serves the archive."""
 
     name: str

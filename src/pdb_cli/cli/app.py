@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from pdb_cli._version import __version__
 from pdb_cli.cli.exit_codes import ExitCode
@@ -19,6 +18,8 @@ from pdb_cli.cli.session import ColorMode, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from click.shell_completion import CompletionItem
 
 
 class Terminated(BaseException):
@@ -48,6 +49,8 @@ class CommandTable(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete a command's name from the table; no command is imported for it."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only while completing
+
         names = [
             CompletionItem(row.name, help=row.summary)
             for row in COMMANDS

@@ -31,7 +31,7 @@ from pdb_cli.transfer.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from pdb_cli.cli.session import Session
-    from pdb_cli.operations.download import DownloadRequest
+    from pdb_cli.operations.download_request import DownloadRequest
 
 _GOOD = {Outcome.DOWNLOADED, Outcome.UP_TO_DATE}
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.archive.ids import parse_id_list
 from pdb_cli.errors import EmptyListError, FileAccessError, InvalidId, InvalidIdsError
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.ids import EntryId
 
 
-@dataclass(frozen=True, slots=True)
-class IdsInput:
+class IdsInput(NamedTuple):
     """The entries a command was asked to work on."""
 
     entries: tuple[EntryId, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pdb_cli.archive.datatypes import DataType
@@ -50,8 +49,7 @@ def build_settings(
             (values[item.path],) = _real_names(item, (item.value(environ),), mirrors)
     defaults = Settings()
     return Settings(
-        paths=replace(
-            _section(values, ("paths",), defaults.paths),
+        paths=_section(values, ("paths",), defaults.paths)._replace(
             data_type_dirs={
                 DataType(name): path
                 for name, path in _named(values, ("paths", "data_type_dirs")).items()
@@ -60,7 +58,7 @@ def build_settings(
         mirror=_section(values, ("mirror",), defaults.mirror),
         mirrors=mirrors,
         download=_section(values, ("download",), defaults.download),
-        sync=replace(_section(values, ("sync",), defaults.sync), targets=_targets(file, values)),
+        sync=_section(values, ("sync",), defaults.sync)._replace(targets=_targets(file, values)),
         jobs=_section(values, ("jobs",), defaults.jobs),
         api=_section(values, ("api",), defaults.api),
         origins=_origins({item.path: item.origin for item in given}, mirrors),
@@ -103,9 +101,9 @@ def _targets(file: ConfigText | None, values: Mapping[KeyPath, Any]) -> dict[str
 
 def _section(values: Mapping[KeyPath, Any], path: KeyPath, base: _Section) -> _Section:
     """Return a section with the values that are given for its fields."""
-    known = {field.name for field in fields(base)}
     given = _named(values, path)
-    return replace(base, **{name: value for name, value in given.items() if name in known})
+    changed: _Section = base._replace(**{key: given[key] for key in base._fields if key in given})
+    return changed
 
 
 def _named(values: Mapping[KeyPath, Any], section: KeyPath) -> dict[Any, Any]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pdb_cli.archive.datatypes import parse_data_type
 from pdb_cli.archive.mirrors import MIRROR_ALIASES
 from pdb_cli.config import kinds
-from pdb_cli.config.paths import JOBS_VARIABLE
 from pdb_cli.config.settings import SyncFormat, Transport
 from pdb_cli.errors import PdbCliError
 
@@ -122,7 +121,7 @@ KEYS: Final = (
         "jobs.dir",
         kinds.OPTIONAL_PATH,
         'Where job records are; "" for the cache directory.',
-        variable=JOBS_VARIABLE,
+        variable="PDB_CLI_JOBS_DIR",
     ),
     _key("jobs.grace_s", kinds.seconds(0), "Seconds between asking a job to end and killing it."),
     _key("jobs.log_max_mb", kinds.whole_number(1, 1_000_000), "Largest log of one job, in MB."),
@@ -194,7 +193,8 @@ def canonical(path: KeyPath) -> KeyPath:
 def nearest_key(path: KeyPath) -> str | None:
     """Return the dotted key that a wrong one was probably meant to be.
 
-    First a neighbour with nearly that name, then the same name elsewhere, then anything near.
+    First a neighbour with nearly that name, then the same name elsewhere, then, where not even the
+    section is known, anything near.
 
     Parameters
     ----------
@@ -211,6 +211,8 @@ def nearest_key(path: KeyPath) -> str | None:
         return ".".join((*path[:-1], near))
     if elsewhere := [key.name for key in KEYS if key.path[-1] == path[-1] and ANY not in key.path]:
         return elsewhere[0]
+    if path[:-1] and is_section(path[:-1]):
+        return None
     return nearest_name(".".join(path), [key.name for key in KEYS if ANY not in key.path])
 
 

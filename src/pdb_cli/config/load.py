@@ -93,6 +93,35 @@ def check_config(text: str, *, origin: str, environ: Mapping[str, str]) -> Setti
     return build_settings(list(_from_file(file)), file=file, environ=environ)
 
 
+def check_file(path: Path, *, environ: Mapping[str, str]) -> Settings:
+    """Check a configuration file by itself.
+
+    Parameters
+    ----------
+    path
+        The file, which must exist.
+    environ
+        Where ``~`` is; no setting is taken from it.
+
+    Returns
+    -------
+    Settings
+        The settings as this file alone makes them.
+
+    Raises
+    ------
+    SettingsError
+        It does not exist, is not TOML, or a key or value is not acceptable.
+    FileAccessError
+        It can not be read.
+    """
+    text = read_config_text(path)
+    if text is None:
+        problem = "no such file; 'pdb-cli config init' writes one"
+        raise SettingsError(str(path), None, None, problem)
+    return check_config(text, origin=str(path), environ=environ)
+
+
 def _read_file(environ: Mapping[str, str], config_path: Path | None) -> ConfigText | None:
     """Read the file that counts in this run; one that somebody named must exist."""
     path = config_path or config_file(environ)

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 CONFIG_VARIABLE: Final = "PDB_CLI_CONFIG"
 """Names the configuration file."""
-JOBS_VARIABLE: Final = "PDB_CLI_JOBS_DIR"
-"""Names the directory of the job records."""
 
 
 def config_file(environ: Mapping[str, str]) -> Path:
@@ -67,40 +65,6 @@ def default_jobs_dir(environ: Mapping[str, str]) -> Path:
     '/var/cache/ada/pdb-cli/jobs'
     """
     return cache_dir(environ) / "jobs"
-
-
-def plain_jobs_dir(environ: Mapping[str, str]) -> Path | None:
-    """Return the directory of the job records if the configuration file has no say in it.
-
-    For the list of jobs, which must be there at once: loading the settings takes as long as two
-    starts of the interpreter.
-
-    Parameters
-    ----------
-    environ
-        The environment.
-
-    Returns
-    -------
-    Path or None
-        What ``load_settings`` would lead to; None when only ``load_settings`` can tell.
-
-    Examples
-    --------
-    >>> plain_jobs_dir({"PDB_CLI_JOBS_DIR": "/scratch/jobs"}).as_posix()
-    '/scratch/jobs'
-    """
-    if named := environ.get(JOBS_VARIABLE):
-        return None if named.startswith("~") else Path(named)
-    if environ.get(CONFIG_VARIABLE):
-        return None
-    try:
-        config_file(environ).lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return default_jobs_dir(environ)
-    except OSError:
-        return None
-    return None
 
 
 def home_dir(environ: Mapping[str, str]) -> Path:

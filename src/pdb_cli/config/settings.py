@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
 
@@ -24,8 +24,7 @@ class OriginKind(StrEnum):
     FLAG = "flag"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a value comes from."""
 
     kind: OriginKind
@@ -54,26 +53,23 @@ class Transport(StrEnum):
     HTTPS = "https"
 
 
-@dataclass(frozen=True, slots=True)
-class PathSettings:
+class PathSettings(NamedTuple):
     """``[paths]``."""
 
     pdb_dir: Path | None = None
     """Root of the collection."""
-    data_type_dirs: Mapping[DataType, Path] = field(default_factory=dict)
+    data_type_dirs: Mapping[DataType, Path] = MappingProxyType({})
     """Types that are kept elsewhere than below the root."""
 
 
-@dataclass(frozen=True, slots=True)
-class MirrorSettings:
+class MirrorSettings(NamedTuple):
     """``[mirror]``."""
 
     default: tuple[str, ...] = ("rcsb", "pdbj", "wwpdb")
     """Names (no regions) in order of preference, which is the order of fail-over."""
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadSettings:
+class DownloadSettings(NamedTuple):
     """``[download]``."""
 
     parallel: int = 16
@@ -90,8 +86,7 @@ class DownloadSettings:
     """Whether mmCIF is fetched where an entry has no file in the legacy format."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncTarget:
+class SyncTarget(NamedTuple):
     """``[sync.targets.NAME]``; None is as in ``[sync]`` or, for the mirror, ``[mirror]``."""
 
     types: tuple[DataType, ...] | None = None
@@ -102,8 +97,7 @@ class SyncTarget:
     mirror: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SyncSettings:
+class SyncSettings(NamedTuple):
     """``[sync]``."""
 
     types: tuple[DataType, ...] = (DataType.STRUCTURES,)
@@ -113,11 +107,10 @@ class SyncSettings:
     """Whether local files that the mirror does not have are removed."""
     max_delete: str = "5%"
     """Most files that may be removed in one run: a count, or percent of the local files."""
-    targets: Mapping[str, SyncTarget] = field(default_factory=dict)
+    targets: Mapping[str, SyncTarget] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class JobSettings:
+class JobSettings(NamedTuple):
     """``[jobs]``."""
 
     dir: Path | None = None
@@ -130,26 +123,24 @@ class JobSettings:
     """A command, or an Apprise URL; empty for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiSettings:
+class ApiSettings(NamedTuple):
     """``[api]``."""
 
     rcsb_data: str = "https://data.rcsb.org"
     rcsb_search: str = "https://search.rcsb.org"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """Every setting, and where each one comes from."""
 
-    paths: PathSettings = field(default_factory=PathSettings)
-    mirror: MirrorSettings = field(default_factory=MirrorSettings)
-    mirrors: Mapping[str, Mirror] = field(default_factory=dict)
+    paths: PathSettings = PathSettings()
+    mirror: MirrorSettings = MirrorSettings()
+    mirrors: Mapping[str, Mirror] = MappingProxyType({})
     """The configured mirrors by lower-case name, complete: what the configuration leaves out
     of a built-in mirror is as built in."""
-    download: DownloadSettings = field(default_factory=DownloadSettings)
-    sync: SyncSettings = field(default_factory=SyncSettings)
-    jobs: JobSettings = field(default_factory=JobSettings)
-    api: ApiSettings = field(default_factory=ApiSettings)
-    origins: Mapping[str, Origin] = field(default_factory=dict)
+    download: DownloadSettings = DownloadSettings()
+    sync: SyncSettings = SyncSettings()
+    jobs: JobSettings = JobSettings()
+    api: ApiSettings = ApiSettings()
+    origins: Mapping[str, Origin] = MappingProxyType({})
     """By dotted key, such as ``download.parallel``; every key that has a value is there."""

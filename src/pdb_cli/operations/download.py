@@ -7,46 +7,31 @@ are generators: a list of 250,000 entries is never held as files in memory.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.layouts import ArchiveFile, Layout, collection_path
 from pdb_cli.errors import FileAccessError, VerificationError
 from pdb_cli.events import FileFailed, FilePresent, Note, PlanMade, ignore_event
+from pdb_cli.operations.download_request import ExistingFile
+from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Source, fetch_files
+from pdb_cli.transfer.verify import expect, verify_file
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
-    from concurrent.futures import Future
+    from collections.abc import Generator, Iterable, Iterator
+    from pathlib import Path
 
-    from pdb_cli.archive.ids import EntryId
-    from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.errors import PdbCliError
     from pdb_cli.events import Observer
-    from pdb_cli.transfer.fetch import FetchItem, FetchResult, HttpOptions
+    from pdb_cli.operations.download_request import DownloadRequest
+    from pdb_cli.transfer.fetch import FetchResult, HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
 _CHECK_AHEAD = 64
-
-
-class Arrangement(StrEnum):
-    """How files lie below the destination."""
-
-    DIVIDED = "divided"
-    """The archive's own relative paths."""
-    FLAT = "flat"
-    """All in one directory."""
-
-
-class ExistingFile(StrEnum):
-    """What becomes of a file that is already there."""
-
-    SKIP = "skip"
-    """Keep it if it is valid."""
-    REPLACE = "replace"
-    """Fetch it again; it stays until the new one is verified."""
 
 
 class Action(StrEnum):
@@ -63,78 +48,6 @@ class Outcome(StrEnum):
     UP_TO_DATE = "up-to-date"
     NOT_FOUND = "not-found"
     FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where files go."""
-
-    root: Path
-    arrangement: Arrangement = Arrangement.DIVIDED
-    data_type_dirs: Mapping[DataType, Path] = field(default_factory=dict)
-    """Data types that live elsewhere: this replaces the first part of their path."""
-
-    def path(self, file: ArchiveFile) -> Path:
-        """Return the path of a file."""
-        relative = PurePosixPath(collection_path(file, Layout.CLASSIC))
-        if self.arrangement is Arrangement.FLAT:
-            return self.root / relative.name
-        elsewhere = self.data_type_dirs.get(file.data_type)
-        if elsewhere is not None:
-            return elsewhere.joinpath(*relative.parts[1:])
-        return self.root.joinpath(*relative.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class DownloadRequest:
-    """What is wanted, and from where."""
-
-    entries: tuple[EntryId, ...]
-    data_types: tuple[DataType, ...]
-    file_format: FileFormat
-    destination: Destination
-    mirrors: tuple[Mirror, ...]
-    """In order of preference, which is the order of fail-over."""
-    assembly: int = 1
-    """Number of the assembly, for data types that have several."""
-    existing: ExistingFile = ExistingFile.SKIP
-    fallback: bool = True
-    """Whether an entry without a legacy PDB file is fetched as mmCIF instead."""
-
-    def files(self) -> Iterator[ArchiveFile]:
-        """Yield the wanted files, entry by entry.
-
-        Raises
-        ------
-        UnsupportedError
-            The archive has no such combination of type and format.
-        """
-        for entry in self.entries:
-            for data_type in self.data_types:
-                yield self._file(entry, data_type)
-
-    def files_total(self) -> int:
-        """Return how many files are wanted."""
-        return len(self.entries) * len(self.data_types)
-
-    def check(self) -> None:
-        """Raise before anything starts if a wanted combination does not exist.
-
-        Raises
-        ------
-        UnsupportedError
-            The archive has no such combination of type and format, or a mirror can not serve it.
-        """
-        for data_type in self.data_types:
-            for mirror in self.mirrors:
-                mirror.url(self._file(self.entries[0], data_type))
-
-    def _file(self, entry: EntryId, data_type: DataType) -> ArchiveFile:
-        """Return the wanted file of one entry and type."""
-        many = data_type in {DataType.ASSEMBLIES, DataType.BIOUNIT}
-        return ArchiveFile(
-            entry, data_type, self.file_format, assembly=self.assembly if many else None
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +125,6 @@ def plan_download(request: DownloadRequest) -> Iterator[PlannedFile]:
     UnsupportedError
         The archive has no such combination of type and format.
     """
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - not at start-up
-
     ahead: deque[PlannedFile | Future[PlannedFile]] = deque()
     with ThreadPoolExecutor(thread_name_prefix="check") as pool:
         for file in request.files():
@@ -266,11 +177,7 @@ def run_download(
     FileAccessError
         Nothing more can be written (disk full, read-only); files already there stay.
     """
-    from contextlib import closing  # noqa: PLC0415 - not at start-up
-
-    from pdb_cli.transfer.fetch import fetch_files  # noqa: PLC0415 - not at start-up
-
-    observe(PlanMade(request.files_total()))
+    observe(PlanMade(request.files_total))
     without_pdb: list[ArchiveFile] = []
     kept: deque[FileOutcome] = deque()
 
@@ -324,8 +231,6 @@ def _name(file: ArchiveFile) -> str:
 
 def _check(file: ArchiveFile, path: Path) -> PlannedFile:
     """Check a file that is there."""
-    from pdb_cli.transfer.verify import expect, verify_file  # noqa: PLC0415 - not at start-up
-
     try:
         found = verify_file(path, expect(file, path.name), subject=str(path))
     except VerificationError as error:
@@ -344,9 +249,6 @@ def _settled(planned: PlannedFile | Future[PlannedFile]) -> PlannedFile:
 
 def _item(planned: PlannedFile, request: DownloadRequest) -> FetchItem:
     """Return what the transfer layer needs to fetch a file."""
-    from pdb_cli.transfer.fetch import FetchItem, Source  # noqa: PLC0415 - not at start-up
-    from pdb_cli.transfer.verify import expect  # noqa: PLC0415 - not at start-up
-
     return FetchItem(
         name=_name(planned.file),
         sources=tuple(Source(mirror.name, mirror.url(planned.file)) for mirror in request.mirrors),
@@ -358,8 +260,6 @@ def _item(planned: PlannedFile, request: DownloadRequest) -> FetchItem:
 
 def _outcome(result: FetchResult, asked: FileFormat | None) -> FileOutcome:
     """Turn the transfer layer's result into this operation's."""
-    from pdb_cli.transfer.fetch import FetchStatus  # noqa: PLC0415 - not at start-up
-
     outcomes = {
         FetchStatus.FETCHED: Outcome.DOWNLOADED,
         FetchStatus.PRESENT: Outcome.UP_TO_DATE,
@@ -392,8 +292,7 @@ def _has_substitute(outcome: FileOutcome, request: DownloadRequest) -> bool:
 
 def _as_mmcif(request: DownloadRequest, files: Iterable[ArchiveFile]) -> DownloadRequest:
     """Return the request for the same structures as mmCIF."""
-    return replace(
-        request,
+    return request._replace(
         entries=tuple(file.entry for file in files),
         data_types=(DataType.STRUCTURES,),
         file_format=FileFormat.MMCIF,

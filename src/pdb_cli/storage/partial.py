@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _BUSY = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 """What ``flock`` says when somebody else holds the lock."""
 
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+"""What ``flock`` says where the file system has no locks."""
+
 _LONGEST_STEM = 64
 """Characters of the final name kept where a name of our own must be made."""
 
@@ -89,8 +92,9 @@ class PartialFile:
                         raise
                     if error.errno in _BUSY:
                         return None
-                    if error.errno not in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}:
+                    if error.errno not in _NO_LOCKS:
                         raise
+                    os.unlink(path)  # noqa: PTH108 - one object less per file
                     return cls._open_unique(destination)
                 # Its holder published or discarded it between our open and our lock.
                 os.close(descriptor)
@@ -156,7 +160,7 @@ class PartialFile:
             if mtime_s is not None:
                 os.utime(descriptor, (mtime_s, mtime_s))
             os.fsync(descriptor)
-            os.replace(self.path, self.destination)  # noqa: PTH105 - Path.replace, minus an object
+            os.replace(self.path, self.destination)  # noqa: PTH105 - one object less per file
         except OSError as error:
             raise FileAccessError.wrap("write", self.destination, error) from error
         self._close()
@@ -170,7 +174,7 @@ class PartialFile:
             # cleaned up by hand.
             if _is_named(self.path, self._descriptor):
                 with suppress(OSError):
-                    os.unlink(self.path)  # noqa: PTH108 - as in publish
+                    os.unlink(self.path)  # noqa: PTH108 - one object less per file
         finally:
             self._close()
 
@@ -190,7 +194,7 @@ class PartialFile:
 def _is_named(path: Path, descriptor: int) -> bool:
     """Tell whether ``path`` names the very file that is open as ``descriptor``."""
     try:
-        named = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - as in publish
+        named = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - one object less per file
     except OSError:
         return False
     return os.path.samestat(named, os.fstat(descriptor))

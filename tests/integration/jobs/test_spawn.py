@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pdb_cli.errors import FileAccessError, JobStartError
+from pdb_cli.jobs.clean import clean_jobs
 from pdb_cli.jobs.index import read_index
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import observe
@@ -199,21 +200,112 @@ def test_an_error_before_the_hand_over_leaves_nothing(
     assert list(store.jobs_dir.iterdir()) == []
 
 
-def test_a_caller_killed_before_the_hand_over_leaves_a_lost_job(
+def kill_caller(program: str, arguments: str) -> None:
+    """Run a caller that is killed at a certain point of the start."""
+    code = SPAWN.replace("job = ", f"{arguments}\n\njob = ", 1)
+    code = code.replace("lambda paths: sys.argv[2:]", "arguments")
+    code = code.replace("program=sys.argv[1:2]", program)
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=30)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a_caller_killed_before_the_record_leaves_nothing_to_see(store: JobStore) -> None:
+    kill_caller("program=()", "def arguments(paths): os.kill(os.getpid(), 9)")
+    (job_id,) = store.job_ids()
+    assert list_jobs(store, which=JobFilter.ALL, now_s=time.time()) == []
+    # Long after, clean takes it away.
+    long_ago = time.time() - 3600
+    os.utime(store.paths(job_id).directory, (long_ago, long_ago))
+    (row,) = list_jobs(store, which=JobFilter.ALL, now_s=time.time())
+    assert (row.status, row.note) == ("unreadable", "meta.json is missing")
+    assert clean_jobs(store, older_than_s=0, now_s=time.time()).removed == (job_id,)
+
+
+def test_a_caller_killed_after_the_record_leaves_a_lost_job(store: JobStore) -> None:
+    deadly = "class Deadly(tuple):\n    def __iter__(self): os.kill(os.getpid(), 9)\n"
+    kill_caller("program=Deadly()", deadly + "def arguments(paths): return []")
+    (job_id,) = store.job_ids()
+    wait_until(lambda: observe(store, job_id).job.status.final)
+    job = observe(store, job_id).job
+    assert (job.status, job.exit_code) == (JobStatus.FAILED, None)
+    assert (job.reason or "").startswith("lost: ")
+
+
+def test_a_caller_killed_before_it_hears_the_answer_leaves_a_job_that_runs(
     store: JobStore, start_job: JobStarter
 ) -> None:
-    # The real caller is stopped at the last moment: its record is there, its request is not.
-    killed = SPAWN.replace("job = spawn", "import json\njson.dumps = stop\njob = spawn").replace(
-        "import os,", "import signal\ndef stop(*_): os.kill(os.getpid(), signal.SIGKILL)\nimport os,"
-    )
-    assert killed.count("stop") == 2
-    # encode() has the original by then only if the record is written first.
-    caller = subprocess.run([sys.executable, "-c", killed, *SLEEP], check=False, timeout=30)
-    assert caller.returncode == -signal.SIGKILL
+    stopped = SPAWN.replace(
+        "job = ",
+        "supervisor = start_supervisor(os.environ)\nos.kill(supervisor.pid, 19)\njob = ",
+        1,
+    ).replace("supervisor=start_supervisor(os.environ)", "supervisor=supervisor")
+    caller = subprocess.Popen([sys.executable, "-c", stopped, "/bin/sh", "-c", "exit 6"])
+    waiting = Path(f"/proc/{caller.pid}/wchan")
+    wait_until(lambda: "poll" in waiting.read_text(), what="the caller to wait for the answer")
     (job_id,) = store.job_ids()
-    assert start_job.store is store
-    wait_until(lambda: not _has_record(store, job_id) or observe(store, job_id).job.status.final)
+    caller.kill()
+    caller.wait()
+    job = store.read(job_id)
+    assert job.supervisor is not None
+    os.kill(job.supervisor.pid, signal.SIGCONT)
+    assert start_job.ended(job).exit_code == 6
+    assert store.paths(job_id).supervisor_log.read_text() == ""
 
 
-def _has_record(store: JobStore, job_id: str) -> bool:
-    return store.paths(job_id).meta.exists()
+@pytest.mark.parametrize("arguments", [(), ("x" * 100_000,) * 10], ids=["short", "long"])
+def test_a_supervisor_that_died_makes_the_start_fail(
+    store: JobStore, start_job: JobStarter, arguments: tuple[str, ...]
+) -> None:
+    supervisor = start_supervisor(os.environ)
+    start_job.supervisors.append(supervisor.pid)
+    os.kill(supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: is_gone(supervisor.pid))
+    with pytest.raises(JobStartError, match="its supervisor died while starting"):
+        spawn_background(
+            store,
+            lambda _: arguments,
+            supervisor=supervisor,
+            cwd="/",
+            user="tester",
+            command=["download"],
+        )
+    (job_id,) = store.job_ids()
+    job = store.read(job_id)
+    assert (job.status, job.exit_code) == (JobStatus.FAILED, None)
+    assert job.reason == "its supervisor died while starting; run it again: pdb-cli download"
+
+
+def test_a_supervisor_that_answers_too_late_finds_its_job_cancelled(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    supervisor = start_supervisor(os.environ)
+    start_job.supervisors.append(supervisor.pid)
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    with pytest.raises(JobStartError, match="did not answer within 0.1 s") as caught:
+        spawn_background(
+            store,
+            lambda _: SLEEP[1:],
+            supervisor=supervisor,
+            cwd="/",
+            user="tester",
+            command=["download"],
+            program=SLEEP[:1],
+            answer_wait_s=0.1,
+        )
+    assert caught.value.job_id is not None
+    os.kill(supervisor.pid, signal.SIGCONT)
+    job = start_job.ended(store.read(caught.value.job_id))
+    assert job.status is JobStatus.CANCELLED
+    assert (job.reason or "").endswith(": its supervisor did not answer within 0.1 s")
+
+
+def test_no_supervisor_can_be_started_without_descriptors(store: JobStore) -> None:
+    code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))\n"
+    code = SPAWN.replace("job = ", f"{code}job = ", 1)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *SLEEP], capture_output=True, text=True, check=False
+    )
+    assert "JobStartError: (None, 'no process could be started: Too many open files')" in (
+        done.stderr
+    )
+    assert not store.jobs_dir.exists()

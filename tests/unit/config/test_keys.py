@@ -17,8 +17,9 @@ from pdb_cli.config.load import load_settings
         ("retry", "download.retry"),
         ("mirrors.lab.htps", "mirrors.lab.https"),
         ("sync.targets.weekly.typ", "sync.targets.weekly.types"),
-        ("jobs.directory", "jobs.dir"),
         ("download.xyzzy", None),
+        ("dwnload.paralel", "download.parallel"),
+        ("xyzzy", None),
     ],
 )
 def test_the_nearest_key_is_what_was_probably_meant(wrong: str, right: str | None) -> None:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pdb_cli.config.load import load_settings
-from pdb_cli.config.paths import cache_dir, config_file, default_jobs_dir, plain_jobs_dir
+from pdb_cli.config.paths import cache_dir, config_file, default_jobs_dir
 
 
 def test_the_environment_names_every_place() -> None:
@@ -26,22 +25,3 @@ def test_an_empty_or_relative_xdg_directory_is_ignored(useless: str) -> None:
 @pytest.mark.parametrize("home", [{}, {"HOME": ""}])
 def test_without_home_the_system_knows_it(home: dict[str, str]) -> None:
     assert cache_dir(home) == Path.home() / ".cache" / "pdb-cli"
-
-
-def test_the_short_way_to_the_jobs_agrees_with_the_settings(tmp_path: Path) -> None:
-    environ = {"HOME": str(tmp_path)}
-    assert plain_jobs_dir(environ) == default_jobs_dir(environ)
-    assert load_settings(environ=environ).jobs.dir is None
-
-    environ["PDB_CLI_JOBS_DIR"] = "/scratch/jobs"
-    assert plain_jobs_dir(environ) == load_settings(environ=environ).jobs.dir
-
-
-def test_the_short_way_to_the_jobs_steps_back_where_the_file_has_a_say(tmp_path: Path) -> None:
-    environ = {"HOME": str(tmp_path)}
-    assert plain_jobs_dir(environ | {"PDB_CLI_CONFIG": "x.toml"}) is None
-    assert plain_jobs_dir(environ | {"PDB_CLI_JOBS_DIR": "~/jobs"}) is None
-    config_file(environ).parent.mkdir(parents=True)
-    config_file(environ).symlink_to(tmp_path / "missing.toml")
-    assert plain_jobs_dir(environ) is None
-    assert plain_jobs_dir({"HOME": "/dev/null"}) == Path("/dev/null/.cache/pdb-cli/jobs")

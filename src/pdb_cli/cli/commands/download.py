@@ -18,7 +18,7 @@ from pdb_cli.cli.options import (
     output_option,
 )
 from pdb_cli.cli.output import OutputMode
-from pdb_cli.operations.download import (
+from pdb_cli.operations.download_request import (
     Arrangement,
     Destination,
     DownloadRequest,

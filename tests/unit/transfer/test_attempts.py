@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from pdb_cli.errors import (
+    ConnectionFailedError,
+    Defect,
+    HttpStatusError,
+    PdbCliError,
+    RedirectError,
+    TransferError,
+    VerificationError,
+)
+from pdb_cli.transfer.attempts import MirrorChoice
+from pdb_cli.transfer.fetch import FetchStatus, Source
+from pdb_cli.transfer.retry import RetryPolicy
+
+BROKEN = ConnectionFailedError("u", "refused")
+BAD = VerificationError("u", Defect.CORRUPT, "crc")
+MISSING = HttpStatusError("u", "HTTP 404", 404)
+BUSY = HttpStatusError("u", "HTTP 503", 503)
+POLICY = RetryPolicy(retries=2, base_s=1.0)
+
+
+def story(
+    errors: list[PdbCliError], *, mirrors: int, policy: RetryPolicy = POLICY
+) -> tuple[str, list[float | None], MirrorChoice]:
+    """Feed errors; return which mirrors were asked, the delays (no jitter), and the choice."""
+    sources = [Source(name, f"http://{name}") for name in "abc"[:mirrors]]
+    choice = MirrorChoice(sources, policy)
+    asked = ""
+    delays = []
+    for error in errors:
+        asked += choice.source.mirror
+        delays.append(choice.next_delay_s(error, 1.0))
+    return asked, delays, choice
+
+
+def test_trouble_is_waited_out_and_then_left() -> None:
+    asked, delays, choice = story([BROKEN] * 6, mirrors=2)
+    assert asked == "aaabbb"
+    assert delays == [1.0, 2.0, 0.0, 1.0, 2.0, None]
+    assert (choice.status, choice.error) == (FetchStatus.FAILED, BROKEN)
+
+
+def test_bad_bytes_go_round() -> None:
+    asked, delays, _ = story([BAD] * 6, mirrors=2)
+    assert asked == "ababab"
+    assert delays == [0.0, 1.0, 1.0, 2.0, 2.0, None]
+
+
+def test_bad_bytes_of_the_only_mirror_are_asked_again() -> None:
+    asked, delays, _ = story([BAD] * 3, mirrors=1)
+    assert (asked, delays) == ("aaa", [1.0, 2.0, None])
+
+
+def test_missing_everywhere_is_not_found() -> None:
+    asked, delays, choice = story([MISSING] * 3, mirrors=3)
+    assert (asked, delays) == ("abc", [0.0, 0.0, None])
+    assert (choice.status, choice.error) == (FetchStatus.NOT_FOUND, MISSING)
+
+
+@pytest.mark.parametrize("errors", [[BUSY] * 3 + [MISSING], [MISSING] + [BUSY] * 3])
+def test_trouble_beside_a_missing_file_is_a_failure(errors: list[PdbCliError]) -> None:
+    _, delays, choice = story(errors, mirrors=2)
+    assert delays[-1] is None
+    assert (choice.status, choice.error) == (FetchStatus.FAILED, BUSY)
+
+
+def test_missing_then_bad_goes_on_with_the_rest() -> None:
+    asked, _, _ = story([MISSING, BAD, BAD, BAD], mirrors=3)
+    assert asked == "abcb"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RedirectError("u", "loop"),
+        TransferError("u", "certificate"),
+        HttpStatusError("u", "HTTP 401", 401),
+        HttpStatusError("u", "HTTP 206", 206),
+        HttpStatusError("u", "HTTP 503", 503, 4000.0),
+    ],
+)
+def test_what_no_repetition_cures_is_asked_once(error: PdbCliError) -> None:
+    asked, delays, choice = story([error, error], mirrors=2)
+    assert (asked, delays) == ("ab", [0.0, None])
+    assert choice.status is FetchStatus.FAILED
+
+
+def test_retry_after_counts_for_the_server_that_said_it() -> None:
+    busy = HttpStatusError("u", "HTTP 429", 429, 7.0)
+    _, delays, _ = story([busy, busy, busy, BROKEN], mirrors=2)
+    assert delays == [8.0, 8.0, 0.0, 1.0]
+
+
+def test_no_retries() -> None:
+    asked, delays, _ = story([BROKEN, BAD], mirrors=2, policy=RetryPolicy(retries=0))
+    assert (asked, delays) == ("ab", [0.0, None])
