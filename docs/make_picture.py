@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import sys
 from pathlib import Path
 
@@ -48,7 +49,10 @@ def record() -> str:
     status = pty.spawn([sys.executable, "-m", "pdb_cli", "demo"], read)
     if status != 0:
         sys.exit("the demo failed; no picture was made")
-    return output.decode().replace("\r\n", "\n")
+    text = output.decode().replace("\r\n", "\n")
+    text = re.sub(r"\x1b\[\?25[lh]", "", text)  # the cursor, hidden and shown again
+    # A progress bar that was taken away again (cursor up, erase the line) leaves nothing.
+    return re.sub(r"(?:[^\n]*\r)*[^\n]*\n?\r?\x1b\[1A\x1b\[2K", "", text)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdb_cli.jobs.identity import this_place
@@ -15,7 +16,6 @@ from support.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pdb_cli.jobs.store import JobStore
 
@@ -126,7 +126,7 @@ def kill_child(job: Job) -> None:
 def is_gone(pid: int) -> bool:
     """Tell whether no process has this pid, or only a zombie."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] in {b"Z", b"X"}
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return True
+    return stat.rpartition(b")")[2].split()[0] in {b"Z", b"X"}

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pdb_cli.cli.session import Session
     from pdb_cli.operations.download_request import DownloadRequest
 
+_SHORT_S = 10.0
 _GOOD = {Outcome.DOWNLOADED, Outcome.UP_TO_DATE}
 
 
@@ -116,7 +117,8 @@ def _summary(result: DownloadResult, duration_s: float) -> str:
     if result.received_bytes:
         rate = human_size(result.received_bytes / max(duration_s, 1e-6))
         size = human_size(result.received_bytes)
-        text += f"; {size} in {human_duration(duration_s)} ({rate}/s)"
+        took = f"{duration_s:.1f} s" if duration_s < _SHORT_S else human_duration(duration_s)
+        text += f"; {size} in {took} ({rate}/s)"
     if counts[Outcome.FAILED]:
         text += "; run the same command again to try the rest"
     return text

@@ -16,6 +16,7 @@ from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.registry import PROGRAM
 
 _MOST_IDS_SHOWN = 20
+_MOST_NAMES_SHOWN = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,10 @@ def _(error: e.UnknownNameError) -> Message:
     from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
 
     near = get_close_matches(error.name.lower(), error.known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return _one(
-        f"no {error.kind} {error.name!r}; {hint}known: {', '.join(error.known)}", ExitCode.USAGE
-    )
+    hints = [f"did you mean {near[0]}?"] if near else []
+    if len(error.known) <= _MOST_NAMES_SHOWN:
+        hints.append(f"known: {', '.join(error.known)}")
+    return _one(f"no {error.kind} {error.name!r}; {' '.join(hints)}".rstrip("; "), ExitCode.USAGE)
 
 
 @describe.register

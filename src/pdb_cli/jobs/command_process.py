@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 # Python ignores the first two, the caller's shell or nohup may have ignored the others.
 _SIGNALS_TO_DEFAULT = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT)
 _TAIL_BYTES = 4096
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z ")
 
 
 def start_command(
@@ -83,6 +85,5 @@ def last_line(log: Path) -> str:
     for line in reversed(lines):
         text = "".join(item for item in line if item.isprintable()).strip()
         if text:
-            stamp, _, message = text.partition(" ")
-            return message if stamp.endswith("Z") and "T" in stamp else text
+            return text[match.end() :] if (match := _TIME.match(text)) else text
     return ""

@@ -232,8 +232,14 @@ class HttpEngine:
             if libcurl_ms >= 0:
                 timeout_s = min(timeout_s, libcurl_ms / 1000)
             timeout_s = min(timeout_s, _STALL_CHECK_S)
-        readable, writable, exceptional = self._multi.fdset()
-        select.select([*readable, *wake_fds], writable, exceptional, max(0.0, timeout_s))
+        readable, writable, _ = self._multi.fdset()
+        events = dict.fromkeys((*readable, *wake_fds), select.POLLIN)
+        for descriptor in writable:
+            events[descriptor] = events.get(descriptor, 0) | select.POLLOUT
+        poller = select.poll()  # select.select takes no descriptors beyond 1023
+        for descriptor, mask in events.items():
+            poller.register(descriptor, mask)
+        poller.poll(max(0.0, timeout_s) * 1000)
 
     def _proceed(self) -> list[FinishedAttempt]:
         """Give libcurl a turn, then write what arrived and collect what is finished."""

@@ -103,6 +103,7 @@ def test_a_start_that_can_not_be_recorded_leaves_no_process(
     disk: Path, store: JobStore, start_job: JobStarter
 ) -> None:
     """The disk fills up between the caller's record and the supervisor's."""
+
     class Filling(tuple[str, ...]):
         """Fills the disk when the request is put together, after the record was written."""
 
@@ -114,7 +115,7 @@ def test_a_start_that_can_not_be_recorded_leaves_no_process(
 
     supervisor = start_supervisor(os.environ)
     start_job.supervisors.append(supervisor.pid)
-    with pytest.raises(JobStartError, match="could not start: .* No space left on device"):
+    with pytest.raises(JobStartError, match=r"could not start: .* No space left on device"):
         spawn_background(
             store,
             lambda _: SLEEP[1:],

@@ -114,9 +114,7 @@ def test_j02_a_job_of_another_place_is_unknown_and_never_changed(
     gone = ProcessIdentity(2**22 + 1, "1")
     job = put(
         store,
-        a_job(
-            status=JobStatus.RUNNING, supervisor=gone, child=gone, finished_at=None, **change
-        ),
+        a_job(status=JobStatus.RUNNING, supervisor=gone, child=gone, finished_at=None, **change),
     )
     before = store.paths(job.id).meta.read_bytes()
     assert observe(store, job.id) == Observation(job, Doubt.UNKNOWN)
@@ -294,7 +292,9 @@ def test_j06_a_job_directory_deleted_while_it_runs_breaks_nothing(
     import shutil
 
     finished = tmp_path / "finished"
-    job = start_job("/bin/sh", "-c", f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done; echo > {finished}")
+    job = start_job(
+        "/bin/sh", "-c", f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done; echo > {finished}"
+    )
     shutil.rmtree(store.paths(job.id).directory)
     assert list_jobs(store, which=JobFilter.ALL, now_s=time.time()) == []
     (tmp_path / "go").touch()

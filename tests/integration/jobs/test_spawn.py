@@ -97,7 +97,7 @@ def test_a_caller_in_a_pipe_returns_at_once(store: JobStore, start_job: JobStart
     assert observe(store, job.id).job.status is JobStatus.RUNNING
     assert job.supervisor is not None
     for pid in (job.supervisor.pid, pid_of_child(job)):
-        targets = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1, 2)]
+        targets = [str(Path(f"/proc/{pid}/fd/{fd}").readlink()) for fd in (0, 1, 2)]
         assert targets[0] == "/dev/null"
         assert all(target.startswith(str(store.jobs_dir)) for target in targets[1:])
     stop(start_job, job)
@@ -145,8 +145,16 @@ def test_j06_everything_is_private_whatever_the_umask(
         "jobs": "0o700",
         job.id: "0o700",
         **dict.fromkeys(
-            ["index.json", "index.lock", "lock", "meta.json", "pid"]
-            + ["stderr.log", "stdout.log", "supervisor.log"],
+            [
+                "index.json",
+                "index.lock",
+                "lock",
+                "meta.json",
+                "pid",
+                "stderr.log",
+                "stdout.log",
+                "supervisor.log",
+            ],
             "0o600",
         ),
     }
@@ -167,9 +175,7 @@ def test_a_relative_jobs_directory_works(
     assert list((isolated.work_dir / "j").glob("job_??????/meta.json"))
 
 
-def test_a_request_longer_than_a_pipe_arrives_whole(
-    store: JobStore, start_job: JobStarter
-) -> None:
+def test_a_request_longer_than_a_pipe_arrives_whole(store: JobStore, start_job: JobStarter) -> None:
     # One argument may not be longer than 128 KiB; there may be many.
     arguments = ["x" * 1000] * 1000
     job = start_job("/bin/sh", "-c", "echo $#", "sh", *arguments)
@@ -281,7 +287,7 @@ def test_a_supervisor_that_answers_too_late_finds_its_job_cancelled(
     supervisor = start_supervisor(os.environ)
     start_job.supervisors.append(supervisor.pid)
     os.kill(supervisor.pid, signal.SIGSTOP)
-    with pytest.raises(JobStartError, match="did not answer within 0.1 s") as caught:
+    with pytest.raises(JobStartError, match=r"did not answer within 0\.1 s") as caught:
         spawn_background(
             store,
             lambda _: SLEEP[1:],

@@ -232,6 +232,31 @@ def test_public_names_are_described_by_a_module_of_the_page() -> None:
             assert f".. automodule:: {value.__module__}\n" in page
 
 
+_REFERENCE = re.compile(r"docs/[\w/.-]+\.md|ADR (\d{4})")
+
+
+def missing_pages(source: str) -> list[str]:
+    """Return the pages and decisions a source text names that are not there."""
+    missing = []
+    for match in _REFERENCE.finditer(source):
+        pattern = f"docs/adr/{match[1]}-*.md" if match[1] else match[0]
+        if not list(REPOSITORY.glob(pattern)):
+            missing.append(match[0])
+    return missing
+
+
+def test_pages_that_the_sources_name_are_there() -> None:
+    sources = (path.read_text(encoding="utf-8") for path in (REPOSITORY / "src").rglob("*.py"))
+    text = "\n".join([*sources, (REPOSITORY / "README.md").read_text(encoding="utf-8")])
+    assert len(_REFERENCE.findall(text)) > 5
+    assert missing_pages(text) == []
+
+
+def test_a_page_that_is_not_there_is_caught() -> None:
+    text = "see docs/explanation/magic.md, docs/explanation/jobs.md, ADR 0006 and ADR 9999"
+    assert missing_pages(text) == ["docs/explanation/magic.md", "ADR 9999"]
+
+
 def tutorial_script(port: int) -> str:
     """Return the tutorial's commands as one script, without those that need the network."""
     lines = [
