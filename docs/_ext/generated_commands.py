@@ -48,9 +48,9 @@ def _command(
         yield f"Also: {', '.join(f'`{PROGRAM} {alias}`' for alias in aliases)}."
         yield ""
     yield from _help_text(command.help or "")
-    for parameter in command.get_params(context):
+    for parameter in command.params:
         record = parameter.get_help_record(context)
-        if record is not None and record[1] and parameter.name != "help":
+        if record is not None and record[1]:
             yield from definition(f"`{record[0]}`", escape(record[1]))
     if isinstance(command, click.Group):
         for child_name in command.list_commands(context):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import generated_archive
 import generated_commands
 import generated_settings
-from markdown_text import definition, escape
+from markdown_text import definition
 from sphinx.pycode import ModuleAnalyzer
 
 import pdb_cli
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 _MARK: Final = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
+_ROLE: Final = re.compile(r":[a-z]+:(?=`)")
+"""The markup around a name in a docstring that Markdown does not know."""
 
 
 def exit_codes() -> Iterator[str]:
@@ -43,9 +45,9 @@ def public_names() -> Iterator[str]:
             yield from definition(f"`pdb_cli.{name}`", f"A text; here `{value!r}`.")
             continue
         role = "class" if isinstance(value, type) else "func"
-        summary = (value.__doc__ or "").strip().split("\n\n")[0]
+        summary = _ROLE.sub("", (value.__doc__ or "").strip().split("\n\n")[0])
         target = f"{{py:{role}}}`{value.__module__}.{value.__qualname__}`"
-        yield from definition(f"`pdb_cli.{name}`", escape(" ".join(summary.split())), target)
+        yield from definition(f"`pdb_cli.{name}`", " ".join(summary.split()), target)
 
 
 GENERATORS: Final[dict[str, Callable[[], Iterator[str]]]] = {

@@ -1,7 +1,15 @@
 """Keep a local collection of Protein Data Bank files, correct and current.
 
-The names below are the public API; each is imported from its module when first used, so that
-``import pdb_cli`` costs next to nothing.
+The names in ``__all__`` are the public API; each is imported from its module when first used, so
+that ``import pdb_cli`` costs next to nothing.
+
+Examples
+--------
+>>> import pdb_cli
+>>> entry = pdb_cli.EntryId.parse("PDB_00004HHB")
+>>> file = pdb_cli.ArchiveFile(entry, pdb_cli.DataType.STRUCTURES, pdb_cli.FileFormat.MMCIF)
+>>> pdb_cli.find_mirror("rcsb", {}).url(file)
+'https://files.rcsb.org/pub/pdb/data/structures/divided/mmCIF/hh/4hhb.cif.gz'
 """
 
 from __future__ import annotations
@@ -11,13 +19,100 @@ from typing import TYPE_CHECKING
 from pdb_cli._version import __version__
 
 if TYPE_CHECKING:
-    from pdb_cli.archive.ids import EntryId
+    from pdb_cli.archive.datatypes import DataType, FileFormat
+    from pdb_cli.archive.identify import identify
+    from pdb_cli.archive.ids import EntryId, parse_id_list
+    from pdb_cli.archive.layouts import ArchiveFile, Layout, archive_path, collection_path
+    from pdb_cli.archive.mirrors import Mirror, find_mirror
+    from pdb_cli.config.load import load_settings
+    from pdb_cli.config.settings import Settings
+    from pdb_cli.errors import PdbCliError
+    from pdb_cli.jobs.cancel import cancel_job
+    from pdb_cli.jobs.listing import JobFilter, list_jobs
+    from pdb_cli.jobs.model import Job, JobStatus
+    from pdb_cli.jobs.spawn import spawn_background
+    from pdb_cli.jobs.store import JobStore
+    from pdb_cli.operations.download import FileOutcome, Outcome, plan_download, run_download
+    from pdb_cli.operations.download_request import (
+        Arrangement,
+        Destination,
+        DownloadRequest,
+        ExistingFile,
+    )
+    from pdb_cli.transfer.options import HttpOptions
+    from pdb_cli.transfer.retry import RetryPolicy
+    from pdb_cli.transfer.verify import verify_file
 
 _HOME = {
+    "ArchiveFile": "pdb_cli.archive.layouts",
+    "Arrangement": "pdb_cli.operations.download_request",
+    "DataType": "pdb_cli.archive.datatypes",
+    "Destination": "pdb_cli.operations.download_request",
+    "DownloadRequest": "pdb_cli.operations.download_request",
     "EntryId": "pdb_cli.archive.ids",
+    "ExistingFile": "pdb_cli.operations.download_request",
+    "FileFormat": "pdb_cli.archive.datatypes",
+    "FileOutcome": "pdb_cli.operations.download",
+    "HttpOptions": "pdb_cli.transfer.options",
+    "Job": "pdb_cli.jobs.model",
+    "JobFilter": "pdb_cli.jobs.listing",
+    "JobStatus": "pdb_cli.jobs.model",
+    "JobStore": "pdb_cli.jobs.store",
+    "Layout": "pdb_cli.archive.layouts",
+    "Mirror": "pdb_cli.archive.mirrors",
+    "Outcome": "pdb_cli.operations.download",
+    "PdbCliError": "pdb_cli.errors",
+    "RetryPolicy": "pdb_cli.transfer.retry",
+    "Settings": "pdb_cli.config.settings",
+    "archive_path": "pdb_cli.archive.layouts",
+    "cancel_job": "pdb_cli.jobs.cancel",
+    "collection_path": "pdb_cli.archive.layouts",
+    "find_mirror": "pdb_cli.archive.mirrors",
+    "identify": "pdb_cli.archive.identify",
+    "list_jobs": "pdb_cli.jobs.listing",
+    "load_settings": "pdb_cli.config.load",
+    "parse_id_list": "pdb_cli.archive.ids",
+    "plan_download": "pdb_cli.operations.download",
+    "run_download": "pdb_cli.operations.download",
+    "spawn_background": "pdb_cli.jobs.spawn",
+    "verify_file": "pdb_cli.transfer.verify",
 }
 
-__all__ = ["EntryId", "__version__"]
+__all__ = [
+    "ArchiveFile",
+    "Arrangement",
+    "DataType",
+    "Destination",
+    "DownloadRequest",
+    "EntryId",
+    "ExistingFile",
+    "FileFormat",
+    "FileOutcome",
+    "HttpOptions",
+    "Job",
+    "JobFilter",
+    "JobStatus",
+    "JobStore",
+    "Layout",
+    "Mirror",
+    "Outcome",
+    "PdbCliError",
+    "RetryPolicy",
+    "Settings",
+    "__version__",
+    "archive_path",
+    "cancel_job",
+    "collection_path",
+    "find_mirror",
+    "identify",
+    "list_jobs",
+    "load_settings",
+    "parse_id_list",
+    "plan_download",
+    "run_download",
+    "spawn_background",
+    "verify_file",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -26,7 +121,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - only when a public name is used
 
-    return getattr(import_module(_HOME[name]), name)
+    value: object = getattr(import_module(_HOME[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:

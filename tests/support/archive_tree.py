@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +117,7 @@ class ArchiveTree:
         for file in self._current.pop(entry):
             path = self.path(file)
             if self.layout is Layout.CLASSIC and file.data_type is DataType.STRUCTURES:
-                target = replace(file, data_type=DataType.OBSOLETE)
+                target = file._replace(data_type=DataType.OBSOLETE)
                 self.path(target).parent.mkdir(parents=True, exist_ok=True)
                 path.replace(self.path(target))
                 moved[target] = self._from_pub(target)

@@ -41,7 +41,7 @@ class RealFile:
             after_text = after if entry.classic else entry.extended
             text = text.replace(before.encode(), after_text.encode())
         data = archive_gzip(text, name="", mtime_s=stored_mtime_s(self.data))
-        return RealFile(replace(self.file, entry=entry), data).named_for(layout)
+        return RealFile(self.file._replace(entry=entry), data).named_for(layout)
 
     def revised(self, note: str) -> RealFile:
         """Return a later version of the file: other bytes, still whole and of the same entry."""

@@ -79,7 +79,7 @@ class CommandTable(click.Group):
 @click.option("--config", "config_path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("-v", "--verbose", count=True)
 @click.option("-q", "--quiet", is_flag=True)
-@click.option("--color", type=click.Choice(list(ColorMode)), default=ColorMode.AUTO)
+@click.option("--color", type=click.Choice([str(mode) for mode in ColorMode]), default="auto")
 @click.version_option(__version__, "-V", "--version", message=f"{PROGRAM} %(version)s")
 @click.pass_obj
 def application(
@@ -89,11 +89,11 @@ def application(
     *,
     verbose: int,
     quiet: bool,
-    color: ColorMode,
+    color: str,
 ) -> None:
     """Keep a local collection of Protein Data Bank files."""
     session.verbosity = -1 if quiet else verbose
-    session.color = color
+    session.color = ColorMode(color)
     session.config_path = config_path
     if pdb_dir is not None:
         session.flags["paths.pdb_dir"] = pdb_dir

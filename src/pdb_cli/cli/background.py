@@ -84,7 +84,8 @@ def start_job(
 def _arguments(context: click.Context, without: frozenset[str], extra: list[str]) -> Iterator[str]:
     """Yield the arguments that give the same parameters again, global ones first."""
     if context.parent is not None:
-        yield from _options(context.parent, frozenset())
+        # A quiet start is no reason for an empty log.
+        yield from _options(context.parent, frozenset({"quiet"}))
     yield str(context.info_name)
     yield from _options(context, without)
     yield from extra

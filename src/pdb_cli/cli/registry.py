@@ -86,7 +86,7 @@ def top_level_help() -> str:
             *_table([(row.usage, row.summary) for row in GLOBAL_OPTIONS]),
             "",
             "Examples:",
-            "  pdb-cli demo                              two minutes, no network",
+            "  pdb-cli demo                              a few seconds, no network",
             "  pdb-cli download 4hhb 1abc                into the collection",
             "  pdb-cli download -l list.txt --bg         in the background",
             "  pdb-cli jobs                              what runs, what ended today",

@@ -6,6 +6,7 @@ are generators: a list of 250,000 entries is never held as files in memory.
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -132,8 +133,8 @@ def plan_download(request: DownloadRequest) -> Iterator[PlannedFile]:
             if not path.exists():
                 ahead.append(PlannedFile(Action.FETCH, file, path, "missing", None))
             elif request.existing is ExistingFile.REPLACE:
-                size = path.stat().st_size
-                ahead.append(PlannedFile(Action.FETCH, file, path, "wanted again", size))
+                size_bytes = _size_bytes(path)
+                ahead.append(PlannedFile(Action.FETCH, file, path, "wanted again", size_bytes))
             else:
                 ahead.append(pool.submit(_check, file, path))
             if len(ahead) > _CHECK_AHEAD:
@@ -234,12 +235,20 @@ def _check(file: ArchiveFile, path: Path) -> PlannedFile:
     try:
         found = verify_file(path, expect(file, path.name), subject=str(path))
     except VerificationError as error:
-        return PlannedFile(Action.FETCH, file, path, str(error.defect), path.stat().st_size)
-    except FileNotFoundError:
-        return PlannedFile(Action.FETCH, file, path, "missing", None)
-    except OSError as error:
-        raise FileAccessError.wrap("read", path, error) from error
+        return PlannedFile(Action.FETCH, file, path, str(error.defect), _size_bytes(path))
+    except FileAccessError as error:
+        # It may have gone since we looked; what can not be read is fetched again, not lost.
+        reason = "missing" if error.errno == errno.ENOENT else error.reason
+        return PlannedFile(Action.FETCH, file, path, reason, None)
     return PlannedFile(Action.KEEP, file, path, "up to date", found.size_bytes)
+
+
+def _size_bytes(path: Path) -> int | None:
+    """Return the size of a file that may be gone by now."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _settled(planned: PlannedFile | Future[PlannedFile]) -> PlannedFile:

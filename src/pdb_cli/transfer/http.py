@@ -16,6 +16,7 @@ mirrors that limit connections per client are spared.
 from __future__ import annotations
 
 import select
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ _MOST_REDIRECTS = 5
 _BUFFER_BYTES = 64 * 1024
 _LARGEST_ERROR_PAGE_BYTES = 1024 * 1024
 _STALL_CHECK_S = 0.2
+_CLOSE_WAIT_S = 0.5
 
 
 class Sink(Protocol):
@@ -127,6 +129,7 @@ class HttpEngine:
         self._active: dict[pycurl.Curl, _Transfer] = {}
         self._received_bytes = 0
         self._stall_check_s = 0.0
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -197,14 +200,26 @@ class HttpEngine:
         """Drop what is on its way and close all connections; a second call does nothing."""
         import pycurl
 
+        if self._closed:
+            return
+        self._closed = True
         while self._active:
             curl, _ = self._active.popitem()
             with suppress(pycurl.error):  # an interrupt came just after its removal
                 self._multi.remove_handle(curl)
-            curl.close()
-        while self._idle:
-            self._idle.pop().close()
-        self._multi.close()
+            self._idle.append(curl)
+        idle, self._idle = self._idle, []
+
+        def close_handles() -> None:
+            for curl in idle:
+                curl.close()
+            self._multi.close()
+
+        # libcurl waits here for a name server that does not answer, 10 s and more. Nobody who
+        # pressed Ctrl-C wants to wait with it; a daemon thread does, or dies with the process.
+        closer = threading.Thread(target=close_handles, name="pdb-cli-close", daemon=True)
+        closer.start()
+        closer.join(_CLOSE_WAIT_S)
 
     def _make_handle(self) -> pycurl.Curl:
         """Return a new handle with the settings that all requests share."""

@@ -141,22 +141,12 @@ def test_j06_everything_is_private_whatever_the_umask(
         if not path.is_symlink()
     }
     stop(start_job, job)
+    files = {"index.json", "index.lock", "lock", "meta.json", "pid"}
+    logs = {"stderr.log", "stdout.log", "supervisor.log"}
     assert found == {
         "jobs": "0o700",
         job.id: "0o700",
-        **dict.fromkeys(
-            [
-                "index.json",
-                "index.lock",
-                "lock",
-                "meta.json",
-                "pid",
-                "stderr.log",
-                "stdout.log",
-                "supervisor.log",
-            ],
-            "0o600",
-        ),
+        **dict.fromkeys(files | logs, "0o600"),
     }
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -41,6 +43,29 @@ def test_interrupt_gets_through_at_once_and_cleans_up(
     assert (process.returncode, errors) == (130, b"")
     assert time.monotonic() - sent_s < 2.0
     assert files_below(tmp_path) == {}
+
+
+def test_interrupt_does_not_wait_for_a_dead_name_server(tmp_path: Path) -> None:
+    if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
+        reason = "putting a name server in place needs root and mounts"
+        if os.geteuid() == 0 and os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.2\n")
+    script = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
+    program = [sys.executable, fetch_program.__file__, str(tmp_path / "collection")]
+    settings = str(tmp_path / "resolv.conf")
+    command = ["unshare", "-m", "sh", "-c", script, "sh", settings, *program]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
+        name_server.bind(("127.0.0.2", 53))
+        name_server.settimeout(10)
+        with subprocess.Popen([*command, "http://mirror.example", SMALL]) as process:
+            try:
+                assert name_server.recv(512), "no question to the name server"
+                process.send_signal(signal.SIGINT)
+                assert process.wait(timeout=3) == 130
+            finally:
+                process.kill()
 
 
 def test_closing_the_generator_drops_everything(mirror: FaultServer, tmp_path: Path) -> None:

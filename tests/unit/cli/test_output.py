@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
 from pdb_cli.cli.output import OutputMode, human_duration, human_size, text_table, write_rows
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"id": "4hhb", "path": "a,b\n\"c'", "n": 1},
     {"id": "1abc", "path": "\x1b[31mred", "n": None},
     {"id": "4hhb", "path": "naïve \udce9", "n": 3},

@@ -23,7 +23,7 @@ def _leaves(command: click.Command, path: tuple[str, ...]) -> list[tuple[str, ..
 
 
 def _command(name: str) -> click.Command:
-    command = application.get_command(click.Context(application), name)  # type: ignore[attr-defined]
+    command = application.get_command(click.Context(application), name)
     assert isinstance(command, click.Command)
     return command
 

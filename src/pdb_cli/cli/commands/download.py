@@ -34,36 +34,60 @@ _HINT = (
     "no collection is set up: files go into the current directory "
     "('pdb-cli config set paths.pdb_dir DIR' or PDB_DIR makes one)"
 )
+_TYPES_HELP = (
+    "structures (default), assemblies, biounit, structure-factors, validation, obsolete or ihm; "
+    "repeat it for several."
+)
 
 
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[IDS]...")
-@click.option("-l", "--list", "lists", multiple=True, metavar="FILE", help="Ids from a file, or -.")
+@click.option(
+    "-l", "--list", "lists", multiple=True, metavar="FILE", help="Ids from a file; - is stdin."
+)
 @click.option("--stdin", is_flag=True, help="Ids from standard input.")
 @click.option(
-    "-t", "--type", "data_types", multiple=True, type=DataTypeParameter(), help="Data type."
+    "-t", "--type", "data_types", multiple=True, type=DataTypeParameter(), help=_TYPES_HELP
 )
-@click.option("-f", "--format", "file_format", type=FormatParameter(), help="mmcif or pdb.")
+@click.option(
+    "-f", "--format", "file_format", type=FormatParameter(), help="mmcif (default), pdb or xml."
+)
 @click.option(
     "-a",
     "--assembly",
     type=click.IntRange(1),
+    metavar="N",
     default=1,
     show_default=True,
-    help="Number of the assembly.",
+    help="Number of the assembly or biounit.",
 )
 @click.option(
-    "-d", "--dest", type=click.Path(path_type=Path), metavar="DIR", help="Flat into DIR instead."
+    "-d",
+    "--dest",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Into DIR, flat, instead of the collection.",
 )
 @click.option(
     "--layout",
     "arrangement",
-    type=click.Choice(list(Arrangement)),
-    help="How files lie in the destination.",
+    type=click.Choice([str(item) for item in Arrangement]),
+    help="As in the archive, or all in one directory.",
 )
-@click.option("-m", "--mirror", "mirrors", multiple=True, help="Mirror, in order of preference.")
-@click.option("-p", "--parallel", type=click.IntRange(1, 256), help="Transfers at once.")
-@click.option("--retry", type=click.IntRange(0, 100), help="More tries after the first.")
+@click.option(
+    "-m",
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    metavar="NAME",
+    help="Mirror; repeat it to name the next to try.",
+)
+@click.option(
+    "-p", "--parallel", type=click.IntRange(1, 256), metavar="N", help="Transfers at once."
+)
+@click.option(
+    "--retry", type=click.IntRange(0, 100), metavar="N", help="More tries after the first."
+)
 @click.option("--overwrite", is_flag=True, help="Fetch again what is there and valid.")
 @click.option("--fallback/--no-fallback", default=None, help="mmCIF where no PDB file exists.")
 @click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
