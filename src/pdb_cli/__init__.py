@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Destination,
         DownloadRequest,
         ExistingFile,
+        FileKind,
     )
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
@@ -52,6 +53,7 @@ _HOME = {
     "EntryId": "pdb_cli.archive.ids",
     "ExistingFile": "pdb_cli.operations.download_request",
     "FileFormat": "pdb_cli.archive.datatypes",
+    "FileKind": "pdb_cli.operations.download_request",
     "FileOutcome": "pdb_cli.operations.download",
     "HttpOptions": "pdb_cli.transfer.options",
     "Job": "pdb_cli.jobs.model",
@@ -87,6 +89,7 @@ __all__ = [
     "EntryId",
     "ExistingFile",
     "FileFormat",
+    "FileKind",
     "FileOutcome",
     "HttpOptions",
     "Job",

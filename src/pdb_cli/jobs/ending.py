@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdb_cli.jobs.model import JobStatus
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 _SIGNAL_BASE = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """What ``waitpid`` said about the command."""
 
     code: int | None = None

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import FileAccessError
 from pdb_cli.jobs.ending import failed
@@ -38,8 +37,7 @@ class Doubt(StrEnum):
     """Another host or container: nothing can be proven from here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """A record, and what is known about it beyond the record."""
 
     job: Job

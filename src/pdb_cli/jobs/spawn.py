@@ -12,8 +12,7 @@ import json
 import os
 import select
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from pdb_cli._version import __version__
 from pdb_cli.errors import FileAccessError, JobStartError, PdbCliError
@@ -41,8 +40,7 @@ PDB_CLI = (*_PYTHON, "-m", "pdb_cli")
 """How pdb-cli runs itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingSupervisor:
+class WaitingSupervisor(NamedTuple):
     """A supervisor process that waits for a job on its standard input."""
 
     pid: int

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import AmbiguousJobError, FileAccessError, JobRecordError, UnknownJobError
@@ -26,7 +25,6 @@ _WRITE_POLL_S = 0.2
 _TRANSIT_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
 class JobStore:
     """The records below one jobs directory.
 
@@ -40,7 +38,8 @@ class JobStore:
     (True, True)
     """
 
-    jobs_dir: Path
+    def __init__(self, jobs_dir: Path) -> None:
+        self.jobs_dir = jobs_dir
 
     def paths(self, job_id: str) -> JobPaths:
         """Return the paths of a job.

@@ -18,7 +18,7 @@ from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.layouts import ArchiveFile, Layout, collection_path
 from pdb_cli.errors import FileAccessError, VerificationError
 from pdb_cli.events import FileFailed, FilePresent, Note, PlanMade, ignore_event
-from pdb_cli.operations.download_request import ExistingFile
+from pdb_cli.operations.download_request import ExistingFile, FileKind
 from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Source, fetch_files
 from pdb_cli.transfer.verify import expect, verify_file
 
@@ -105,7 +105,7 @@ class DownloadResult:
         return self.counts[Outcome.NOT_FOUND] + self.counts[Outcome.FAILED]
 
 
-def plan_download(request: DownloadRequest) -> Iterator[PlannedFile]:
+def plan_download(request: DownloadRequest) -> Generator[PlannedFile, None, None]:
     """Compare what is wanted with what is there; change nothing.
 
     A file that is there is checked to its last byte (in threads, some files ahead), so that a
@@ -222,7 +222,7 @@ def run_download(
         text = f"{len(without_pdb)} without a legacy PDB file: fetching mmCIF instead"
         observe(Note(text))
         substitute = _as_mmcif(request, without_pdb)
-        yield from fetched(plan_download(substitute), request.file_format)
+        yield from fetched(plan_download(substitute), FileFormat.PDB)
 
 
 def _name(file: ArchiveFile) -> str:
@@ -303,7 +303,6 @@ def _as_mmcif(request: DownloadRequest, files: Iterable[ArchiveFile]) -> Downloa
     """Return the request for the same structures as mmCIF."""
     return request._replace(
         entries=tuple(file.entry for file in files),
-        data_types=(DataType.STRUCTURES,),
-        file_format=FileFormat.MMCIF,
+        kinds=(FileKind(DataType.STRUCTURES, FileFormat.MMCIF),),
         fallback=False,
     )

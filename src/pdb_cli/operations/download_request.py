@@ -12,10 +12,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType, FileFormat
-from pdb_cli.archive.layouts import ArchiveFile, Layout, collection_path
+from pdb_cli.archive.layouts import (
+    ArchiveFile,
+    Layout,
+    collection_path,
+    supported_formats,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.archive.mirrors import Mirror
@@ -58,12 +63,51 @@ class Destination(NamedTuple):
         return self.root.joinpath(*relative.parts)
 
 
+class FileKind(NamedTuple):
+    """A type of data in one format."""
+
+    data_type: DataType
+    file_format: FileFormat
+
+
+def choose_kinds(
+    data_types: Iterable[DataType], *, asked: FileFormat | None, preferred: FileFormat
+) -> tuple[FileKind, ...]:
+    """Choose a format for each type of data.
+
+    Parameters
+    ----------
+    data_types
+        The types; doubles are dropped.
+    asked
+        The format the user asked for; it is taken as it is.
+    preferred
+        Otherwise taken where the archive has it; elsewhere the archive's most usual one.
+
+    Examples
+    --------
+    >>> kinds = choose_kinds([DataType.BIOUNIT], asked=None, preferred=FileFormat.MMCIF)
+    >>> str(kinds[0].file_format)
+    'pdb'
+    """
+    return tuple(
+        FileKind(data_type, asked or _offered(data_type, preferred))
+        for data_type in dict.fromkeys(data_types)
+    )
+
+
+def _offered(data_type: DataType, preferred: FileFormat) -> FileFormat:
+    """Return the preferred format if the archive has it for a type."""
+    offered = supported_formats(data_type, Layout.CLASSIC)
+    return preferred if preferred in offered or not offered else offered[0]
+
+
 class DownloadRequest(NamedTuple):
     """What is wanted, and from where."""
 
     entries: tuple[EntryId, ...]
-    data_types: tuple[DataType, ...]
-    file_format: FileFormat
+    kinds: tuple[FileKind, ...]
+    """Of each entry, in this order."""
     destination: Destination
     mirrors: tuple[Mirror, ...]
     """In order of preference, which is the order of fail-over."""
@@ -82,13 +126,13 @@ class DownloadRequest(NamedTuple):
             The archive has no such combination of type and format.
         """
         for entry in self.entries:
-            for data_type in self.data_types:
-                yield self._file(entry, data_type)
+            for kind in self.kinds:
+                yield self._file(entry, kind)
 
     @property
     def files_total(self) -> int:
         """Return how many files are wanted."""
-        return len(self.entries) * len(self.data_types)
+        return len(self.entries) * len(self.kinds)
 
     def check(self) -> None:
         """Raise before anything starts if a wanted combination does not exist.
@@ -98,11 +142,11 @@ class DownloadRequest(NamedTuple):
         UnsupportedError
             The archive has no such combination of type and format, or a mirror can not serve it.
         """
-        for data_type in self.data_types:
+        for kind in self.kinds:
             for mirror in self.mirrors:
-                mirror.url(self._file(self.entries[0], data_type))
+                mirror.url(self._file(self.entries[0], kind))
 
-    def _file(self, entry: EntryId, data_type: DataType) -> ArchiveFile:
-        """Return the wanted file of one entry and type."""
-        number = self.assembly if data_type in NUMBERED_TYPES else None
-        return ArchiveFile(entry, data_type, self.file_format, assembly=number)
+    def _file(self, entry: EntryId, kind: FileKind) -> ArchiveFile:
+        """Return the wanted file of one entry and kind."""
+        number = self.assembly if kind.data_type in NUMBERED_TYPES else None
+        return ArchiveFile(entry, *kind, assembly=number)

@@ -87,6 +87,13 @@ def test_assemblies_and_pdb_format_have_their_own_names(lab: Lab) -> None:
     }
 
 
+def test_a_type_that_has_one_format_needs_no_format_option(lab: Lab) -> None:
+    done = lab.run("download", "4hhb", "-t", "biounit", "-t", "asm", "-n", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    names = [row["path"].rpartition("/")[2] for row in json.loads(done.stdout)]
+    assert names == ["4hhb.pdb1.gz", "4hhb-assembly1.cif.gz"]
+
+
 def test_d09_without_a_pdb_file_mmcif_is_fetched_and_that_is_said(lab: Lab) -> None:
     done = lab.run("download", "3hya", "-f", "pdb", "-o", "json")
     assert done.returncode == 0, done.stderr

@@ -23,6 +23,7 @@ from pdb_cli.operations.download_request import (
     Destination,
     DownloadRequest,
     ExistingFile,
+    choose_kinds,
 )
 from pdb_cli.storage.destination import check_writable
 
@@ -140,8 +141,11 @@ def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> Downlo
     settings = session.settings()
     request = DownloadRequest(
         entries=ids.entries,
-        data_types=tuple(dict.fromkeys(options["data_types"])) or (DataType.STRUCTURES,),
-        file_format=settings.download.format,
+        kinds=choose_kinds(
+            options["data_types"] or (DataType.STRUCTURES,),
+            asked=options["file_format"],
+            preferred=settings.download.format,
+        ),
         destination=_destination(session, settings, options),
         mirrors=tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
         assembly=options["assembly"],
