@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdb_cli.jobs.identity import this_place
-from pdb_cli.jobs.liveness import observe
+from pdb_cli.jobs.liveness import Doubt, observe
 from pdb_cli.jobs.model import Job, JobStatus
 from pdb_cli.jobs.spawn import spawn_background, start_supervisor
 from support.wait import wait_until
@@ -130,3 +130,17 @@ def is_gone(pid: int) -> bool:
     except OSError:
         return True
     return stat.rpartition(b")")[2].split()[0] in {b"Z", b"X"}
+
+
+def racing_reads(start_job: JobStarter, *, jobs: int) -> list[str]:
+    """Read the status of jobs as fast as possible while they end; return what was wrong."""
+    wrong = []
+    for number in range(jobs):
+        code = number % 3
+        job = start_job("/bin/sh", "-c", f"sleep 0.0{number % 10}; exit {code}")
+        while not (seen := observe(start_job.store, job.id)).job.status.final:
+            if seen.doubt is not Doubt.NONE:
+                wrong.append(f"{number}: {seen.doubt}")
+        if seen.job.exit_code != code:
+            wrong.append(f"{number}: {seen.job}")
+    return wrong

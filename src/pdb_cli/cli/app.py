@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from pdb_cli.jobs.spawn import WaitingSupervisor
+
 
 class Terminated(BaseException):
     """SIGTERM arrived: unwind, keep what is resumable, exit 143."""
@@ -99,7 +101,9 @@ def application(
         session.flags["paths.pdb_dir"] = pdb_dir
 
 
-def run(argv: list[str], environ: Mapping[str, str]) -> int:
+def run(
+    argv: list[str], environ: Mapping[str, str], *, supervisor: WaitingSupervisor | None = None
+) -> int:
     """Parse and run one command line; every error ends here as one line and an exit code.
 
     Parameters
@@ -108,6 +112,8 @@ def run(argv: list[str], environ: Mapping[str, str]) -> int:
         The arguments after the program's name.
     environ
         The environment.
+    supervisor
+        A supervisor started ahead, for ``--bg``; sent home if it is not used.
 
     Returns
     -------
@@ -115,10 +121,9 @@ def run(argv: list[str], environ: Mapping[str, str]) -> int:
         The exit code.
     """
     session = Session(argv=tuple(argv), environ=environ)
+    session.supervisor = supervisor
     with _termination():
         try:
-            if "--bg" in argv:
-                _start_ahead(session)
             code = application.main(
                 args=argv, prog_name=PROGRAM, obj=session, standalone_mode=False
             )
@@ -136,13 +141,6 @@ def run(argv: list[str], environ: Mapping[str, str]) -> int:
             if session.supervisor is not None:
                 session.supervisor.dismiss()
     return code if isinstance(code, int) else ExitCode.DONE
-
-
-def _start_ahead(session: Session) -> None:
-    """Let the supervisor's interpreter start while the arguments are checked (ADR 0006)."""
-    from pdb_cli.jobs.spawn import start_supervisor  # noqa: PLC0415 - only with --bg
-
-    session.supervisor = start_supervisor(session.environ)
 
 
 def _report(session: Session, error: Exception) -> int:

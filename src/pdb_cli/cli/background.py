@@ -11,9 +11,8 @@ import click
 from click.core import ParameterSource
 
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.errors import JobStartError
 from pdb_cli.jobs.paths import JobPaths
-from pdb_cli.jobs.spawn import spawn_background, write_input
+from pdb_cli.jobs.spawn import spawn_background, start_supervisor, write_input
 from pdb_cli.jobs.store import JobStore
 
 if TYPE_CHECKING:
@@ -52,8 +51,6 @@ def start_job(
         As ``spawn_background``.
     """
     supervisor, session.supervisor = session.supervisor, None
-    if supervisor is None:
-        raise JobStartError(None, "--bg can not be abbreviated")
 
     def freeze(paths: JobPaths) -> list[str]:
         """Build the job's arguments, with what was read kept beside its record."""
@@ -65,7 +62,7 @@ def start_job(
     job = spawn_background(
         JobStore(session.jobs_dir()),
         freeze,
-        supervisor=supervisor,
+        supervisor=supervisor or start_supervisor(session.environ),
         cwd=os.getcwd(),  # noqa: PTH109 - a text is what the record holds
         user=session.user(),
         command=[item for item in session.argv if item != "--bg"],

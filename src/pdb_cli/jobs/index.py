@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pdb_cli.errors import FileAccessError, JobRecordError, UnknownJobError
 from pdb_cli.jobs.locks import JobLock
-from pdb_cli.jobs.model import ID_PATTERN, JobStatus, to_json
+from pdb_cli.jobs.model import FINAL_STATUSES, ID_PATTERN, JobStatus, to_json
 from pdb_cli.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ class IndexEntry(TypedDict):
     label: str | None
     stamp: str
     """Which ``meta.json`` this was read from (see ``_stamp``)."""
+
+
+_KEYS = IndexEntry.__annotations__.keys()
+_STATUSES = frozenset(JobStatus)
+_TEXT_OR_NULL = (str, type(None))
 
 
 def read_index(store: JobStore) -> dict[str, IndexEntry]:
@@ -79,13 +84,13 @@ def update_index(store: JobStore, changed: Sequence[Job], *, removed: Iterable[s
     """
     entries = {}
     for job in changed:
-        stamp = _stamp(store, job.id)
+        stamp = _stamp(str(store.jobs_dir), job.id)
         if stamp is not None:
             entries[job.id] = _entry(job, stamp)
     return _merge(store, entries, removed, wait_s=_LOCK_WAIT_S)
 
 
-def repair_index(store: JobStore) -> dict[str, IndexEntry]:
+def repair_index(store: JobStore, job_ids: Iterable[str]) -> dict[str, IndexEntry]:
     """Make the index equal the directories, and return it.
 
     Unreadable records are left out. Does not wait for other writers: what it returns is right
@@ -95,21 +100,19 @@ def repair_index(store: JobStore) -> dict[str, IndexEntry]:
     ----------
     store
         The jobs directory.
-
-    Raises
-    ------
-    FileAccessError
-        The jobs directory can not be read.
+    job_ids
+        The directories in it, as ``JobStore.job_ids`` found them.
     """
     known = read_index(store)
+    folder = str(store.jobs_dir)
     jobs: dict[str, IndexEntry] = {}
-    for job_id in store.job_ids():
+    for job_id in job_ids:
         # The stamp first: if the record changes in between, the entry is not believed next time.
-        stamp = _stamp(store, job_id)
+        stamp = _stamp(folder, job_id)
         if stamp is None:
             continue
         entry = known.get(job_id)
-        if entry is None or entry["stamp"] != stamp or not JobStatus(entry["status"]).final:
+        if entry is None or entry["stamp"] != stamp or entry["status"] not in FINAL_STATUSES:
             try:
                 entry = _entry(store.read(job_id), stamp)
             except (JobRecordError, UnknownJobError):
@@ -151,24 +154,28 @@ def _entry(job: Job, stamp: str) -> IndexEntry:
     }
 
 
-def _stamp(store: JobStore, job_id: str) -> str | None:
+def _stamp(jobs_dir: str, job_id: str) -> str | None:
     """Return what changes whenever ``meta.json`` does, or None if there is no such file."""
     try:
         # No Path: this is done for every job at each listing.
-        found = os.stat(f"{store.jobs_dir}/{job_id}/meta.json")  # noqa: PTH116
+        found = os.stat(f"{jobs_dir}/{job_id}/meta.json")  # noqa: PTH116
     except OSError:
         return None
     return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
 
 
-def _is_entry(job_id: object, entry: object) -> bool:
-    """Check one entry of a file that anybody may have written."""
+def _is_entry(job_id: str, entry: Any) -> bool:
+    """Check one entry of a file that anybody may have written; quickly, there may be thousands."""
     return (
-        isinstance(job_id, str)
+        type(entry) is dict
+        and entry.keys() == _KEYS
+        and type(entry["status"]) is str
+        and entry["status"] in _STATUSES
+        and type(entry["command"]) is str
+        and type(entry["started_at"]) is str
+        and type(entry["host"]) is str
+        and type(entry["stamp"]) is str
+        and type(entry["finished_at"]) in _TEXT_OR_NULL
+        and type(entry["label"]) in _TEXT_OR_NULL
         and ID_PATTERN.fullmatch(job_id) is not None
-        and isinstance(entry, dict)
-        and entry.keys() == IndexEntry.__annotations__.keys()
-        and entry["status"] in set(JobStatus)
-        and all(isinstance(entry[key], str) for key in ("command", "started_at", "host", "stamp"))
-        and all(isinstance(entry[key], str | None) for key in ("finished_at", "label"))
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import JobRecordError, UnknownJobError
 from pdb_cli.jobs.index import repair_index
-from pdb_cli.jobs.model import JobStatus, utc_text
+from pdb_cli.jobs.model import FINAL_STATUSES, JobStatus, utc_text
 
 if TYPE_CHECKING:
     from pdb_cli.jobs.index import IndexEntry
@@ -59,12 +59,15 @@ def list_jobs(store: JobStore, *, which: JobFilter, now_s: float) -> list[JobRow
         The jobs directory can not be read.
     """
     since = utc_text(now_s - RECENT_S)
-    index = repair_index(store)
+    job_ids = store.job_ids()
+    index = repair_index(store, job_ids)
     rows = []
-    for job_id in store.job_ids():
+    for job_id in job_ids:
         entry = index.get(job_id)
-        final = entry is not None and JobStatus(entry["status"]).final
-        row = _from_index(job_id, entry) if entry and final else _observed(store, job_id)
+        if entry is None or entry["status"] not in FINAL_STATUSES:
+            row = _observed(store, job_id)
+        else:
+            row = _from_index(job_id, entry)
         if row is not None and _wanted(row, which, since):
             rows.append(row)
     return sorted(rows, key=lambda row: (row.started_at or "", row.id), reverse=True)

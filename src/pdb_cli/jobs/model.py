@@ -40,7 +40,11 @@ class JobStatus(StrEnum):
     @property
     def final(self) -> bool:
         """Whether the job has ended; a final state never changes."""
-        return self not in {JobStatus.QUEUED, JobStatus.RUNNING}
+        return self in FINAL_STATUSES
+
+
+FINAL_STATUSES = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+"""Their texts are in it too, since a ``StrEnum`` equals its text."""
 
 
 class ProcessIdentity(NamedTuple):

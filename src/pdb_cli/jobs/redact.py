@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 # Up to the last @ before the path: a password may hold an @ itself.
-_URL_USER = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s]*@")
-_NAMED = re.compile(r"(?i)((?:password|passwd|token|secret|api[-_]?key)=)[^&\s]+")
+_URL_USER = r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s]*@"
+_NAMED = r"(?i)((?:password|passwd|token|secret|api[-_]?key)=)[^&\s]+"
 
 
 def redact(text: str) -> str:
@@ -22,4 +22,6 @@ def redact(text: str) -> str:
     >>> redact("https://me:pw@proxy.example/x"), redact("--notify=tgram://a?token=abc")
     ('https://***@proxy.example/x', '--notify=tgram://a?token=***')
     """
-    return _NAMED.sub(r"\1***", _URL_USER.sub(r"\1***@", text))
+    if "@" in text:
+        text = re.sub(_URL_USER, r"\1***@", text)
+    return re.sub(_NAMED, r"\1***", text) if "=" in text else text

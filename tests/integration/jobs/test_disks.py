@@ -22,8 +22,9 @@ from pdb_cli.jobs.locks import LockState, probe
 from pdb_cli.jobs.model import JobStatus
 from pdb_cli.jobs.spawn import WaitingSupervisor, spawn_background, start_supervisor
 from support.jobs import SLEEP, JobStarter, a_job, is_gone, kill_child, kill_supervisor, put
-from support.mounts import fill, read_only, small_disk
 from support.processes import with_environment
+from support.read_only_mount import fill, read_only
+from support.small_disk import small_disk
 from support.wait import wait_until
 
 if TYPE_CHECKING:

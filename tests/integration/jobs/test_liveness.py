@@ -26,6 +26,7 @@ from support.jobs import (
     kill_supervisor,
     pid_of_child,
     put,
+    racing_reads,
 )
 from support.wait import wait_until
 
@@ -146,26 +147,9 @@ def test_a_command_recorded_by_a_dying_supervisor_is_not_called_lost(
 
 
 def test_j03_status_read_while_jobs_end_is_never_wrong(
-    store: JobStore, start_job: JobStarter
+    start_job: JobStarter,
 ) -> None:
-    assert racing_reads(store, start_job, jobs=20) == []
-
-
-def racing_reads(store: JobStore, start_job: JobStarter, *, jobs: int) -> list[str]:
-    """Read the status of jobs as fast as possible while they end; return what was wrong."""
-    wrong = []
-    for number in range(jobs):
-        code = number % 3
-        job = start_job("/bin/sh", "-c", f"sleep 0.0{number % 10}; exit {code}")
-        while True:
-            seen = observe(store, job.id)
-            if seen.job.status.final:
-                break
-            if seen.doubt is not Doubt.NONE:
-                wrong.append(f"{number}: {seen.doubt}")
-        if seen.job.exit_code != code:
-            wrong.append(f"{number}: {seen.job}")
-    return wrong
+    assert racing_reads(start_job, jobs=20) == []
 
 
 NO_LOCKS = """

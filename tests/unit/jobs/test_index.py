@@ -17,11 +17,16 @@ from support.jobs import a_job, put
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pdb_cli.jobs.index import IndexEntry
     from pdb_cli.jobs.store import JobStore
 
 
 def index_path(store: JobStore) -> Path:
     return store.jobs_dir / "index.json"
+
+
+def repair(store: JobStore) -> dict[str, IndexEntry]:
+    return repair_index(store, store.job_ids())
 
 
 def ids_of(store: JobStore) -> list[str]:
@@ -75,7 +80,7 @@ def test_an_index_that_is_missing_torn_or_foreign_is_rebuilt(
     index_path(store).unlink()
     if data is not None:
         index_path(store).write_bytes(data)
-    assert sorted(repair_index(store)) == three
+    assert sorted(repair(store)) == three
     assert json.loads(index_path(store).read_bytes()) == json.loads(right)
 
 
@@ -92,9 +97,9 @@ def test_an_index_of_another_directory_is_not_believed(store: JobStore, three: l
 
 def test_a_record_that_changed_is_read_again(store: JobStore, three: list[str]) -> None:
     store.write(a_job("job_bbbbbb", status=JobStatus.FAILED))
-    assert repair_index(store)["job_bbbbbb"]["status"] == "failed"
+    assert repair(store)["job_bbbbbb"]["status"] == "failed"
     store.paths("job_cccccc").meta.write_bytes(b"{")
-    assert sorted(repair_index(store)) == three[:2]
+    assert sorted(repair(store)) == three[:2]
     assert ids_of(store) == three[:2]
 
 
@@ -105,21 +110,35 @@ def test_a_running_job_is_never_believed_to_run(store: JobStore) -> None:
     ended = a_job(status=JobStatus.FAILED)
     store.write(ended)
     os.utime(store.paths(job.id).meta, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    assert repair_index(store)[job.id]["status"] == "failed"
+    assert repair(store)[job.id]["status"] == "failed"
 
 
 def test_directories_that_are_gone_leave_the_index(store: JobStore, three: list[str]) -> None:
     for path in store.paths("job_aaaaaa").directory.iterdir():
         path.unlink()
     store.paths("job_aaaaaa").directory.rmdir()
-    assert sorted(repair_index(store)) == three[1:]
+    assert sorted(repair(store)) == three[1:]
     assert ids_of(store) == three[1:]
 
 
 def test_a_right_index_is_not_rewritten(store: JobStore, three: list[str]) -> None:
     before = index_path(store).stat()
-    assert sorted(repair_index(store)) == three
+    assert sorted(repair(store)) == three
     assert index_path(store).stat() == before
+
+
+@pytest.mark.parametrize(
+    "key", ["status", "command", "started_at", "finished_at", "host", "label", "stamp"]
+)
+def test_an_entry_with_a_value_of_the_wrong_kind_is_not_believed(
+    store: JobStore, three: list[str], key: str
+) -> None:
+    document = json.loads(index_path(store).read_bytes())
+    document["jobs"]["job_aaaaaa"][key] = [1]
+    index_path(store).write_text(json.dumps(document))
+    assert ids_of(store) == three[1:]
+    assert sorted(repair(store)) == three
+    assert ids_of(store) == three
 
 
 def test_any_text_fits_into_the_index(store: JobStore) -> None:
@@ -133,7 +152,7 @@ def test_a_reader_does_not_wait_for_the_lock(store: JobStore, three: list[str]) 
     with (store.jobs_dir / "index.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         started_s = time.monotonic()
-        assert sorted(repair_index(store)) == three
+        assert sorted(repair(store)) == three
         assert time.monotonic() - started_s < 1
     assert not index_path(store).exists()
 
@@ -150,7 +169,7 @@ def test_a_writer_gives_up_in_the_end(
 
 def test_no_directory_means_no_index(store: JobStore) -> None:
     assert not update_index(store, [a_job()])
-    assert repair_index(store) == {}
+    assert repair(store) == {}
     assert not store.jobs_dir.exists()
 
 

@@ -1,0 +1,90 @@
+"""``pdb-cli jobs`` over records of every kind, made by the library and by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.jobs import SLEEP, JobStarter, a_job, kill_child, kill_supervisor, pid_of_child, put
+
+if TYPE_CHECKING:
+    from pdb_cli.jobs.store import JobStore
+    from support.cli import CliRunner
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b'{"schema": 99, "id": "job_bbbbbb", "command": "x", "status": "failed"}']
+)
+def test_an_unreadable_record_is_listed_and_has_no_status(
+    store: JobStore, run_cli: CliRunner, data: bytes
+) -> None:
+    put(store, a_job("job_aaaaaa"))
+    put(store, a_job("job_bbbbbb"))
+    assert run_cli("jobs", "--all").returncode == 0  # now the index knows both
+    store.paths("job_bbbbbb").meta.write_bytes(data)
+    listed = run_cli("jobs", "--all")
+    assert listed.returncode == 0
+    lines = {line.split()[0]: line for line in listed.stdout.splitlines()}
+    assert "completed" in lines["job_aaaaaa"]
+    assert "unreadable" in lines["job_bbbbbb"]
+    status = run_cli("jobs", "status", "job_bbbbbb")
+    assert (status.returncode, status.stdout) == (1, "")
+    assert len(status.stderr.splitlines()) == 1
+    assert run_cli("jobs", "status", "job_aaaaaa").returncode == 0
+
+
+@pytest.mark.parametrize("reference", ["../x", "job_../..", "job_zzzzzz", "", "a", "job_"])
+def test_j06_what_names_no_job_is_one_line_and_exit_1(
+    store: JobStore, run_cli: CliRunner, reference: str
+) -> None:
+    put(store, a_job("job_aaaaaa"))
+    put(store, a_job("job_abbbbb"))
+    done = run_cli("jobs", "status", reference)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+
+
+def test_unsupervised_and_lost_jobs_are_shown_as_such(
+    start_job: JobStarter, run_cli: CliRunner
+) -> None:
+    job = start_job(*SLEEP)
+    kill_supervisor(job)
+    assert "running (unsupervised)" in run_cli("jobs").stdout
+    kill_child(job)
+    status = json.loads(run_cli("jobs", "status", "last", "-o", "json").stdout)
+    assert (status["status"], status["exit_code"]) == ("failed", None)
+    assert status["reason"].startswith("lost: ")
+
+
+def test_a_job_of_another_host_is_unknown(store: JobStore, run_cli: CliRunner) -> None:
+    from pdb_cli.jobs.model import JobStatus
+
+    put(store, a_job(host="login01", status=JobStatus.RUNNING, finished_at=None, exit_code=None))
+    assert "running (unknown)" in run_cli("jobs").stdout
+
+
+def test_j06_a_command_of_any_text_is_one_line_in_the_list(
+    start_job: JobStarter, run_cli: CliRunner
+) -> None:
+    job = start_job.ended(start_job("/bin/true", arguments=["-d", "a\nb\udcff\x1b[31mü"]))
+    listed = run_cli("jobs", "--all")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert len(listed.stdout.splitlines()) == 2
+    assert r"-d $'a\012b\377\033[31mü'" in listed.stdout
+    assert run_cli("jobs", "status", job.id).returncode == 0
+
+
+def test_cancel_and_clean_from_the_command_line(
+    store: JobStore, start_job: JobStarter, run_cli: CliRunner
+) -> None:
+    running, ended = start_job(*SLEEP), start_job(*SLEEP)
+    assert run_cli("jobs", "cancel", ended.id).returncode == 0
+    # No waiting in between: the supervisor may still be on its way out.
+    cleaned = run_cli("jobs", "clean", "--older-than", "0s")
+    assert cleaned.stderr.startswith("removed 1 job")
+    assert store.job_ids() == [running.id]
+    os.kill(pid_of_child(running), signal.SIGTERM)
+    start_job.ended(running)
