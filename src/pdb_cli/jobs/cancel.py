@@ -126,12 +126,13 @@ def _orphans(job: Job, directory: Path) -> Callable[[], list[ProcessIdentity]]:
 
     Once seen, a process stays known: when its parent ends it is nobody's descendant any more.
     """
-    known = set() if job.child is None else {job.child}
+    # Parents first: a shell must not go on with its next command when its child has been told.
+    known = {} if job.child is None else {job.child: None}
 
     def living() -> list[ProcessIdentity]:
         for process in [item for item in known if is_alive(item)]:
-            known.update(descendants(process.pid))
-        known.update(started_with("PDB_CLI_JOB_DIR", str(directory)))
+            known.update(dict.fromkeys(descendants(process.pid)))
+        known.update(dict.fromkeys(started_with("PDB_CLI_JOB_DIR", str(directory))))
         return [item for item in known if is_alive(item)]
 
     return living

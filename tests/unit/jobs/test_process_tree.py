@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.jobs.identity import identify, is_alive
+from pdb_cli.jobs.model import ProcessIdentity
 from pdb_cli.jobs.process_tree import descendants, end_tree, started_with
 from support.wait import wait_until
 
@@ -60,11 +61,13 @@ def test_this_process_is_never_among_what_was_started() -> None:
 
 
 def test_a_tree_is_ended_politely(family: subprocess.Popen[bytes]) -> None:
-    def members() -> list[object]:
-        return [*descendants(family.pid), *filter(is_alive, [identify(family.pid)])]
+    root = identify(family.pid)
+
+    def members() -> list[ProcessIdentity]:
+        return [*filter(is_alive, [root]), *descendants(family.pid)]
 
     started_s = time.monotonic()
-    end_tree(members, grace_s=30, tick=lambda: None)  # type: ignore[arg-type]
+    end_tree(members, grace_s=30, tick=lambda: None)
     assert time.monotonic() - started_s < 5
     assert family.wait() == -signal.SIGTERM
 
@@ -89,8 +92,6 @@ def test_a_process_is_told_once_and_killed_after_the_grace_time() -> None:
 
 
 def test_what_has_the_pid_of_a_member_that_died_is_spared() -> None:
-    from pdb_cli.jobs.model import ProcessIdentity
-
     lists = iter([[ProcessIdentity(os.getpid(), "1")], []])
     end_tree(lambda: next(lists), grace_s=0, tick=lambda: None)
 
