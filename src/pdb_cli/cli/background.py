@@ -71,7 +71,9 @@ def start_job(
     if session.verbosity < 0:
         sys.stdout.write(f"{job.id}\n")
         return ExitCode.DONE
-    log = str(JobPaths(session.jobs_dir(), job.id).log_link)
+    paths = JobPaths(session.jobs_dir(), job.id)
+    # Not every file system has links.
+    log = str(paths.log_link if paths.log_link.exists() else paths.stderr)
     if sys.stdout.isatty():
         log = _with_tilde(log)
     sys.stdout.write(f"Job started: {job.id}\nLog: {log}\nUse 'pdb-cli jobs' to check status\n")

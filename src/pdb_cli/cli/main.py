@@ -8,6 +8,7 @@ goes through ``app.py``.
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -40,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if arguments is None else arguments
     gc.set_threshold(_COLLECT_AFTER)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A path that is not valid UTF-8 is shown somehow, and stops nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(argv)
         sys.stdout.flush()

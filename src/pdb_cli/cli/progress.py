@@ -246,7 +246,7 @@ def line_of(event: Event, *, every_file: bool) -> str | None:
         case FilePresent():
             line = f"up to date {event.name}"
         case PlanMade():
-            line = f"{event.files_total} files wanted"
+            line = f"files wanted: {event.files_total}"
         case AttemptFailed():
             again = f"next try in {event.delay_s:.1f} s: {event.next_url}"
             return f"{event.name}: {event.reason}; {again}"

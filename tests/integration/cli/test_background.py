@@ -127,7 +127,7 @@ def test_j1_cancel_ends_the_work_and_says_so(lab: Lab) -> None:
     wait_until(lambda: _meta(lab, job_id)["progress"], what="the job's first sign of life")
     done = lab.run("jobs", "cancel", job_id)
     assert done.returncode == 0
-    assert done.stderr.startswith(f"{job_id} cancelled: cancelled by ")
+    assert done.stderr.startswith(f"{job_id}: cancelled by ")
     record = _meta(lab, job_id)
     assert (record["status"], record["exit_code"]) == ("cancelled", 143)
     again = lab.run("jobs", "cancel", job_id)
@@ -141,6 +141,27 @@ def test_cancelling_what_has_ended_says_so_and_exits_1(lab: Lab) -> None:
     done = lab.run("jobs", "cancel", job_id)
     assert done.returncode == 1
     assert done.stderr == f"pdb-cli: can not cancel {job_id}: it is completed\n"
+
+
+def test_cancelling_several_goes_on_after_one_that_has_ended(lab: Lab) -> None:
+    ended, _ = _start(lab, "3hya")
+    _wait_for_end(lab, ended)
+    lab.mirror.delay_s = 30.0
+    running, _ = _start(lab, "1kqe")
+    done = lab.run("jobs", "cancel", ended, running)
+    assert done.returncode == 1
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["pdb-cli", running]
+    assert _meta(lab, running)["status"] == "cancelled"
+
+
+def test_a_directory_that_is_not_utf8_can_be_shown(lab: Lab) -> None:
+    odd = lab.run.cwd / os.fsdecode(b"odd\xff")
+    odd.mkdir()
+    done = lab.run("download", "3hya", "-d", ".", "--bg", "-o", "json", cwd=odd)
+    assert done.returncode == 0, done.stderr
+    shown = lab.run("jobs", "status", "last", env={"PYTHONIOENCODING": "utf-8:strict"})
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "odd\\udcff" in shown.stdout
 
 
 def test_clean_removes_what_ended_and_spares_what_runs(lab: Lab, isolated: object) -> None:

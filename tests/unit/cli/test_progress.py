@@ -65,7 +65,7 @@ def test_the_sums_are_those_of_the_events() -> None:
         (
             1,
             [
-                "4 files wanted",
+                "files wanted: 4",
                 "downloaded a/1abc.cif.gz (1.0 MB)",
                 "up to date a/2abc.cif.gz",
                 *TROUBLE,

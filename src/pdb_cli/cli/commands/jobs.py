@@ -13,7 +13,7 @@ from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.job_table import show_jobs
 from pdb_cli.cli.options import complete_job, output_option
 from pdb_cli.cli.output import OutputMode
-from pdb_cli.errors import InvalidValueError, JobRecordError
+from pdb_cli.errors import InvalidValueError, JobRecordError, JobStateError
 from pdb_cli.jobs.follow import Stream
 from pdb_cli.jobs.listing import JobFilter
 from pdb_cli.jobs.model import JobStatus
@@ -99,13 +99,20 @@ def log(
 @click.pass_obj
 def cancel(session: Session, jobs: tuple[str, ...]) -> int:
     """Cancel jobs: end the whole process tree of each, then say how it ended."""
+    from pdb_cli.cli.errors import describe  # noqa: PLC0415 - only for this subcommand
     from pdb_cli.jobs.cancel import cancel_job  # noqa: PLC0415 - only for this subcommand
 
     store = JobStore(session.jobs_dir())
     code = ExitCode.DONE
     for job_id in [store.resolve(reference) for reference in jobs]:
-        ended = cancel_job(store, job_id, user=session.user())
-        session.say(f"{job_id} {ended.status}" + (f": {ended.reason}" if ended.reason else ""))
+        try:
+            ended = cancel_job(store, job_id, user=session.user())
+        except JobStateError as error:
+            # The others are to be cancelled all the same.
+            session.complain(describe(error).lines[0])
+            code = ExitCode.FAILED
+            continue
+        session.say(f"{job_id}: {ended.reason or ended.status}")
         if ended.status is not JobStatus.CANCELLED:
             code = ExitCode.FAILED
     return code
