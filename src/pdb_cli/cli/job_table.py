@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pdb_cli.cli.exit_codes import ExitCode
@@ -119,8 +120,6 @@ def posix_time(text: str | None) -> float | None:
     >>> posix_time("1970-01-02T00:00:00Z")
     86400.0
     """
-    from datetime import datetime  # noqa: PLC0415 - not at start-up
-
     if not text:
         return None
     try:
