@@ -12,37 +12,34 @@ from pdb_cli.cli.output import OutputMode
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pdb_cli.archive.datatypes import DataType, FileFormat
 
+class NameParameter(click.ParamType[Any]):
+    """A name of the archive, given by any of its aliases.
 
-class DataTypeParameter(click.ParamType[Any]):
-    """A data type, by any of its names."""
+    Parameters
+    ----------
+    name
+        What the help calls it.
+    parse
+        Finds what a text means; raises ``UnknownNameError``.
+    """
 
-    name = "TYPE"
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,  # noqa: ARG002 - click's signature
-        ctx: click.Context | None,  # noqa: ARG002 - click's signature
-    ) -> DataType:
-        """Return the data type of a text."""
-        return parse_data_type(value)
-
-
-class FormatParameter(click.ParamType[Any]):
-    """A file format, by any of its names."""
-
-    name = "FORMAT"
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
 
     def convert(
         self,
         value: Any,
         param: click.Parameter | None,  # noqa: ARG002 - click's signature
         ctx: click.Context | None,  # noqa: ARG002 - click's signature
-    ) -> FileFormat:
-        """Return the format of a text."""
-        return parse_format(value)
+    ) -> Any:
+        """Return what a text means."""
+        return self._parse(value)
+
+
+DATA_TYPE = NameParameter("TYPE", parse_data_type)
+FILE_FORMAT = NameParameter("FORMAT", parse_format)
 
 
 def complete_job(

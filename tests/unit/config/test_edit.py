@@ -192,9 +192,9 @@ def test_the_starter_file_is_written_once(tmp_path: Path) -> None:
     assert path.read_text() == starter_text()
 
 
-def test_c02_the_starter_file_sets_nothing_and_shows_the_real_defaults() -> None:
-    defaults = load_settings(environ={"HOME": "/"})
-    as_is = check_config(starter_text(), origin="x", environ={"HOME": "/"})
+def test_c02_the_starter_file_sets_nothing_and_shows_the_real_defaults(tmp_path: Path) -> None:
+    defaults = load_settings(environ={"HOME": str(tmp_path)})
+    as_is = check_config(starter_text(), origin="x", environ={"HOME": str(tmp_path)})
     assert as_is == defaults
     lines = [line.removeprefix("# ") for line in starter_text().split("\n")]
     assert all(

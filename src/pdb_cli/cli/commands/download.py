@@ -12,8 +12,8 @@ from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.ids_input import IdsInput, read_ids
 from pdb_cli.cli.options import (
-    DataTypeParameter,
-    FormatParameter,
+    DATA_TYPE,
+    FILE_FORMAT,
     background_option,
     output_option,
 )
@@ -47,11 +47,9 @@ _TYPES_HELP = (
     "-l", "--list", "lists", multiple=True, metavar="FILE", help="Ids from a file; - is stdin."
 )
 @click.option("--stdin", is_flag=True, help="Ids from standard input.")
+@click.option("-t", "--type", "data_types", multiple=True, type=DATA_TYPE, help=_TYPES_HELP)
 @click.option(
-    "-t", "--type", "data_types", multiple=True, type=DataTypeParameter(), help=_TYPES_HELP
-)
-@click.option(
-    "-f", "--format", "file_format", type=FormatParameter(), help="mmcif (default), pdb or xml."
+    "-f", "--format", "file_format", type=FILE_FORMAT, help="mmcif (default), pdb or xml."
 )
 @click.option(
     "-a",
