@@ -16,7 +16,7 @@ from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.registry import PROGRAM
 
 _MOST_IDS_SHOWN = 20
-_MOST_NAMES_SHOWN = 15
+_MOST_NAMES_SHOWN = 25
 
 
 @dataclass(frozen=True, slots=True)
