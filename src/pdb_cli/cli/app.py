@@ -23,9 +23,21 @@ if TYPE_CHECKING:
 
     from pdb_cli.jobs.spawn import WaitingSupervisor
 
+_SIGNAL_BASE = 128
+
 
 class Terminated(BaseException):
-    """SIGTERM arrived: unwind, keep what is resumable, exit 143."""
+    """SIGTERM or SIGHUP arrived: unwind, leave nothing half done, exit with 128 and its number.
+
+    Parameters
+    ----------
+    number
+        The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class CommandTable(click.Group):
@@ -130,11 +142,14 @@ def run(
         except KeyboardInterrupt:
             session.complain(f"{PROGRAM}: interrupted; run the same command again to go on")
             return ExitCode.INTERRUPTED
-        except Terminated:
-            session.complain(f"{PROGRAM}: terminated; run the same command again to go on")
-            return ExitCode.TERMINATED
-        except BrokenPipeError:
-            raise
+        except Terminated as end:
+            with contextlib.suppress(OSError):  # the terminal may be what has gone
+                session.complain(f"{PROGRAM}: terminated; run the same command again to go on")
+            return _SIGNAL_BASE + end.number
+        except OSError as error:
+            if error.filename is None:
+                raise  # standard output: main.py knows
+            return _report(session, error)
         except Exception as error:  # noqa: BLE001 - the one error exit; what is unknown is shown too
             return _report(session, error)
         finally:
@@ -159,13 +174,20 @@ def _report(session: Session, error: Exception) -> int:
 
 @contextlib.contextmanager
 def _termination() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that everything is cleaned up on the way out."""
+    """Turn signals into an exception, so that everything is cleaned up on the way out."""
 
-    def stop(*_: object) -> None:
-        raise Terminated
+    def stop(number: int, _: object) -> None:
+        raise Terminated(number)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    # What the caller had ignored (nohup) stays ignored.
+    numbers = [
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.errors import FileAccessError
 from pdb_cli.jobs.paths import JobPaths
 from pdb_cli.jobs.spawn import spawn_background, start_supervisor, write_input
 from pdb_cli.jobs.store import JobStore
@@ -63,7 +64,7 @@ def start_job(
         JobStore(session.jobs_dir()),
         freeze,
         supervisor=supervisor or start_supervisor(session.environ),
-        cwd=os.getcwd(),  # noqa: PTH109 - a text is what the record holds
+        cwd=_current_directory(),
         user=session.user(),
         command=[item for item in session.argv if item != "--bg"],
         grace_s=session.settings().jobs.grace_s,
@@ -115,6 +116,14 @@ def _option(option: click.Option, value: Any) -> Iterator[str]:
         for item in value if option.multiple else [value]:
             # With =, a value that begins with a dash stays a value.
             yield f"{flag}={item}"
+
+
+def _current_directory() -> str:
+    """Return where we are, if that is still there."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text is what the record holds
+    except OSError as error:
+        raise FileAccessError.wrap("use", Path(), error) from error
 
 
 def _with_tilde(path: str) -> str:

@@ -98,7 +98,7 @@ def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
         write_document(rows)
     elif mode is OutputMode.IDS:
         write_rows(rows, mode=mode, columns={})
-    session.say(_summary(result, time.monotonic() - started_s))
+    session.say(_summary(result, time.monotonic() - started_s) + _advice(session, result))
     return _exit_code(result)
 
 
@@ -119,9 +119,19 @@ def _summary(result: DownloadResult, duration_s: float) -> str:
         size = human_size(result.received_bytes)
         took = f"{duration_s:.1f} s" if duration_s < _SHORT_S else human_duration(duration_s)
         text += f"; {size} in {took} ({rate}/s)"
-    if counts[Outcome.FAILED]:
-        text += "; run the same command again to try the rest"
     return text
+
+
+def _advice(session: Session, result: DownloadResult) -> str:
+    """Say what to do about failures; a job's record says it by itself."""
+    failed = result.counts[Outcome.FAILED]
+    if not failed:
+        return ""
+    if failed == result.unreachable:
+        return "; no mirror could be reached: is there a network, a proxy? (-v tells more)"
+    if session.job_dir() is not None:
+        return ""
+    return "; run the same command again to try the rest"
 
 
 def _exit_code(result: DownloadResult) -> ExitCode:

@@ -6,6 +6,7 @@ bug in pdb-cli and says so.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -13,9 +14,12 @@ import click
 
 from pdb_cli import errors as e
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.registry import PROGRAM
+from pdb_cli.cli.registry import GLOBAL_OPTIONS, PROGRAM
+from pdb_cli.jobs.store import RESERVE_ACTION
+from pdb_cli.storage.destination import CHECK_ACTION
 
 _MOST_IDS_SHOWN = 20
+_IDS_HINT = "ids look like 4hhb or pdb_00004hhb"
 _MOST_NAMES_SHOWN = 25
 
 
@@ -51,6 +55,29 @@ def describe(error: BaseException) -> Message:
 
 
 @describe.register
+def _(error: OSError) -> Message:
+    return _one(f"the system refused: {error.filename}: {error.strerror}")
+
+
+@describe.register
+def _(error: click.exceptions.NoArgsIsHelpError) -> Message:
+    return Message(tuple(error.format_message().splitlines()), ExitCode.USAGE)
+
+
+@describe.register
+def _(error: click.NoSuchOption) -> Message:
+    name, where = error.option_name, error.ctx.command_path if error.ctx else PROGRAM
+    if any(name in row.usage.replace(",", " ").split() for row in GLOBAL_OPTIONS):
+        command = where.removeprefix(PROGRAM).strip()
+        text = f"{name} stands before the command: {PROGRAM} {name} {command} ..."
+    elif error.possibilities:
+        text = f"no option {name}; did you mean {error.possibilities[0]}?"
+    else:
+        text = f"no option {name}; '{where} --help' lists them"
+    return Message((f"{where}: {text}",), ExitCode.USAGE)
+
+
+@describe.register
 def _(error: click.ClickException) -> Message:
     text = " ".join(error.format_message().split())
     context = getattr(error, "ctx", None)
@@ -61,7 +88,7 @@ def _(error: click.ClickException) -> Message:
 
 @describe.register
 def _(error: click.Abort) -> Message:  # noqa: ARG001 - singledispatch goes by the type
-    return _one("interrupted", ExitCode.INTERRUPTED)
+    return _one("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
 
 
 @describe.register
@@ -76,7 +103,9 @@ def _(error: e.InvalidIdsError) -> Message:
     noun = "id" if len(error.invalid) == 1 else "ids"
     text = f"{len(error.invalid)} {noun} not valid: {', '.join(where)}"
     text += f" and {more} more" if more else ""
-    return _one(f"{text}; ids look like 4hhb or pdb_00004hhb", ExitCode.USAGE)
+    files = [bad.text for bad in error.invalid if bad.line is None and os.path.isfile(bad.text)]  # noqa: PTH113 - any text may be no path
+    hint = f"is {files[0]} a list? Use -l {files[0]}" if files else _IDS_HINT
+    return _one(f"{text}; {hint}", ExitCode.USAGE)
 
 
 @describe.register
@@ -190,8 +219,10 @@ def _file_hint(error: e.FileAccessError) -> str:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return "; free some space and run the same command again, it goes on where it was"
-        case errno.EACCES | errno.EPERM | errno.EROFS if error.action in {"write", "create"}:
+        case _ if error.action == CHECK_ACTION:
             return "; choose another place with -d or --pdb-dir"
+        case _ if error.action == RESERVE_ACTION:
+            return "; PDB_CLI_JOBS_DIR or jobs.dir names another place"
         case _:
             return ""
 

@@ -18,6 +18,8 @@ class ExitCode(IntEnum):
     """Done in part: some entries failed or do not exist."""
     TIMED_OUT = 124
     """A ``--timeout`` ran out."""
+    HUNG_UP = 129
+    """The terminal was closed (SIGHUP)."""
     INTERRUPTED = 130
     """Ctrl-C."""
     BROKEN_PIPE = 141

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from pdb_cli.archive.ids import EntryId
 
+_LOOKED_AT_BYTES = 4096
+
 
 class IdsInput(NamedTuple):
     """The entries a command was asked to work on."""
@@ -91,6 +93,9 @@ def _read(source: str) -> tuple[str, str]:
         return "stdin", sys.stdin.buffer.read().decode("utf-8", "replace")
     path = Path(source)
     try:
-        return source, path.read_bytes().decode("utf-8", "replace")
+        data = path.read_bytes()
     except OSError as error:
         raise FileAccessError.wrap("read", path, error) from error
+    if b"\0" in data[:_LOOKED_AT_BYTES]:
+        raise FileAccessError("read", path, "it is not a text file")
+    return source, data.decode("utf-8", "replace")

@@ -51,8 +51,8 @@ def list_plainly(flags: Sequence[str], environ: Mapping[str, str]) -> int:
     except Exception as error:
         from pdb_cli.cli.errors import describe  # noqa: PLC0415 - only when something went wrong
 
-        if isinstance(error, BrokenPipeError):
-            raise
+        if isinstance(error, OSError) and error.filename is None:
+            raise  # standard output: main.py knows
         message = describe(error)
         for line in message.lines:
             session.complain(line)

@@ -41,19 +41,31 @@ def main(arguments: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if arguments is None else arguments
     gc.set_threshold(_COLLECT_AFTER)
+    if sys.stdout is None:
+        # Closed by the caller (>&-): there is nobody to tell.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - till the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A path that is not valid UTF-8 is shown somehow, and stops nothing.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(argv)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has gone: leave nothing for the interpreter to complain about at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.BROKEN_PIPE
+    except OSError as error:
+        # Only standard output is left to fail here: errors of commands ended in app.py.
+        return _give_up_output(error)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return code
+
+
+def _give_up_output(error: OSError) -> int:
+    """Leave nothing for the interpreter to complain about at exit; say what is worth a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        # The reader has gone: he knows.
+        return ExitCode.BROKEN_PIPE
+    sys.stderr.write(f"{PROGRAM}: can not write standard output: {error.strerror}\n")
+    return ExitCode.FAILED
 
 
 def _run(argv: list[str]) -> int:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pdb_cli.archive.datatypes import parse_data_type, parse_format
+from pdb_cli.archive.datatypes import DataType, FileFormat, parse_data_type, parse_format
 from pdb_cli.cli.output import OutputMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from click.shell_completion import CompletionItem
 
 
 class NameParameter(click.ParamType[Any]):
@@ -22,11 +24,14 @@ class NameParameter(click.ParamType[Any]):
         What the help calls it.
     parse
         Finds what a text means; raises ``UnknownNameError``.
+    names
+        What the shell completes.
     """
 
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], Any], names: Iterable[str]) -> None:
         self.name = name
         self._parse = parse
+        self._names = names
 
     def convert(
         self,
@@ -37,9 +42,20 @@ class NameParameter(click.ParamType[Any]):
         """Return what a text means."""
         return self._parse(value)
 
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Complete the names."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only while completing
 
-DATA_TYPE = NameParameter("TYPE", parse_data_type)
-FILE_FORMAT = NameParameter("FORMAT", parse_format)
+        return [CompletionItem(name) for name in self._names if name.startswith(incomplete)]
+
+
+DATA_TYPE = NameParameter("TYPE", parse_data_type, DataType)
+FILE_FORMAT = NameParameter("FORMAT", parse_format, FileFormat)
 
 
 def complete_job(
@@ -56,6 +72,20 @@ def complete_job(
         return []
     ids = [*sorted(JobStore(session.jobs_dir()).job_ids()), "last"]
     return [job_id for job_id in ids if job_id.startswith(incomplete)]
+
+
+def complete_mirror(
+    ctx: click.Context,
+    param: click.Parameter,  # noqa: ARG001 - click's signature
+    incomplete: str,
+) -> list[str]:
+    """Complete a mirror's name."""
+    from pdb_cli.archive.mirrors import BUILTIN_MIRRORS  # noqa: PLC0415 - only while completing
+    from pdb_cli.cli.session import Session  # noqa: PLC0415 - only while completing
+
+    session = ctx.find_object(Session)
+    own = session.settings().mirrors if session is not None else {}
+    return [name for name in dict.fromkeys([*own, *BUILTIN_MIRRORS]) if name.startswith(incomplete)]
 
 
 def output_option(*modes: OutputMode) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -1,7 +1,7 @@
 """What a person or a job sees of an operation's events.
 
-On a terminal a bar; in a job ``progress.json`` and a line per file in the log; in a pipe nothing
-but trouble, and with ``-v`` a line per file.
+On a terminal a bar; in a job ``progress.json`` and a line per file and try in the log; in a pipe
+nothing but what failed for good, and with ``-v`` a line per file and try.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Tally:
 
 
 class LineReporter:
-    """Lines on stderr: trouble always, files with ``-v`` or when asked for."""
+    """Lines on stderr: failures always, files and tries with ``-v`` or when asked for."""
 
     def __init__(self, session: Session, *, every_file: bool = False) -> None:
         self._session = session
@@ -233,7 +233,7 @@ def line_of(event: Event, *, every_file: bool) -> str | None:
     event
         What happened.
     every_file
-        Whether files that went well are worth a line.
+        Whether files that went well, and tries that will be made again, are worth a line.
 
     Examples
     --------
@@ -249,7 +249,7 @@ def line_of(event: Event, *, every_file: bool) -> str | None:
             line = f"files wanted: {event.files_total}"
         case AttemptFailed():
             again = f"next try in {event.delay_s:.1f} s: {event.next_url}"
-            return f"{event.name}: {event.reason}; {again}"
+            line = f"{event.name}: {event.reason}; {again}"
         case FileFailed():
             return f"{event.name}: {event.reason}"
         case Note():

@@ -90,7 +90,9 @@ def _find(key: str) -> tuple[KeyPath, Key]:
     try:
         path = canonical(tuple(key.split(".")))
     except WrongNameError as error:
-        raise InvalidValueError("key", key, error.problem) from error
+        raise UnknownNameError(
+            "setting", f"{key} ({error.problem})", (error.suggestion,) if error.suggestion else ()
+        ) from error
     row = find_key(path)
     if row is None:
         raise UnknownNameError("setting", key, tuple(row.name for row in KEYS))

@@ -22,6 +22,12 @@ KeyPath = tuple[str, ...]
 ANY: Final = "*"
 """In a key's path: a name that the user chooses."""
 
+_IDLE_SECTIONS: Final = frozenset({"sync", "api"})
+_IDLE_KEYS: Final = frozenset({
+    "download.limit_rate", "jobs.log_max_mb", "jobs.notify", "mirrors.*.rsync",
+})  # fmt: skip
+"""Settings that commands to come will use."""
+
 
 class Key(NamedTuple):
     """One setting."""
@@ -38,6 +44,11 @@ class Key(NamedTuple):
     def name(self) -> str:
         """The dotted name."""
         return ".".join(self.path)
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether anything is done with it yet; the others are only checked."""
+        return self.path[0] not in _IDLE_SECTIONS and self.name not in _IDLE_KEYS
 
 
 class WrongNameError(PdbCliError):

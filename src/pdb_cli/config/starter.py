@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pdb_cli.config.keys import ANY, KEYS
 from pdb_cli.config.listing import list_settings, toml_value
-from pdb_cli.config.load import load_settings
+from pdb_cli.config.load import check_config
 
 _HEADER = """\
 # Settings of pdb-cli. Take the # from a line to change its value; every value shown is the
@@ -25,7 +25,7 @@ _EXAMPLES = {
 # layout = "classic"                          # or "entry", the layout of 21 July 2027
 """,
     "sync": """\
-# A target of your own, run as 'pdb-cli sync weekly'; what is left out is as above.
+# A target of your own for the command 'sync', which is to come; what is left out is as above.
 # [sync.targets.weekly]
 # types = ["structures", "assemblies"]
 # mirror = "pdbj"
@@ -38,7 +38,8 @@ def starter_text() -> str:
 
     Built from the table of keys and the defaults, so that it can not disagree with them.
     """
-    defaults = {row.key: row.value for row in list_settings(load_settings(environ={"HOME": "/"}))}
+    settings = check_config("", origin="defaults", environ={"HOME": "/"})
+    defaults = {row.key: row.value for row in list_settings(settings)}
     parts = [_HEADER]
     section = ""
     for key in KEYS:
@@ -49,7 +50,8 @@ def starter_text() -> str:
             section = key.path[0]
             parts.append(f"[{section}]\n")
         value = toml_value(defaults[key.name])
-        parts.append(f"# {key.summary}\n# {key.path[-1]} = {value}\n")
+        mark = "" if key.has_effect else " (No effect yet.)"
+        parts.append(f"# {key.summary}{mark}\n# {key.path[-1]} = {value}\n")
     return "\n".join(parts)
 
 

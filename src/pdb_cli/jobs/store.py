@@ -19,6 +19,9 @@ from pdb_cli.storage.atomic import write_atomic
 if TYPE_CHECKING:
     from pathlib import Path
 
+RESERVE_ACTION = "create jobs in"
+"""The action of the errors of ``JobStore.reserve``."""
+
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _RESERVE_TRIES = 100
 _WRITE_POLL_S = 0.2
@@ -72,8 +75,8 @@ class JobStore:
                     continue
                 return paths
         except OSError as error:
-            raise FileAccessError.wrap("create jobs in", self.jobs_dir, error) from error
-        raise FileAccessError("create jobs in", self.jobs_dir, "no free job id found")
+            raise FileAccessError.wrap(RESERVE_ACTION, self.jobs_dir, error) from error
+        raise FileAccessError(RESERVE_ACTION, self.jobs_dir, "no free job id found")
 
     def read(self, job_id: str) -> Job:
         """Read the record of a job.

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.layouts import ArchiveFile, Layout, collection_path
-from pdb_cli.errors import FileAccessError, VerificationError
+from pdb_cli.errors import ConnectionFailedError, FileAccessError, VerificationError
 from pdb_cli.events import FileFailed, FilePresent, Note, PlanMade, ignore_event
 from pdb_cli.operations.download_request import ExistingFile, FileKind
 from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Source, fetch_files
+from pdb_cli.transfer.urls import without_credentials
 from pdb_cli.transfer.verify import expect, verify_file
 
 if TYPE_CHECKING:
@@ -87,10 +88,13 @@ class DownloadResult:
 
     counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     received_bytes: int = 0
+    unreachable: int = 0
+    """Files that failed because there was no connection, or a broken one."""
 
     def add(self, outcome: FileOutcome) -> None:
         """Count one file."""
         self.counts[outcome.outcome] += 1
+        self.unreachable += isinstance(outcome.error, ConnectionFailedError)
         if outcome.outcome is Outcome.DOWNLOADED:
             self.received_bytes += outcome.size_bytes
 
@@ -280,7 +284,7 @@ def _outcome(result: FetchResult, asked: FileFormat | None) -> FileOutcome:
         file=result.item.tag,
         path=result.item.destination,
         size_bytes=result.size_bytes,
-        url=result.source.url if result.source else None,
+        url=without_credentials(result.source.url) if result.source else None,
         mirror=result.source.mirror if result.source else None,
         attempts=result.attempts,
         duration_s=result.duration_s,

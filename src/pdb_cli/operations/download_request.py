@@ -20,6 +20,7 @@ from pdb_cli.archive.layouts import (
     supported_formats,
 )
 from pdb_cli.archive.mirrors import Mirror
+from pdb_cli.errors import UnsupportedError
 
 
 class Arrangement(StrEnum):
@@ -93,9 +94,10 @@ def choose_kinds(
 
 
 def _offered(data_type: DataType, preferred: FileFormat) -> FileFormat:
-    """Return the preferred format if the archive has it for a type."""
+    """Return the preferred format if the archive has it for a type, or for no type at all."""
     offered = supported_formats(data_type, Layout.CLASSIC)
-    return preferred if preferred in offered or not offered else offered[0]
+    known = supported_formats(DataType.STRUCTURES, Layout.CLASSIC)
+    return offered[0] if offered and preferred in known and preferred not in offered else preferred
 
 
 class DownloadRequest(NamedTuple):
@@ -136,11 +138,20 @@ class DownloadRequest(NamedTuple):
         Raises
         ------
         UnsupportedError
-            The archive has no such combination of type and format, or a mirror can not serve it.
+            The archive has no such combination of type and format, a mirror can not serve it, or
+            files of two kinds would have the same path.
         """
+        taken: dict[Path, FileKind] = {}
         for kind in self.kinds:
+            file = self._file(self.entries[0], kind)
             for mirror in self.mirrors:
-                mirror.url(self._file(self.entries[0], kind))
+                mirror.url(file)
+            other = taken.setdefault(self.destination.path(file), kind)
+            if other is not kind:
+                raise UnsupportedError(
+                    f"{other.data_type} and {kind.data_type} in one directory",
+                    "their files have the same names; use --layout divided",
+                )
 
     def _file(self, entry: EntryId, kind: FileKind) -> ArchiveFile:
         """Return the wanted file of one entry and kind."""

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pdb_cli.errors import FileAccessError
 
+CHECK_ACTION = "write files to"
+"""The action of the errors raised here."""
+
 
 def check_writable(root: Path) -> None:
     """Make sure files can be made in a directory, or the directory itself.
@@ -29,10 +32,10 @@ def check_writable(root: Path) -> None:
     while not os.path.lexists(place):
         place = place.parent
     if not place.is_dir():
-        raise FileAccessError("write", root, f"{place} is not a directory", errno.ENOTDIR)
+        raise FileAccessError(CHECK_ACTION, root, f"{place} is not a directory", errno.ENOTDIR)
     probe = place / f".pdb-cli-probe.{os.urandom(6).hex()}"
     try:
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         probe.unlink()
     except OSError as error:
-        raise FileAccessError.wrap("write", root, error) from error
+        raise FileAccessError.wrap(CHECK_ACTION, root, error) from error

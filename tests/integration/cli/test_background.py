@@ -208,6 +208,28 @@ def test_data_asked_for_in_a_job_is_in_its_stdout(lab: Lab) -> None:
     assert lab.run("jobs", "log", job_id, "--stdout").stdout == "3hya\n"
 
 
+def test_data_is_shown_whole_and_the_log_by_its_end(lab: Lab) -> None:
+    ids = [f"{number}zzz" for number in range(1, 10)] * 6
+    job_id, _ = _start(lab, *dict.fromkeys(ids), "3hya", "-o", "json")
+    _wait_for_end(lab, job_id)
+    assert len(json.loads(lab.run("jobs", "log", job_id, "--stdout").stdout)) == 10
+
+
+def test_a_directory_that_is_gone_is_no_bug(lab: Lab) -> None:
+    gone = lab.run.cwd / "gone"
+    gone.mkdir()
+    done = subprocess.run(  # noqa: S602 - the shell stays in the removed directory
+        f"cd {gone} && rmdir {gone} && {sys.executable} -m pdb_cli download 3hya -d /tmp/x --bg",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "pdb-cli: can not use .: No such file or directory\n"
+
+
 def test_secrets_do_not_reach_the_record(lab: Lab, isolated: object) -> None:
     job_id, _ = _start(lab, "3hya", "-d", "password=hunter2")
     _wait_for_end(lab, job_id)

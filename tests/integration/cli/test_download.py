@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from support.archive_gzip import archive_gzip
 from support.ports import free_port
 from support.small_disk import small_disk
+from support.wait import wait_until
 
 if TYPE_CHECKING:
     from support.lab import Lab
@@ -160,6 +162,56 @@ def test_a_bad_body_never_replaces_a_good_file(lab: Lab) -> None:
     assert lab.local() == before
 
 
+def test_two_kinds_with_one_name_do_not_share_a_flat_directory(lab: Lab) -> None:
+    done = lab.run("download", "3hya", "-t", "structures", "-t", "obsolete", "-d", "flat")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "their files have the same names; use --layout divided" in done.stderr
+
+
+def test_credentials_of_a_mirror_are_not_in_the_data(lab: Lab) -> None:
+    text = lab.config.read_text(encoding="utf-8")
+    secret = lab.mirror.url.replace("http://", "http://user:hunter2@")
+    lab.config.write_text(text.replace(lab.mirror.url, secret), encoding="utf-8")
+    done = lab.run("-v", "download", "3hya", "9zzz", "-o", "json")
+    assert done.returncode == 3
+    assert "hunter2" not in done.stdout + done.stderr
+    assert "hunter2" not in lab.run("config", "show").stdout
+
+
+def test_without_a_connection_there_is_one_line_per_file_and_advice(lab: Lab) -> None:
+    text = lab.config.read_text(encoding="utf-8")
+    dead = f"http://127.0.0.1:{free_port()}/pub/pdb"
+    lab.config.write_text(text.replace(lab.mirror.url, dead), encoding="utf-8")
+    done = lab.run("download", "3hya", "1kqe", "--retry", "2")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 3
+    assert done.stderr.endswith(
+        "no mirror could be reached: is there a network, a proxy? (-v tells more)\n"
+    )
+
+
+def test_several_mirrors_may_stand_behind_one_option(lab: Lab) -> None:
+    done = lab.run("download", "3hya", "-m", "lab,rcsb", "-n", "-o", "ids")
+    assert (done.returncode, done.stdout) == (0, "3hya\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_work_and_leaves_no_partial_file(lab: Lab, number: int) -> None:
+    lab.mirror.delay_s = 20.0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pdb_cli", "download", *THREE],
+        cwd=lab.run.cwd,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: lab.local() if lab.collection.exists() else None, what="partial files")
+    process.send_signal(number)
+    _, message = process.communicate(timeout=10)
+    assert process.returncode == 128 + number
+    assert message.splitlines()[-1].endswith("run the same command again to go on")
+    assert lab.local() == {}
+
+
 class TestWrongInput:
     """One clear line, the right exit code, nothing lost, nothing started."""
 
@@ -225,6 +277,26 @@ class TestWrongInput:
         done = lab.run("-q", "download", "3hya", "--retry", "0")
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
         assert dead.split("/")[2] in done.stderr
+
+    def test_a_list_that_is_not_text_or_stands_where_an_id_should(self, lab: Lab) -> None:
+        packed = lab.run.cwd / "list.gz"
+        packed.write_bytes(b"\x1f\x8b\x08\0\0\0")
+        done = lab.run("download", "-l", "list.gz")
+        assert done.stderr == "pdb-cli: can not read list.gz: it is not a text file\n"
+        assert lab.run("download", "list.gz").stderr.endswith("is list.gz a list? Use -l list.gz\n")
+
+    def test_options_that_make_no_sense_together(self, lab: Lab) -> None:
+        for arguments in (["-a", "2"], ["-n", "--bg"], ["-d", ""]):
+            done = lab.run("download", "3hya", *arguments)
+            assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), arguments
+        assert lab.mirror.requests == ()
+
+    def test_a_preferred_format_the_archive_does_not_have(self, lab: Lab) -> None:
+        text = lab.config.read_text(encoding="utf-8") + 'format = "bcif"\n'
+        lab.config.write_text(text, encoding="utf-8")
+        done = lab.run("download", "3hya")
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert "structures as bcif" in done.stderr
 
     @pytest.mark.parametrize("flag", [("-p", "0"), ("--retry", "-1"), ("-a", "0"), ("-o", "yaml")])
     def test_d11_values_out_of_range_are_usage_errors(

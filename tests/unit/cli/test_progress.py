@@ -61,7 +61,7 @@ def test_the_sums_are_those_of_the_events() -> None:
     ("verbosity", "lines"),
     [
         (-1, ["a/3abc.cif.gz: HTTP 503"]),
-        (0, TROUBLE),
+        (0, TROUBLE[1:]),
         (
             1,
             [

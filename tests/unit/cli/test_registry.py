@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -91,7 +93,55 @@ def test_an_unknown_option_is_one_line(run_cli: CliRunner) -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "--frobnicate" in done.stderr
-    assert "pdb-cli download --help" in done.stderr
+    assert "did you mean --format?" in done.stderr
+    other = run_cli("download", "--zzz")
+    assert other.stderr == (
+        "pdb-cli download: no option --zzz; 'pdb-cli download --help' lists them\n"
+    )
+
+
+def test_a_global_option_after_the_command_is_answered_with_its_place(run_cli: CliRunner) -> None:
+    done = run_cli("download", "4hhb", "-q")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "pdb-cli download: -q stands before the command: pdb-cli -q download ...\n"
+    )
+
+
+def test_a_group_without_a_verb_prints_its_help(run_cli: CliRunner) -> None:
+    done = run_cli("config")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) > 5
+    assert done.stderr.startswith("Usage: pdb-cli config")
+
+
+def test_names_and_files_are_completed_where_they_are_wanted(run_cli: CliRunner) -> None:
+    def complete(words: str) -> str:
+        count = str(len(words.split(" ")) - 1)
+        env = {"_PDB_CLI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
+        return run_cli(env=env).stdout
+
+    assert complete("pdb-cli download -t as") == "plain,assemblies\n"
+    assert complete("pdb-cli download -m pdb") == "plain,pdbj\nplain,pdbe\n"
+    assert complete("pdb-cli download -l x") == "file,x\n"
+
+
+def test_output_that_can_not_be_written_is_one_line_and_no_bug() -> None:
+    def run(arguments: str, output: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S602 - the redirection is what is tested
+            f"{sys.executable} -m pdb_cli {arguments} {output}",
+            shell=True,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for arguments in ("--help", "--version", "jobs", "config show"):
+        full = run(arguments, ">/dev/full")
+        assert full.stderr == "pdb-cli: can not write standard output: No space left on device\n"
+        assert full.returncode == 1
+        closed = run(arguments, ">&-")
+        assert (closed.returncode, closed.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

@@ -201,6 +201,13 @@ def test_generated_settings_name_every_key(extension: Any) -> None:
     assert "Default: `16`. Option: `--parallel`." in text
 
 
+def test_the_marks_of_the_program_agree_with_what_its_source_reads() -> None:
+    has_effect = sys.modules["generated_settings"].has_effect
+    assert {key.name for key in KEYS if key.has_effect} == {
+        key.name for key in KEYS if has_effect(key.path)
+    }
+
+
 def test_keys_without_effect_are_marked(extension: Any, tmp_path: Path) -> None:
     text = extension.fill("<!-- generated: keys-without-effect -->\n")
     assert "`log_max_mb`, `notify`" in text

@@ -11,10 +11,11 @@ from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.options import output_option
 from pdb_cli.cli.output import OutputMode, write_document
 from pdb_cli.config.edit import set_value, write_starter
-from pdb_cli.config.keys import ANY, KEYS
+from pdb_cli.config.keys import ANY, KEYS, find_key
 from pdb_cli.config.listing import SettingRow, get_value, list_settings
 from pdb_cli.config.load import check_file
 from pdb_cli.config.paths import config_file
+from pdb_cli.jobs.redact import redact
 
 if TYPE_CHECKING:
     from pdb_cli.cli.session import Session
@@ -47,11 +48,12 @@ def show(session: Session, *, sources: bool, mode: OutputMode) -> int:
     """Show every setting as it counts in this run."""
     rows = list_settings(session.settings())
     if mode is OutputMode.JSON:
-        write_document({row.key: _document(row) if sources else row.value for row in rows})
+        write_document({row.key: _document(row) if sources else _shown(row) for row in rows})
         return ExitCode.DONE
-    width = max(len(row.toml()) for row in rows)
-    for row in rows:
-        click.echo(f"{row.toml():<{width}}  # {row.origin}" if sources else row.toml())
+    lines = [redact(row.toml()) for row in rows]
+    width = max(map(len, lines))
+    for line, row in zip(lines, rows, strict=True):
+        click.echo(f"{line:<{width}}  # {row.origin}" if sources else line)
     return ExitCode.DONE
 
 
@@ -84,7 +86,9 @@ def set_(session: Session, key: str, value: str) -> int:
     """
     path = _path(session)
     set_value(path, key, value, environ=session.environ)
-    session.say(f"set {key} in {path}")
+    found = find_key(tuple(key.split(".")))
+    mark = "" if found is None or found.has_effect else "; it has no effect yet"
+    session.say(f"set {key} in {path}{mark}")
     return ExitCode.DONE
 
 
@@ -114,4 +118,9 @@ def _path(session: Session) -> Path:
 
 def _document(row: SettingRow) -> dict[str, object]:
     """Return a setting with its origin, for JSON."""
-    return {"value": row.value, "source": str(row.origin.kind), "detail": row.origin.detail}
+    return {"value": _shown(row), "source": str(row.origin.kind), "detail": row.origin.detail}
+
+
+def _shown(row: SettingRow) -> object:
+    """Return a value without user names and passwords in it."""
+    return redact(row.value) if isinstance(row.value, str) else row.value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pdb_cli.archive.datatypes import DataType
+from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType
 from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.ids_input import IdsInput, read_ids
@@ -15,9 +15,11 @@ from pdb_cli.cli.options import (
     DATA_TYPE,
     FILE_FORMAT,
     background_option,
+    complete_mirror,
     output_option,
 )
 from pdb_cli.cli.output import OutputMode
+from pdb_cli.errors import InvalidValueError
 from pdb_cli.operations.download_request import (
     Arrangement,
     Destination,
@@ -44,7 +46,13 @@ _TYPES_HELP = (
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[IDS]...")
 @click.option(
-    "-l", "--list", "lists", multiple=True, metavar="FILE", help="Ids from a file; - is stdin."
+    "-l",
+    "--list",
+    "lists",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Ids from a file; - is stdin.",
 )
 @click.option("--stdin", is_flag=True, help="Ids from standard input.")
 @click.option("-t", "--type", "data_types", multiple=True, type=DATA_TYPE, help=_TYPES_HELP)
@@ -56,14 +64,12 @@ _TYPES_HELP = (
     "--assembly",
     type=click.IntRange(1),
     metavar="N",
-    default=1,
-    show_default=True,
-    help="Number of the assembly or biounit.",
+    help="Number of the assembly or biounit [default: 1].",
 )
 @click.option(
     "-d",
     "--dest",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     metavar="DIR",
     help="Into DIR, flat, instead of the collection.",
 )
@@ -79,6 +85,8 @@ _TYPES_HELP = (
     "mirrors",
     multiple=True,
     metavar="NAME",
+    shell_complete=complete_mirror,
+    callback=lambda ctx, param, value: tuple(",".join(value).split(",")) if value else (),  # noqa: ARG005 - click's signature
     help="Mirror; repeat it to name the next to try.",
 )
 @click.option(
@@ -101,6 +109,8 @@ def command(context: click.Context, /, **options: Any) -> int:
     where it was.
     """
     session: Session = context.obj
+    if options["bg"] and options["dry_run"]:
+        raise click.UsageError("--dry-run only shows the plan; leave out --bg", context)
     _add_flags(session, options)
     ids = read_ids(
         options["ids"],
@@ -146,10 +156,13 @@ def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> Downlo
         ),
         destination=_destination(session, settings, options),
         mirrors=tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
-        assembly=options["assembly"],
+        assembly=options["assembly"] or 1,
         existing=ExistingFile.REPLACE if options["overwrite"] else ExistingFile.SKIP,
         fallback=settings.download.fallback,
     )
+    numbered = any(kind.data_type in NUMBERED_TYPES for kind in request.kinds)
+    if options["assembly"] is not None and not numbered:
+        raise InvalidValueError("-a", str(options["assembly"]), "-t assemblies or biounit with it")
     request.check()
     return request
 
@@ -157,8 +170,10 @@ def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> Downlo
 def _destination(session: Session, settings: Settings, options: dict[str, Any]) -> Destination:
     """Choose where files go: ``-d``, else the collection, else here with a hint."""
     root, arrangement = settings.paths.pdb_dir, Arrangement.DIVIDED
+    if options["dest"] == "":
+        raise InvalidValueError("-d", "", "a directory")
     if options["dest"] is not None:
-        root, arrangement = options["dest"], Arrangement.FLAT
+        root, arrangement = Path(options["dest"]), Arrangement.FLAT
     elif root is None:
         root, arrangement = Path(), Arrangement.FLAT
         session.say(_HINT)

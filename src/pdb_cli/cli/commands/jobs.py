@@ -79,7 +79,9 @@ def log(
     store = JobStore(session.jobs_dir())
     job_id = store.resolve(job)
     streams = [Stream(only)] if only else [Stream.STDERR, Stream.STDOUT]
-    last_lines = None if full else _DEFAULT_LINES if lines is None else lines
+    # Data is for programs, which want all of it.
+    last_lines = None if full or only == Stream.STDOUT else _DEFAULT_LINES
+    last_lines = last_lines if lines is None else lines
     if not follow:
         for chunk in read_log(store, job_id, streams=streams, last_lines=last_lines):
             _show(chunk.data)
@@ -91,6 +93,9 @@ def log(
         except StopIteration as end:
             session.say(f"{job_id} {end.value.status}")
             return ExitCode.FAILED if end.value.exit_code is None else end.value.exit_code
+        except KeyboardInterrupt:
+            session.say(f"\nstopped following; {job_id} goes on")
+            return ExitCode.INTERRUPTED
         _show(chunk.data)
 
 
