@@ -39,6 +39,13 @@ class Isolated:
     work_dir: Path
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give soak tests all the time they need."""
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(0))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """Refuse in-process connections to other machines."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pdb_cli.config.settings import Settings
     from pdb_cli.errors import PdbCliError
     from pdb_cli.jobs.cancel import cancel_job
+    from pdb_cli.jobs.launch import start_supervisor
     from pdb_cli.jobs.listing import JobFilter, list_jobs
     from pdb_cli.jobs.model import Job, JobStatus
     from pdb_cli.jobs.spawn import spawn_background
@@ -77,6 +78,7 @@ _HOME = {
     "plan_download": "pdb_cli.operations.download",
     "run_download": "pdb_cli.operations.download",
     "spawn_background": "pdb_cli.jobs.spawn",
+    "start_supervisor": "pdb_cli.jobs.launch",
     "verify_file": "pdb_cli.transfer.verify",
 }
 
@@ -114,6 +116,7 @@ __all__ = [
     "plan_download",
     "run_download",
     "spawn_background",
+    "start_supervisor",
     "verify_file",
 ]
 

@@ -5,4 +5,4 @@ import sys
 from pdb_cli.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main())  # noqa: TID251 - the program itself

@@ -20,6 +20,14 @@ VIOLATIONS = {
         "def plan():\n    from pdb_cli import operations\n    return operations\n",
         "pdb_cli.archive.planted -> pdb_cli.operations",
     ),
+    "the same for annotations only": (
+        "archive/planted.py",
+        (
+            "from typing import TYPE_CHECKING\n\n"
+            "if TYPE_CHECKING:\n    from pdb_cli.operations.download import Outcome\n"
+        ),
+        "pdb_cli.archive.planted -> pdb_cli.operations.download",
+    ),
     "siblings know each other": (
         "jobs/planted.py",
         "import pdb_cli.operations\n",

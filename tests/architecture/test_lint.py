@@ -20,6 +20,48 @@ VIOLATIONS = {
         'import os\n\nHOME = os.environ["HOME"]\n',
         "TID251",
     ),
+    "the environment read by getenv": (
+        "archive/planted.py",
+        'import os\n\nHOME = os.getenv("HOME")\n',
+        "TID251",
+    ),
+    "getenv imported by name": (
+        "jobs/planted.py",
+        'from os import getenv\n\nHOME = getenv("HOME")\n',
+        "TID251",
+    ),
+    "the environment read as bytes": (
+        "storage/planted.py",
+        'import os\n\nHOME = os.environb[b"HOME"]\n',
+        "TID251",
+    ),
+    "the home directory below config": (
+        "operations/planted.py",
+        "from pathlib import Path\n\nHOME = Path.home()\n",
+        "TID251",
+    ),
+    "the home directory by os.path": (
+        "storage/planted.py",
+        'import os.path\n\nHOME = os.path.expanduser("~")\n',
+        "TID251",
+    ),
+    "library code writes to stdout": (
+        "operations/planted.py",
+        'import sys\n\nsys.stdout.write("done")\n',
+        "TID251",
+    ),
+    "library code writes to stderr": (
+        "transfer/planted.py",
+        'import sys\n\nsys.stderr.write("oops")\n',
+        "TID251",
+    ),
+    "library code reads stdin": (
+        "archive/planted.py",
+        "import sys\n\nIDS = sys.stdin.read()\n",
+        "TID251",
+    ),
+    "library code exits": ("jobs/planted.py", "import sys\n\nsys.exit(1)\n", "TID251"),
+    "library code exits by os": ("jobs/planted.py", "import os\n\nos._exit(1)\n", "TID251"),
     "a relative import": ("archive/planted.py", "from . import layouts\n", "TID252"),
     "a public function without a docstring": (
         "archive/planted.py",
@@ -33,6 +75,11 @@ ALLOWED = {
         "cli/planted.py",
         'import os\n\nHOME = os.environ["HOME"]\n',
     ),
+    "the home directory in the settings": (
+        "config/planted.py",
+        "from pathlib import Path\n\nHOME = Path.home()\n",
+    ),
+    "the command line writes": ("cli/planted.py", 'import sys\n\nsys.stdout.write("done")\n'),
     "a heavy module where it is used": (
         "operations/planted.py",
         (

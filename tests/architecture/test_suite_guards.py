@@ -61,6 +61,43 @@ def test_misbehaving_tests_are_reported(tmp_path: Path) -> None:
     assert child not in [process.pid for process in processes.living()]
 
 
+def test_every_test_has_a_time_limit(pytestconfig: pytest.Config) -> None:
+    assert float(pytestconfig.getini("timeout")) == 60
+
+
+def test_a_test_that_hangs_is_ended_and_the_next_one_runs(tmp_path: Path) -> None:
+    (tmp_path / "test_planted.py").write_text(
+        "import threading\n\n"
+        "def test_hangs():\n    threading.Event().wait()\n\n"
+        "def test_next():\n    assert True\n"
+    )
+    settings = REPOSITORY / "pyproject.toml"
+    result = subprocess.run(
+        [
+            sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n1",
+            "-c", settings, f"--rootdir={tmp_path}", "-o", "timeout=0.5", tmp_path,
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )  # fmt: skip
+    assert "Timeout (>0.5s)" in result.stdout
+    assert "1 failed, 1 passed" in result.stdout
+
+
+def test_ci_does_not_let_tests_be_skipped(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    script = shutil.copy(REPOSITORY / ".ci" / "run", tmp_path / ".ci")
+    dev = tmp_path / "dev"
+    dev.write_text('#!/bin/sh\necho "$1: CI=$CI"\n')
+    dev.chmod(0o700)
+    environ = {name: value for name, value in os.environ.items() if name != "CI"}
+    done = subprocess.run([script], env=environ, capture_output=True, text=True, check=True)
+    assert "\ntest: CI=true\n" in done.stdout
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "files.wwpdb.org"])
 def test_other_machines_can_not_be_reached(host: str) -> None:
     with pytest.raises(NetworkUsedError):
@@ -77,7 +114,8 @@ def test_udp_and_numeric_connects_are_guarded_too() -> None:
 
 def test_loopback_can_be_reached() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        socket.create_connection(server.getsockname(), timeout=5).close()
+        with socket.create_connection(server.getsockname(), timeout=5) as client:
+            assert client.getpeername() == server.getsockname()
 
 
 def test_processes_are_found_by_environment_and_by_parent() -> None:

@@ -56,7 +56,7 @@ def item_for(path: str, folder: Path, *mirrors: FaultServer | str) -> FetchItem:
 
 
 def fetch(
-    items: Iterable[FetchItem], *, options: HttpOptions = OPTIONS, retry: RetryPolicy = RETRY
+    items: Iterable[FetchItem | None], *, options: HttpOptions = OPTIONS, retry: RetryPolicy = RETRY
 ) -> tuple[list[FetchResult], list[Event]]:
     """Fetch items to the end; return results and events."""
     events: list[Event] = []

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdb_cli.jobs.identity import this_place
+from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.liveness import Doubt, observe
 from pdb_cli.jobs.model import Job, JobStatus
-from pdb_cli.jobs.spawn import spawn_background, start_supervisor
+from pdb_cli.jobs.spawn import spawn_background
 from support.wait import wait_until
 
 if TYPE_CHECKING:

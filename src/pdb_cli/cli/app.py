@@ -13,7 +13,14 @@ import click
 
 from pdb_cli._version import __version__
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.registry import ALIASES, COMMANDS, MODULES, PROGRAM, top_level_help
+from pdb_cli.cli.registry import (
+    ALIASES,
+    COMMANDS,
+    COMPLETION_VARIABLE,
+    MODULES,
+    PROGRAM,
+    top_level_help,
+)
 from pdb_cli.cli.session import ColorMode, Session
 
 if TYPE_CHECKING:
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from pdb_cli.jobs.spawn import WaitingSupervisor
+    from pdb_cli.jobs.launch import WaitingSupervisor
 
 _SIGNAL_BASE = 128
 
@@ -136,9 +143,13 @@ def run(
     session.supervisor = supervisor
     with _termination():
         try:
-            code = application.main(
-                args=argv, prog_name=PROGRAM, obj=session, standalone_mode=False
-            )
+            if COMPLETION_VARIABLE in environ:
+                application.main(args=argv, prog_name=PROGRAM, obj=session)
+            # Not application.main(): it makes an exit of a broken pipe and hides interrupts.
+            with application.make_context(PROGRAM, list(argv), obj=session) as context:
+                code = application.invoke(context)
+        except click.exceptions.Exit as done:
+            return done.exit_code
         except KeyboardInterrupt:
             session.complain(f"{PROGRAM}: interrupted; run the same command again to go on")
             return ExitCode.INTERRUPTED

@@ -12,8 +12,9 @@ from click.core import ParameterSource
 
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.errors import FileAccessError
+from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.paths import JobPaths
-from pdb_cli.jobs.spawn import spawn_background, start_supervisor, write_input
+from pdb_cli.jobs.spawn import spawn_background, write_input
 from pdb_cli.jobs.store import JobStore
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from pdb_cli._version import __version__
-from pdb_cli.cli.errors import reason_of
+from pdb_cli.cli.errors import describe, reason_of
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.output import (
     OutputMode,
@@ -17,6 +17,7 @@ from pdb_cli.cli.output import (
     write_rows,
 )
 from pdb_cli.cli.progress import make_reporter
+from pdb_cli.errors import FileAccessError
 from pdb_cli.operations.download import (
     Action,
     DownloadResult,
@@ -73,6 +74,11 @@ def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
     -------
     int
         0 if every wanted file is present and valid, 3 if some are, 1 if none is.
+
+    Raises
+    ------
+    FileAccessError
+        Nothing could be written (disk full, read-only).
     """
     settings = session.settings().download
     options = HttpOptions(
@@ -85,21 +91,32 @@ def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
     result = DownloadResult()
     rows: list[dict[str, Any]] = []
     started_s = time.monotonic()
-    with make_reporter(session) as report:
-        outcomes = run_download(
-            request, options=options, retry=RetryPolicy(retries=settings.retry), observe=report
-        )
-        with closing(outcomes):
-            for outcome in outcomes:
+    retry = RetryPolicy(retries=settings.retry)
+    stopped: FileAccessError | None = None
+    try:
+        with (
+            make_reporter(session) as report,
+            closing(run_download(request, options=options, retry=retry, observe=report)) as found,
+        ):
+            for outcome in found:
                 result.add(outcome)
                 if mode is OutputMode.JSON or (mode is OutputMode.IDS and outcome.outcome in _GOOD):
                     rows.append(_row(outcome))
-    if mode is OutputMode.JSON:
-        write_document(rows)
-    elif mode is OutputMode.IDS:
-        write_rows(rows, mode=mode, columns={})
-    session.say(_summary(result, time.monotonic() - started_s) + _advice(session, result))
-    return _exit_code(result)
+    except FileAccessError as error:
+        stopped = error
+    finally:
+        # What arrived is told however the run ended, an interrupt included.
+        if mode is OutputMode.JSON:
+            write_document(rows)
+        elif mode is OutputMode.IDS:
+            write_rows(rows, mode=mode, columns={})
+        session.say(_summary(result, time.monotonic() - started_s) + _advice(session, result))
+    if stopped is None:
+        return _exit_code(result)
+    if not result.good:
+        raise stopped
+    session.complain(describe(stopped).lines[0])
+    return ExitCode.PARTIAL
 
 
 def _summary(result: DownloadResult, duration_s: float) -> str:

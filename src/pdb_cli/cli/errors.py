@@ -7,20 +7,28 @@ bug in pdb-cli and says so.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import TYPE_CHECKING
 
 import click
 
 from pdb_cli import errors as e
 from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.cli.output import printable
 from pdb_cli.cli.registry import GLOBAL_OPTIONS, PROGRAM
 from pdb_cli.jobs.store import RESERVE_ACTION
 from pdb_cli.storage.destination import CHECK_ACTION
 
-_MOST_IDS_SHOWN = 20
+_MOST_IDS_SHOWN = 1000
+"""All, unless somebody passes a file of something else."""
+_USER_INFO = r"(://)(?:[^\s'\"]*|[^/'\"]*)@"
 _IDS_HINT = "ids look like 4hhb or pdb_00004hhb"
 _MOST_NAMES_SHOWN = 25
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +40,9 @@ class Message:
 
 
 def _one(text: str, exit_code: ExitCode = ExitCode.FAILED) -> Message:
-    """Make a message of one line."""
-    return Message((f"{PROGRAM}: {text}",), exit_code)
+    """Make a message of one line, without passwords and without characters that move the cursor."""
+    safe = re.sub(_USER_INFO, r"\1***@", text)
+    return Message((f"{PROGRAM}: {printable(safe)}",), exit_code)
 
 
 @singledispatch
@@ -93,16 +102,7 @@ def _(error: click.Abort) -> Message:  # noqa: ARG001 - singledispatch goes by t
 
 @describe.register
 def _(error: e.InvalidIdsError) -> Message:
-    shown = error.invalid[:_MOST_IDS_SHOWN]
-    where = [
-        f"{_shorten(bad.text)!r} ({bad.source}"
-        + (f", line {bad.line})" if bad.line is not None else ")")
-        for bad in shown
-    ]
-    more = len(error.invalid) - len(shown)
-    noun = "id" if len(error.invalid) == 1 else "ids"
-    text = f"{len(error.invalid)} {noun} not valid: {', '.join(where)}"
-    text += f" and {more} more" if more else ""
+    text = list_invalid_ids(error.invalid)
     files = [bad.text for bad in error.invalid if bad.line is None and os.path.isfile(bad.text)]  # noqa: PTH113 - any text may be no path
     hint = f"is {files[0]} a list? Use -l {files[0]}" if files else _IDS_HINT
     return _one(f"{text}; {hint}", ExitCode.USAGE)
@@ -197,6 +197,25 @@ def _(error: e.JobRecordError) -> Message:
 @describe.register
 def _(error: e.JobStateError) -> Message:
     return _one(f"can not {error.wanted} {error.job_id}: it is {error.status}")
+
+
+def list_invalid_ids(invalid: Sequence[e.InvalidId]) -> str:
+    """Return how many ids are not valid, and which, with their places.
+
+    Examples
+    --------
+    >>> list_invalid_ids([e.InvalidId("12", "list.txt", 3)])
+    "1 id not valid: '12' (list.txt, line 3)"
+    """
+    shown = [
+        f"{_shorten(bad.text)!r} ({bad.source}"
+        + (f", line {bad.line})" if bad.line is not None else ")")
+        for bad in invalid[:_MOST_IDS_SHOWN]
+    ]
+    more = len(invalid) - len(shown)
+    noun = "id" if len(invalid) == 1 else "ids"
+    text = f"{len(invalid)} {noun} not valid: {', '.join(shown)}"
+    return text + (f" and {more} more" if more else "")
 
 
 def reason_of(error: BaseException) -> str:

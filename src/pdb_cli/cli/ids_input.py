@@ -26,8 +26,8 @@ class IdsInput(NamedTuple):
     """Those read from lists or stdin; None if nothing was read."""
 
     def frozen(self) -> bytes | None:
-        """Return what was read, one id per line, to be kept with a job."""
-        if self.from_lists is None:
+        """Return the ids that were read, one per line, to be kept with a job; None if none."""
+        if not self.from_lists:
             return None
         return "".join(f"{entry}\n" for entry in self.from_lists).encode()
 
@@ -78,8 +78,9 @@ def read_ids(
     if invalid and not skip_invalid:
         raise InvalidIdsError(tuple(invalid))
     if invalid:
-        noun = "id" if len(invalid) == 1 else "ids"
-        say(f"skipping {len(invalid)} {noun} not valid: {', '.join(i.text for i in invalid[:20])}")
+        from pdb_cli.cli.errors import list_invalid_ids  # noqa: PLC0415 - only for a mistake
+
+        say(f"skipping {list_invalid_ids(invalid)}")
     entries += from_lists or []
     if not entries:
         raise EmptyListError(None)

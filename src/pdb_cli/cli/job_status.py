@@ -8,7 +8,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pdb_cli.cli.job_table import local_time, posix_time
-from pdb_cli.cli.output import OutputMode, human_duration, human_size, write_document
+from pdb_cli.cli.output import (
+    OutputMode,
+    human_duration,
+    human_size,
+    printable,
+    write_document,
+)
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.model import encode
 
@@ -46,7 +52,9 @@ def show_status(store: JobStore, job_id: str, *, mode: OutputMode) -> None:
         return
     rows = _rows(seen, progress, log=paths.log_link)
     width = max(len(name) for name, _ in rows) + 2
-    sys.stdout.write("".join(f"{name + ':':<{width}}{value}\n" for name, value in rows if value))
+    sys.stdout.write(
+        "".join(f"{name + ':':<{width}}{printable(value)}\n" for name, value in rows if value)
+    )
 
 
 def _rows(seen: Observation, progress: dict[str, Any], *, log: Path) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.registry import COMPLETION_VARIABLE, PROGRAM, top_level_help
 
 if TYPE_CHECKING:
-    from pdb_cli.jobs.spawn import WaitingSupervisor
+    from pdb_cli.jobs.launch import WaitingSupervisor
 
 _COLLECT_AFTER = 100_000
 """Objects made before the first garbage collection: start-up makes none (worth 7 % of it)."""
@@ -41,9 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if arguments is None else arguments
     gc.set_threshold(_COLLECT_AFTER)
-    if sys.stdout is None:
-        # Closed by the caller (>&-): there is nobody to tell.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - till the end
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Closed by the caller (>&-): there is nobody to tell.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - till the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A path that is not valid UTF-8 is shown somehow, and stops nothing.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -97,11 +98,14 @@ def _answer_at_once(argv: list[str]) -> int | None:
 
 def _start_supervisor() -> WaitingSupervisor | None:
     """Let the supervisor's interpreter start while the arguments are checked (ADR 0006)."""
-    from pdb_cli.errors import JobStartError  # noqa: PLC0415 - only with --bg
-    from pdb_cli.jobs.spawn import start_supervisor  # noqa: PLC0415 - only with --bg
+    from pdb_cli.jobs.launch import start_supervisor  # noqa: PLC0415 - only with --bg
 
     try:
         return start_supervisor(os.environ)
-    except JobStartError:
+    except Exception as error:
+        from pdb_cli.errors import JobStartError  # noqa: PLC0415 - only when it went wrong
+
+        if not isinstance(error, JobStartError):
+            raise
         # It is tried again, and the reason told, once the arguments are known to be right.
         return None

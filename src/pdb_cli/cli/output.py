@@ -35,7 +35,7 @@ def write_rows(
     mode
         How.
     columns
-        For text: key to heading, in order; the last column is not padded.
+        For text: key to heading, in order.
     id_key
         The key that ``ids`` prints.
     """
@@ -80,7 +80,7 @@ def text_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) ->
     ['ENTRY  FILES', '4hhb   3']
     """
     by_column = [
-        [heading, *(_printable(row.get(key)) for row in rows)] for key, heading in columns.items()
+        [heading, *(printable(row.get(key)) for row in rows)] for key, heading in columns.items()
     ]
     widths = [max(map(len, column)) for column in by_column]
     line = "  ".join(f"{{:<{width}}}" for width in widths)
@@ -130,8 +130,19 @@ def human_duration(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
-def _printable(value: object) -> str:
-    """Return a cell: nothing for None, no control characters that would move the cursor."""
+def printable(value: object) -> str:
+    """Return a value as text for a terminal: nothing for None, ``?`` for control characters.
+
+    Parameters
+    ----------
+    value
+        Anything.
+
+    Examples
+    --------
+    >>> printable("a" + chr(27) + "[31mb"), printable(None)
+    ('a?[31mb', '')
+    """
     text = "" if value is None else str(value)
     if text.isprintable():
         return text

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pdb_cli.config.settings import Settings
-    from pdb_cli.jobs.spawn import WaitingSupervisor
+    from pdb_cli.jobs.launch import WaitingSupervisor
 
 
 class ColorMode(StrEnum):

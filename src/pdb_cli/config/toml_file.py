@@ -154,7 +154,7 @@ def parse_config(text: str, origin: str) -> ConfigText:
 
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         message, line = _where(str(error), text)
         raise SettingsError(origin, line, None, f"not TOML: {message}") from error
     return ConfigText(origin, text, document, key_lines(text))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pdb_cli.errors import FileAccessError
 from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import to_json, utc_now
+from pdb_cli.jobs.regular_file import read_regular
 from pdb_cli.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def read_request(path: Path) -> dict[str, Any] | None:
         Where a request would be.
     """
     try:
-        request = json.loads(path.read_bytes())
+        request = json.loads(read_regular(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError):

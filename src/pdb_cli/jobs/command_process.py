@@ -7,6 +7,8 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
+from pdb_cli.jobs.regular_file import open_regular
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -77,7 +79,7 @@ def last_line(log: Path) -> str:
         The file; an empty text is returned if it can not be read.
     """
     try:
-        with log.open("rb") as file:
+        with open(open_regular(log), "rb") as file:  # noqa: PTH123 - a descriptor
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:

@@ -6,6 +6,8 @@ import signal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdb_cli.jobs.model import JobStatus
+from pdb_cli.jobs.quoting import shell_line
+from pdb_cli.jobs.redact import REDACTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,10 +97,19 @@ def failed(job: Job, reason: str, *, finished_at: str) -> Job:
     """
     return job.with_changes(
         status=JobStatus.FAILED,
-        reason=f"{reason}; run it again: pdb-cli {job.command}",
+        reason=f"{reason}; run it again: {_rerun(job)}",
         finished_at=finished_at,
         pid=None,
     )
+
+
+def _rerun(job: Job) -> str:
+    """Return the line that runs a job's command again, from whatever directory."""
+    arguments = shell_line(job.argv)
+    # With a secret taken out, no line works as it is: then better what the user typed.
+    if not job.argv or REDACTED in arguments:
+        arguments = job.command
+    return f"{shell_line(['cd', job.cwd])} && pdb-cli {arguments}"
 
 
 def _cancel_reason(cancel: Mapping[str, Any]) -> str:

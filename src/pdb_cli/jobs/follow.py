@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError, UnknownJobError
 from pdb_cli.jobs.liveness import observe
+from pdb_cli.jobs.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -120,10 +122,12 @@ class _Tail:
     def open(self, last_lines: int | None = None) -> None:
         """Open the file if it is there, at its start or before its last lines."""
         try:
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = open_regular(self._path)
         except FileNotFoundError:
             return
         except OSError as error:
+            if error.errno == errno.EINVAL:
+                return  # a FIFO or the like is not the log of any command
             raise FileAccessError.wrap("read", self._path, error) from error
         if last_lines is not None:
             os.lseek(self._fd, _start_of_last(self._fd, last_lines), os.SEEK_SET)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from pdb_cli.errors import FileAccessError, JobRecordError, UnknownJobError
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import FINAL_STATUSES, ID_PATTERN, JobStatus, to_json
+from pdb_cli.jobs.regular_file import read_regular
 from pdb_cli.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _SCHEMA = 1
 _LOCK_WAIT_S = 5.0
+_LONGEST_COMMAND = 200
 
 
 class IndexEntry(TypedDict):
@@ -31,6 +33,7 @@ class IndexEntry(TypedDict):
 
     status: str
     command: str
+    """The job's, cut as ``shortened`` does."""
     started_at: str
     finished_at: str | None
     host: str
@@ -53,7 +56,7 @@ def read_index(store: JobStore) -> dict[str, IndexEntry]:
         The jobs directory.
     """
     try:
-        document = json.loads((store.jobs_dir / "index.json").read_bytes())
+        document = json.loads(read_regular(store.jobs_dir / "index.json"))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
@@ -123,6 +126,24 @@ def repair_index(store: JobStore, job_ids: Iterable[str]) -> dict[str, IndexEntr
     return jobs
 
 
+def shortened(command: str) -> str:
+    """Return a command as lists show it: 200 characters at most, the rest an ellipsis.
+
+    Parameters
+    ----------
+    command
+        The command of a record, which may hold thousands of ids.
+
+    Examples
+    --------
+    >>> shortened("download 4hhb"), shortened("download " + "4hhb " * 20_000)[-7:]
+    ('download 4hhb', ' 4hhb …')
+    """
+    if len(command) <= _LONGEST_COMMAND:
+        return command
+    return command[: _LONGEST_COMMAND - 1] + "…"
+
+
 def _merge(
     store: JobStore, entries: Mapping[str, IndexEntry], removed: Iterable[str], *, wait_s: float
 ) -> bool:
@@ -145,7 +166,7 @@ def _entry(job: Job, stamp: str) -> IndexEntry:
     """Return the index entry of a record."""
     return {
         "status": str(job.status),
-        "command": job.command,
+        "command": shortened(job.command),
         "started_at": job.started_at,
         "finished_at": job.finished_at,
         "host": job.host,

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import JobRecordError, UnknownJobError
-from pdb_cli.jobs.index import repair_index
+from pdb_cli.jobs.index import repair_index, shortened
 from pdb_cli.jobs.model import FINAL_STATUSES, JobStatus, utc_text
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class JobRow(NamedTuple):
     status: str
     """The recorded status; ``unreadable`` for a record that can not be read."""
     command: str
+    """Cut to 200 characters; the record has all of it."""
     started_at: str | None
     finished_at: str | None
     host: str
@@ -124,7 +125,7 @@ def _observed(store: JobStore, job_id: str) -> JobRow | None:
     return JobRow(
         id=job_id,
         status=str(job.status),
-        command=job.command,
+        command=shortened(job.command),
         started_at=job.started_at,
         finished_at=job.finished_at,
         host=job.host,

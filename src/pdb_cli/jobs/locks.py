@@ -101,7 +101,8 @@ def probe(path: Path) -> LockState:
         The lock file.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # Opening a FIFO would wait for its writer.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return LockState.UNKNOWN
     try:

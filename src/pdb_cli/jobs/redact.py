@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+REDACTED = "***"
+"""What stands in place of a secret."""
+
 # Up to the last @ before the path: a password may hold an @ itself.
 _URL_USER = r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s]*@"
 _NAMED = r"(?i)((?:password|passwd|token|secret|api[-_]?key)=)[^&\s]+"
@@ -23,5 +26,5 @@ def redact(text: str) -> str:
     ('https://***@proxy.example/x', '--notify=tgram://a?token=***')
     """
     if "@" in text:
-        text = re.sub(_URL_USER, r"\1***@", text)
-    return re.sub(_NAMED, r"\1***", text) if "=" in text else text
+        text = re.sub(_URL_USER, rf"\1{REDACTED}@", text)
+    return re.sub(_NAMED, rf"\1{REDACTED}", text) if "=" in text else text

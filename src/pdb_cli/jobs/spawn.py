@@ -1,8 +1,8 @@
 """Start a job: reserve its directory, write its record, hand it to a supervisor.
 
 The supervisor's interpreter takes about as long to start as the command line takes to check its
-arguments, so the command line starts it first (``start_supervisor``) and hands it the job when
-everything was found to be right. A supervisor that gets no job ends without a trace.
+arguments, so the command line starts it first (``launch.py``) and hands it the job when everything
+was found to be right. A supervisor that gets no job ends without a trace.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import json
 import os
 import select
 import sys
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 from pdb_cli._version import __version__
 from pdb_cli.errors import FileAccessError, JobStartError, PdbCliError
 from pdb_cli.jobs.cancel_request import leave_request
 from pdb_cli.jobs.ending import failed
 from pdb_cli.jobs.identity import identify, this_place
+from pdb_cli.jobs.launch import PYTHON
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import Job, JobStatus, utc_now
 from pdb_cli.jobs.quoting import shell_line
@@ -27,71 +28,16 @@ from pdb_cli.jobs.store import JobStore
 from pdb_cli.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from pdb_cli.jobs.launch import WaitingSupervisor
     from pdb_cli.jobs.paths import JobPaths
 
 _LOCK_WAIT_S = 1.0
 
-# -P: a json.py in the current directory must not become ours.
-_PYTHON = (sys.executable, "-P")
-PDB_CLI = (*_PYTHON, "-m", "pdb_cli")
+PDB_CLI = (*PYTHON, "-m", "pdb_cli")
 """How pdb-cli runs itself."""
-
-
-class WaitingSupervisor(NamedTuple):
-    """A supervisor process that waits for a job on its standard input."""
-
-    pid: int
-    request_fd: int
-    answer_fd: int
-
-    def dismiss(self) -> None:
-        """Send it home: no job will come."""
-        os.close(self.request_fd)
-        os.close(self.answer_fd)
-
-
-def start_supervisor(environ: Mapping[str, str]) -> WaitingSupervisor:
-    """Start a supervisor process in a session of its own; return at once.
-
-    Parameters
-    ----------
-    environ
-        The environment it and its command get.
-
-    Raises
-    ------
-    JobStartError
-        The system could not start a process.
-    """
-    ends: list[int] = []
-    try:
-        ends += os.pipe()
-        ends += os.pipe()
-        request_read, request_write, answer_read, answer_write = ends
-        # posix_spawn, since importing subprocess would cost as much as starting the process.
-        pid = os.posix_spawn(
-            sys.executable,
-            [*_PYTHON, "-m", "pdb_cli.jobs.supervisor"],
-            dict(environ),
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, request_read, 0),
-                (os.POSIX_SPAWN_DUP2, answer_write, 1),
-                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-            ],
-            setsid=True,
-            # A caller that has blocked TERM must not make a job that can not be told to stop.
-            setsigmask=(),
-        )
-    except OSError as error:
-        for end in ends:
-            os.close(end)
-        raise JobStartError(None, f"no process could be started: {error.strerror}") from error
-    os.close(request_read)
-    os.close(answer_write)
-    return WaitingSupervisor(pid, request_write, answer_read)
 
 
 def spawn_background(

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from pdb_cli.errors import AmbiguousJobError, FileAccessError, JobRecordError, UnknownJobError
 from pdb_cli.jobs.model import ID_PATTERN, Job, decode, encode
 from pdb_cli.jobs.paths import JobPaths
-from pdb_cli.storage.atomic import write_atomic
+from pdb_cli.jobs.regular_file import read_regular
+from pdb_cli.storage.atomic import sync_directory, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,11 +87,11 @@ class JobStore:
         UnknownJobError
             There is no such job.
         JobRecordError
-            The record is missing, torn, or of a newer version.
+            The record is missing, torn, no regular file, or of a newer version.
         """
         paths = self.paths(job_id)
         try:
-            data = paths.meta.read_bytes()
+            data = read_regular(paths.meta)
         except FileNotFoundError:
             if paths.directory.is_dir():
                 raise JobRecordError(job_id, "meta.json is missing") from None
@@ -115,6 +116,16 @@ class JobStore:
             It could not be written; the old record is still there.
         """
         write_atomic(self.paths(job.id).meta, encode(job), mode=0o600, durable=durable)
+
+    def make_durable(self, job_id: str) -> None:
+        """Wait until the record of a job, as it is now, is on the disk; it may be gone."""
+        with suppress(OSError):
+            descriptor = os.open(self.paths(job_id).meta, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            sync_directory(self.paths(job_id).directory)
 
     def write_patiently(self, job: Job, *, patience_s: float) -> None:
         """Replace the record of a job, trying again while the disk refuses.
@@ -184,7 +195,15 @@ class JobStore:
         return None
 
     def job_ids(self) -> list[str]:
-        """Return the ids of all job directories, in no order; links are not followed."""
+        """Return the ids of all job directories, in no order; links are not followed.
+
+        A jobs directory that does not exist holds none.
+
+        Raises
+        ------
+        FileAccessError
+            The jobs directory can not be read.
+        """
         try:
             with os.scandir(self.jobs_dir) as entries:
                 return [
@@ -211,6 +230,8 @@ class JobStore:
             No job fits.
         AmbiguousJobError
             More than one job fits.
+        FileAccessError
+            The jobs directory can not be read.
         """
         ids = self.job_ids()
         if reference in ids:

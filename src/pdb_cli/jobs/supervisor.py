@@ -62,7 +62,6 @@ class Supervisor:
         """
         self._catch_signals()
         lock_works = self._take_lock()
-        become_subreaper()
         self._child = start_command(
             command,
             cwd=self._job.cwd,
@@ -75,7 +74,8 @@ class Supervisor:
             child=identify(self._child),
             lock_works=lock_works,
         )
-        self._store.write(self._job)
+        # On the disk it is made sure of when the caller has his answer.
+        self._store.write(self._job, durable=False)
         with contextlib.suppress(FileAccessError):
             pid = f"{os.getpid()}\n".encode()
             write_atomic(self._paths.pid, pid, mode=0o600, durable=False)
@@ -88,6 +88,7 @@ class Supervisor:
 
     def watch(self) -> None:
         """Wait for the command's end, pass on what asks for an earlier one, and record it."""
+        self._store.make_durable(self._job.id)
         update_index(self._store, [self._job])
         self._reap()
         while self._finish is None:
@@ -178,7 +179,9 @@ class Supervisor:
 def main() -> int:
     """Run one job, as asked on standard input; end quietly if the caller changed its mind."""
     _close_inherited()
-    line = sys.stdin.buffer.readline()
+    # While the caller still checks his arguments: what follows is what he waits for.
+    become_subreaper()
+    line = sys.stdin.buffer.readline()  # noqa: TID251 - the request comes through our own pipe
     if not line.endswith(b"\n"):
         return 0
     request = json.loads(line)
@@ -256,4 +259,4 @@ def _words(error: OSError | PdbCliError) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main())  # noqa: TID251 - this is a process of its own

@@ -1,7 +1,7 @@
 """Download entries: plan what is missing, fetch it verified, report each file.
 
 ``plan_download`` looks at the disk and changes nothing. ``run_download`` carries a plan out. Both
-are generators: a list of 250,000 entries is never held as files in memory.
+are generators; of files that are there, outcomes are held until the next one that is fetched.
 """
 
 from __future__ import annotations
@@ -186,8 +186,10 @@ def run_download(
     without_pdb: list[ArchiveFile] = []
     kept: deque[FileOutcome] = deque()
 
-    def missing(plan: Iterable[PlannedFile], asked: FileFormat | None) -> Iterator[FetchItem]:
-        """Put aside what is there; hand on the rest."""
+    def missing(
+        plan: Iterable[PlannedFile], asked: FileFormat | None
+    ) -> Iterator[FetchItem | None]:
+        """Put aside what is there; hand on the rest, and None so that transfers are served."""
         for planned in plan:
             if planned.action is Action.FETCH:
                 yield _item(planned, request)
@@ -202,6 +204,7 @@ def run_download(
                     replaces_format=asked,
                 )
             )
+            yield None
 
     def fetched(plan: Iterable[PlannedFile], asked: FileFormat | None) -> Iterator[FileOutcome]:
         """Fetch what a plan lacks; outcomes of kept files come out in between."""

@@ -20,7 +20,8 @@ from pdb_cli.archive.layouts import (
     supported_formats,
 )
 from pdb_cli.archive.mirrors import Mirror
-from pdb_cli.errors import UnsupportedError
+
+_NAMED_AS_STRUCTURES = frozenset({DataType.OBSOLETE, DataType.IHM})
 
 
 class Arrangement(StrEnum):
@@ -29,7 +30,7 @@ class Arrangement(StrEnum):
     DIVIDED = "divided"
     """The archive's own relative paths."""
     FLAT = "flat"
-    """All in one directory."""
+    """All in one directory; obsolete entries and integrative structures in one of their own."""
 
 
 class ExistingFile(StrEnum):
@@ -41,6 +42,13 @@ class ExistingFile(StrEnum):
     """Fetch it again; it stays until the new one is verified."""
 
 
+class FileKind(NamedTuple):
+    """A type of data in one format."""
+
+    data_type: DataType
+    file_format: FileFormat
+
+
 class Destination(NamedTuple):
     """Where files go."""
 
@@ -49,22 +57,23 @@ class Destination(NamedTuple):
     data_type_dirs: Mapping[DataType, Path] = MappingProxyType({})
     """Data types that live elsewhere: this replaces the first part of their path."""
 
+    def roots(self, kinds: Iterable[FileKind]) -> tuple[Path, ...]:
+        """Return the directories below which files of some kinds go, each once."""
+        flat = self.arrangement is Arrangement.FLAT
+        elsewhere = {} if flat else self.data_type_dirs
+        return tuple(dict.fromkeys(elsewhere.get(kind.data_type, self.root) for kind in kinds))
+
     def path(self, file: ArchiveFile) -> Path:
         """Return the path of a file."""
         relative = PurePosixPath(collection_path(file, Layout.CLASSIC))
         if self.arrangement is Arrangement.FLAT:
-            return self.root / relative.name
+            # Only their directories tell these from the structures of the same entries.
+            own = str(file.data_type) if file.data_type in _NAMED_AS_STRUCTURES else ""
+            return self.root / own / relative.name
         elsewhere = self.data_type_dirs.get(file.data_type)
         if elsewhere is not None:
             return elsewhere.joinpath(*relative.parts[1:])
         return self.root.joinpath(*relative.parts)
-
-
-class FileKind(NamedTuple):
-    """A type of data in one format."""
-
-    data_type: DataType
-    file_format: FileFormat
 
 
 def choose_kinds(
@@ -138,20 +147,11 @@ class DownloadRequest(NamedTuple):
         Raises
         ------
         UnsupportedError
-            The archive has no such combination of type and format, a mirror can not serve it, or
-            files of two kinds would have the same path.
+            The archive has no such combination of type and format, or a mirror can not serve it.
         """
-        taken: dict[Path, FileKind] = {}
         for kind in self.kinds:
-            file = self._file(self.entries[0], kind)
             for mirror in self.mirrors:
-                mirror.url(file)
-            other = taken.setdefault(self.destination.path(file), kind)
-            if other is not kind:
-                raise UnsupportedError(
-                    f"{other.data_type} and {kind.data_type} in one directory",
-                    "their files have the same names; use --layout divided",
-                )
+                mirror.url(self._file(self.entries[0], kind))
 
     def _file(self, entry: EntryId, kind: FileKind) -> ArchiveFile:
         """Return the wanted file of one entry and kind."""

@@ -26,6 +26,9 @@ _BUSY = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 """What ``flock`` says where the file system has no locks."""
 
+_MOST_ROUNDS = 100
+"""How often to open the file anew when it was renamed or removed just before it was locked."""
+
 _LONGEST_STEM = 64
 """Characters of the final name kept where a name of our own must be made."""
 
@@ -79,7 +82,7 @@ class PartialFile:
         """
         path = destination.with_name(f".{destination.name}.part")
         try:
-            while True:
+            for _ in range(_MOST_ROUNDS):
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,6 +103,7 @@ class PartialFile:
                 os.close(descriptor)
         except OSError as error:
             raise FileAccessError.wrap("create", destination, error) from error
+        return None
 
     @classmethod
     def _open_unique(cls, destination: Path) -> PartialFile:
@@ -169,14 +173,13 @@ class PartialFile:
         """Remove the partial file; nothing happens after :meth:`publish` or a second time."""
         if self._descriptor is None:
             return
-        try:
+        with suppress(OSError):
             # Still locked, so the name can not belong to anybody else by now, unless somebody
             # cleaned up by hand.
             if _is_named(self.path, self._descriptor):
-                with suppress(OSError):
-                    os.unlink(self.path)  # noqa: PTH108 - one object less per file
-        finally:
-            self._close()
+                os.unlink(self.path)  # noqa: PTH108 - one object less per file
+        # Not in a finally: after an interrupt it must be possible to discard again.
+        self._close()
 
     def _open_descriptor(self) -> int:
         """Return the descriptor; using a closed partial file is a mistake in the caller."""

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.model import Source
     from pdb_cli.transfer.retry import RetryPolicy
 
-_NOT_THERE = frozenset({403, 404, 410})
-"""What servers say of files they do not have; object stores say 403 without the right to list."""
+_NOT_THERE = frozenset({404, 410})
+"""What servers say of files they do not have. A refusal (403) says nothing about the file."""
 
 
 class MirrorChoice:

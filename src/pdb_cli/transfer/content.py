@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NoReturn, assert_never
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
-from pdb_cli.archive.ids import EntryId
+from pdb_cli.archive.ids import CLASSIC_PATTERN, EXTENDED_PATTERN, EntryId
 from pdb_cli.errors import Defect, InvalidIdsError, VerificationError
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ _HTML_WITHIN = 1024
 
 _XML_BEGINNINGS = (b"<?xml", b"<PDBx:datablock", b"<wwPDB-validation")
 _PDBML_BLOCK = re.compile(rb'<PDBx:datablock\s[^>]*?datablockName\s*=\s*"([^"]*)"')
+
+_SF_BLOCK = re.compile(
+    rf"r({CLASSIC_PATTERN}|{EXTENDED_PATTERN})[0-9a-z]{{0,2}}sf", re.ASCII | re.IGNORECASE
+)
+"""``r1abcsf``; further data sets of the entry are ``r1abcAsf`` and so on."""
 
 _PDB_RECORDS = frozenset(
     b"HEADER OBSLTE TITLE SPLIT CAVEAT COMPND SOURCE KEYWDS EXPDTA NUMMDL MDLTYP AUTHOR REVDAT "
@@ -106,9 +111,20 @@ def _check_mmcif(head: bytes, expectation: Expectation, subject: str) -> None:
         if text[:5].lower() != b"data_":
             _refuse_kind(subject, "does not begin with a data block of mmCIF")
         block = text[5:].decode("latin-1").partition(" ")[0]
+        if expectation.data_type is DataType.STRUCTURE_FACTORS:
+            _check_structure_factors(block, expectation, subject)
+            return
         _check_id(block, expectation, subject, must=expectation.data_type is DataType.STRUCTURES)
         return
     _refuse_kind(subject, "holds no data block of mmCIF")
+
+
+def _check_structure_factors(block: str, expectation: Expectation, subject: str) -> None:
+    """Refuse those of another entry, and a structure, whose block is called as the entry is."""
+    named = _SF_BLOCK.fullmatch(block)
+    _check_id(named[1] if named else block, expectation, subject, must=False)
+    if named is None and _parse_id(block) is not None:
+        _refuse_kind(subject, "a structure, not structure factors")
 
 
 def _check_pdb(head: bytes, expectation: Expectation, subject: str) -> None:
@@ -134,13 +150,18 @@ def _check_xml(head: bytes, expectation: Expectation, subject: str) -> None:
 
 def _check_id(text: str, expectation: Expectation, subject: str, *, must: bool) -> None:
     """Refuse the id of another entry; with ``must`` also anything that is no id."""
-    try:
-        named: EntryId | None = EntryId.parse(text)
-    except InvalidIdsError:
-        named = None
+    named = _parse_id(text)
     if named == expectation.entry or (named is None and not must):
         return
     raise VerificationError(subject, Defect.WRONG_ENTRY, f"the text is that of {text[:40]!r}")
+
+
+def _parse_id(text: str) -> EntryId | None:
+    """Return the id that a text is; None if it is none."""
+    try:
+        return EntryId.parse(text)
+    except InvalidIdsError:
+        return None
 
 
 def _refuse_kind(subject: str, detail: str) -> NoReturn:

@@ -58,7 +58,7 @@ def translate_curl_error(curl: pycurl.Curl, code: int, message: str, url: str) -
     import pycurl  # the engine has loaded it already
 
     shown = without_credentials(url)
-    reason = hide_credentials(message, url) or f"libcurl error {code}"
+    reason = _without_proxy(hide_credentials(message, url)) or f"libcurl error {code}"
     redirected = curl.getinfo(pycurl.REDIRECT_COUNT) > 0 or (
         300 <= curl.getinfo(pycurl.RESPONSE_CODE) < 400  # noqa: PLR2004 - HTTP's redirects
     )
@@ -79,6 +79,22 @@ def translate_curl_error(curl: pycurl.Curl, code: int, message: str, url: str) -
     }:
         return TransferError(shown, reason)
     return ConnectionFailedError(shown, reason)
+
+
+def _without_proxy(message: str) -> str:
+    """Take the proxy's URL, as the user wrote it, out of a message of libcurl.
+
+    A password that breaks the syntax of URLs can turn up as anything, a host's name included, so
+    nothing is kept that libcurl read from the URL before it could connect.
+    """
+    if "proxy" not in message.lower():
+        return message
+    if message.startswith("Could not resolve proxy"):
+        return "Could not resolve the name of the proxy"
+    what, quote, _ = message.partition("'")
+    if quote:
+        return f"{what.rstrip()} '***' (is the setting of the proxy right?)"
+    return message.rpartition("@")[2].strip() if "@" in message else message
 
 
 def translate_status(status: int, headers: ResponseHeaders, url: str) -> HttpStatusError:

@@ -13,7 +13,7 @@ import time
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdb_cli.errors import Defect, FileAccessError, TransferError, VerificationError
+from pdb_cli.errors import FileAccessError, TransferError, VerificationError
 from pdb_cli.events import (
     AttemptFailed,
     BytesReceived,
@@ -30,6 +30,7 @@ from pdb_cli.transfer.http import HttpEngine, Request
 from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Source
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.urls import without_credentials
+from pdb_cli.transfer.verify import verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -45,17 +46,24 @@ __all__ = ["FetchItem", "FetchResult", "FetchStatus", "HttpOptions", "Source", "
 _MOST_TASKS = 1000
 """Files in hand at once, those that wait for another try included."""
 _LONGEST_WAIT_S = 1.0
+_NEXT_ITEM_S = 0.01
+"""How long to serve the network before asking again for an item that was not known yet."""
 _FILL_S = 0.02
 """Longest time for taking new items while transfers wait."""
 _BUSY_RETRY_S = 0.15
 """How often to look whether another process has finished the same file."""
 _BUSY_NOTE_S = 10.0
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
+"""Too many files are open, in this process or in the system: a lack that passes."""
+_DESCRIPTOR_RETRY_S = 0.25
+_DESCRIPTOR_TRIES = 120
+"""How often to wait for descriptors before a file is given up: half a minute in all."""
 _RUN_ENDING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """After these nothing else can be written either."""
 
 
 def fetch_files(
-    items: Iterable[FetchItem],
+    items: Iterable[FetchItem | None],
     *,
     options: HttpOptions,
     retry: RetryPolicy,
@@ -75,7 +83,8 @@ def fetch_files(
     Parameters
     ----------
     items
-        What to fetch.
+        What to fetch. None means that nothing is known just now: transfers go on for a moment,
+        then the next item is asked for.
     options
         Connections, time limits, certificates.
     retry
@@ -114,18 +123,20 @@ class _FileIdentity(NamedTuple):
 class _Task:
     """A file in hand."""
 
-    __slots__ = ("before", "busy_s", "choice", "item", "noted", "requests", "started_s")
+    __slots__ = ("before", "busy_s", "choice", "item", "lacks", "noted", "requests", "started_s")
 
     def __init__(self, item: FetchItem, retry: RetryPolicy, now_s: float) -> None:
         self.item = item
         self.choice = MirrorChoice(item.sources, retry)
         self.started_s = now_s
         self.before = _identity(item)
-        """What was there under the final name when the item was taken."""
+        """What is under the final name and is not what is wanted."""
         self.requests = 0
         self.busy_s: float | None = None
         """Since when another process has the file."""
         self.noted = False
+        self.lacks = 0
+        """How often there was no descriptor for it."""
 
 
 class _Run:
@@ -133,12 +144,12 @@ class _Run:
 
     def __init__(
         self,
-        items: Iterator[FetchItem],
+        items: Iterator[FetchItem | None],
         options: HttpOptions,
         retry: RetryPolicy,
         observe: Observer,
     ) -> None:
-        self._items: Iterator[FetchItem] | None = items
+        self._items: Iterator[FetchItem | None] | None = items
         self._retry = retry
         self._observe = observe
         self._tasks: set[_Task] = set()
@@ -156,10 +167,11 @@ class _Run:
     def results(self) -> Iterator[FetchResult]:
         """Work until every item has its result."""
         while True:
-            may_start_more = self._fill()
+            wait_s = self._fill()
             if not self._tasks and self._items is None and not self._done:
                 return
-            wait_s = 0.0 if may_start_more or self._done else self._wait_s()
+            if self._done:
+                wait_s = 0.0
             for attempt in self._engine.poll(wait_s, wake_fds=(self._finisher.wake_fd,)):
                 self._take_attempt(attempt)
             for verdict in self._finisher.collect():
@@ -177,37 +189,47 @@ class _Run:
 
     def close(self) -> None:
         """Drop everything that is not finished and leave no partial file."""
-        self._engine.close()
-        for _, part in self._transferring.values():
-            part.discard()
-        self._finisher.close()
-        for arrival in self._finishing:
-            arrival.part.discard()
+        parts = [part for _, part in self._transferring.values()]
+        arrived = [arrival.part for arrival in self._finishing]
+        # Partial files first, and whatever else interrupts: the rest ends with the process.
+        try:
+            _discard_all(parts)
+        finally:
+            try:
+                self._finisher.close()
+            finally:
+                try:
+                    _discard_all(arrived)
+                finally:
+                    self._engine.close()
 
-    def _fill(self) -> bool:
-        """Start what is due and what is new while there is room; tell whether there may be more."""
+    def _fill(self) -> float:
+        """Start what is due and what is new while there is room; return how long to wait then."""
         deadline_s = time.monotonic() + _FILL_S
         while self._engine.has_room and self._finisher.has_room:
             now_s = time.monotonic()
             if now_s > deadline_s:
-                return True
+                return 0.0
             if self._waiting and self._waiting[0][0] <= now_s:
                 self._start(heappop(self._waiting)[2], now_s)
                 continue
             if self._items is None or len(self._tasks) >= _MOST_TASKS:
-                return False
-            item = next(self._items, None)
-            if item is None:
+                break
+            try:
+                item = next(self._items)
+            except StopIteration:
                 self._items = None
-                return False
+                break
+            if item is None:
+                return min(_NEXT_ITEM_S, self._wait_s())
             task = _Task(item, self._retry, now_s)
             self._tasks.add(task)
             self._start(task, now_s)
-        return False
+        return self._wait_s()
 
     def _wait_s(self) -> float:
         """Return how long nothing of our own is due."""
-        if not self._waiting or not self._engine.has_room:
+        if not (self._waiting and self._engine.has_room and self._finisher.has_room):
             return _LONGEST_WAIT_S
         return min(max(0.0, self._waiting[0][0] - time.monotonic()), _LONGEST_WAIT_S)
 
@@ -220,11 +242,12 @@ class _Run:
             return
         present = _identity(task.item)
         if present is not None and present != task.before:
-            if part is not None:
-                part.discard()
-            self._observe(FilePresent(task.item.name))
-            self._finish(task, FetchStatus.PRESENT, size_bytes=present.size_bytes)
-        elif part is None:
+            if _is_valid(task.item, part):
+                self._observe(FilePresent(task.item.name))
+                self._finish(task, FetchStatus.PRESENT, size_bytes=present.size_bytes)
+                return
+            task.before = present
+        if part is None:
             self._wait_for_other(task, now_s)
         else:
             task.requests += 1
@@ -246,15 +269,11 @@ class _Run:
         """Go on after a transfer: verify what arrived, or see what else can be done."""
         task, part = self._transferring[attempt.request]
         error = attempt.error
-        length = attempt.headers.content_length
-        subject = without_credentials(attempt.request.url)
-        if error is None and length is not None and length != attempt.body_bytes:
-            detail = f"{attempt.body_bytes} B of {length} B"
-            error = VerificationError(subject, Defect.LENGTH, detail)
         if error is not None:
             part.discard()
             self._try_again(task, error)
         else:
+            subject = without_credentials(attempt.request.url)
             mtime_s = attempt.headers.last_modified_s
             arrival = Arrival(part, task.item.expectation, subject, mtime_s)
             self._finishing[arrival] = task
@@ -291,6 +310,10 @@ class _Run:
 
     def _fail(self, task: _Task, error: FileAccessError) -> None:
         """Give up a file that can not be written, and the others if they can not be either."""
+        if error.errno in _NO_DESCRIPTORS and task.lacks < _DESCRIPTOR_TRIES:
+            task.lacks += 1
+            self._put_off(task, time.monotonic() + _DESCRIPTOR_RETRY_S)
+            return
         if error.errno in _RUN_ENDING:
             self._ending = error
         self._observe(FileFailed(task.item.name, _reason(error)))
@@ -335,6 +358,32 @@ def _identity(item: FetchItem) -> _FileIdentity | None:
     except OSError:
         return None
     return _FileIdentity(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _is_valid(item: FetchItem, part: PartialFile | None) -> bool:
+    """Tell whether what is under the final name is what is wanted; then no part is needed."""
+    try:
+        verify_file(item.destination, item.expectation, subject=item.name)
+    except (VerificationError, FileAccessError):
+        return False
+    except BaseException:  # an interrupt: nobody else knows of the part yet
+        if part is not None:
+            part.discard()
+        raise
+    if part is not None:
+        part.discard()
+    return True
+
+
+def _discard_all(parts: list[PartialFile]) -> None:
+    """Discard partial files, also when an interrupt comes in between."""
+    try:
+        for part in parts:
+            part.discard()
+    except BaseException:
+        for part in parts:
+            part.discard()
+        raise
 
 
 def _reason(error: PdbCliError) -> str:

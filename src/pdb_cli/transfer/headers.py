@@ -1,7 +1,8 @@
 """What the headers of a response say, read from the raw lines libcurl hands over.
 
-Values that can not be understood are left out rather than guessed: a wrong length or date from a
-server must not keep a good file from arriving.
+Values that can not be understood are left out rather than guessed: a wrong date from a server must
+not keep a good file from arriving. The length of a body is libcurl's own business: one that ends
+before Content-Length is an error there.
 """
 
 from __future__ import annotations
@@ -31,8 +32,6 @@ _DATE_FORMS = tuple(
 class ResponseHeaders:
     """The headers that matter for a file."""
 
-    content_length: int | None = None
-    """Bytes of the body."""
     last_modified_s: float | None = None
     """The file's time at the server, in seconds since 1970."""
     etag: str | None = None
@@ -59,9 +58,9 @@ def parse_headers(lines: Iterable[bytes], *, now_s: float) -> ResponseHeaders:
 
     Examples
     --------
-    >>> lines = (b"HTTP/1.1 200 OK", b"Content-Length: 5", b"Retry-After: 2")
-    >>> parse_headers(lines, now_s=0.0).content_length
-    5
+    >>> lines = (b"HTTP/1.1 503 Service Unavailable", b"Retry-After: 2")
+    >>> parse_headers(lines, now_s=0.0).retry_after_s
+    2.0
     """
     values: dict[str, str] = {}
     for raw in lines:
@@ -72,11 +71,7 @@ def parse_headers(lines: Iterable[bytes], *, now_s: float) -> ResponseHeaders:
         name, colon, value = line.partition(":")
         if colon:
             values[name.strip().lower()] = value.strip()
-    if "transfer-encoding" in values:
-        # It overrides a length (RFC 9112, section 6.3).
-        values.pop("content-length", None)
     return ResponseHeaders(
-        content_length=_parse_count(values.get("content-length", "")),
         last_modified_s=parse_http_date(values.get("last-modified", "")),
         etag=values.get("etag"),
         retry_after_s=_parse_retry_after(values.get("retry-after", ""), now_s),

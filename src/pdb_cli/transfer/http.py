@@ -70,8 +70,6 @@ class FinishedAttempt:
     request: Request
     headers: ResponseHeaders
     """Those of the last response; empty if there was none."""
-    body_bytes: int
-    """Bytes handed to the sink."""
     error: PdbCliError | None
     """None when the whole body arrived with status 200."""
 
@@ -136,11 +134,6 @@ class HttpEngine:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    @property
-    def active(self) -> int:
-        """Requests on their way."""
-        return len(self._active)
 
     @property
     def has_room(self) -> bool:
@@ -319,7 +312,7 @@ class HttpEngine:
         if error is None and status != _OK:
             error = self._status_error(transfer, status)
         headers = parse_headers(transfer.lines, now_s=time.time())
-        return FinishedAttempt(transfer.request, headers, transfer.body_bytes, error)
+        return FinishedAttempt(transfer.request, headers, error)
 
     def _end_stalled(self, now_s: float) -> list[FinishedAttempt]:
         """End the transfers that are connected and have not moved for too long."""

@@ -51,7 +51,7 @@ class FetchStatus(StrEnum):
     PRESENT = "present"
     """Another process fetched it meanwhile."""
     NOT_FOUND = "not-found"
-    """Every mirror says it has no such file (404, 403 or 410)."""
+    """Every mirror says it has no such file (404 or 410)."""
     FAILED = "failed"
     """It could not be had; what was there before is still there."""
 

@@ -5,16 +5,18 @@ it; the name in the gzip header; the beginning of the text. The archive publishe
 this is all there is to check against. Nothing here looks at the network.
 
 Archive files are one gzip member, ``1f 8b 08 08 <mtime> 02 ff <name> 00``; the name is that of the
-file without ``.gz``. A name that belongs to another entry proves that files were swapped; any other
-deviation in the header is harmless. The gzip format is RFC 1952.
+file without ``.gz``. A name that belongs to another file of the archive proves that files were
+swapped; any other deviation in the header is harmless. The gzip format is RFC 1952.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.identify import identify
 from pdb_cli.errors import Defect, FileAccessError, VerificationError
 from pdb_cli.transfer.content import HEAD_BYTES, check_content, looks_like_html
@@ -22,7 +24,7 @@ from pdb_cli.transfer.content import HEAD_BYTES, check_content, looks_like_html
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pdb_cli.archive.datatypes import DataType, FileFormat
+    from pdb_cli.archive.datatypes import FileFormat
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.archive.layouts import ArchiveFile
 
@@ -39,6 +41,9 @@ _LARGEST_RATIO = 200
 """Archive files inflate 3 to 20 times; gzip itself can do about 1000 times."""
 _LARGEST_TEXT_BYTES = 32 * 1024**3
 
+_SHARED_NAMES = frozenset({DataType.STRUCTURES, DataType.OBSOLETE, DataType.IHM})
+"""Types whose files have the same names, in different directories."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -52,6 +57,8 @@ class Expectation:
     """How the data are written."""
     gzipped: bool
     """Whether the file is compressed, as all files of the archive proper are."""
+    assembly: int | None = None
+    """The number of the assembly, for types that are numbered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,13 @@ def expect(file: ArchiveFile, name: str) -> Expectation:
     Expectation
         For :func:`verify_file`.
     """
-    return Expectation(file.entry, file.data_type, file.file_format, gzipped=name.endswith(".gz"))
+    return Expectation(
+        file.entry,
+        file.data_type,
+        file.file_format,
+        gzipped=name.endswith(".gz"),
+        assembly=file.assembly,
+    )
 
 
 def verify_file(path: Path, expectation: Expectation, *, subject: str) -> VerifiedFile:
@@ -107,12 +120,16 @@ def verify_file(path: Path, expectation: Expectation, *, subject: str) -> Verifi
     VerificationError
         It is something else, damaged or cut short; ``defect`` says which.
     FileAccessError
-        It can not be read.
+        It can not be read, or is no regular file.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        # Else a pipe under that name would be waited for until somebody writes to it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            size_bytes = os.fstat(descriptor).st_size
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise FileAccessError("read", path, "not a regular file")
+            size_bytes = status.st_size
             if size_bytes == 0:
                 raise VerificationError(subject, Defect.EMPTY, "no bytes at all")
             if expectation.gzipped:
@@ -196,7 +213,7 @@ def _verify_gzip(descriptor: int, size_bytes: int, expectation: Expectation, sub
 
 
 def _check_gzip_head(head: bytes, expectation: Expectation, subject: str) -> None:
-    """Make sure that a gzip file begins here, and that its header names no other entry."""
+    """Make sure that a gzip file begins here, and that its header names no other file."""
     if not head.startswith(_MAGIC[: len(head)]):
         if looks_like_html(head):
             raise VerificationError(subject, Defect.WRONG_KIND, "an HTML page")
@@ -205,5 +222,14 @@ def _check_gzip_head(head: bytes, expectation: Expectation, subject: str) -> Non
     if name is None:
         return
     named = identify(name)
-    if named is not None and named[0].entry != expectation.entry:
+    if named is None:
+        return
+    file = named[0]
+    if file.entry != expectation.entry:
         raise VerificationError(subject, Defect.WRONG_ENTRY, f"the gzip header names {name}")
+    same_type = file.data_type is expectation.data_type or (
+        {file.data_type, expectation.data_type} <= _SHARED_NAMES
+    )
+    told = (file.file_format, file.assembly)
+    if not same_type or told != (expectation.file_format, expectation.assembly):
+        raise VerificationError(subject, Defect.WRONG_KIND, f"the gzip header names {name}")

@@ -162,10 +162,43 @@ def test_a_bad_body_never_replaces_a_good_file(lab: Lab) -> None:
     assert lab.local() == before
 
 
-def test_two_kinds_with_one_name_do_not_share_a_flat_directory(lab: Lab) -> None:
-    done = lab.run("download", "3hya", "-t", "structures", "-t", "obsolete", "-d", "flat")
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert "their files have the same names; use --layout divided" in done.stderr
+def test_kinds_whose_files_have_one_name_do_not_meet_in_a_flat_directory(lab: Lab) -> None:
+    lab.mirror.tree.publish(obsolete={"1kqe": None})
+    kinds = ("-t", "structures", "-t", "obsolete")
+    done = lab.run("download", "3hya", "1kqe", *kinds, "-d", "flat")
+    assert done.returncode == 3
+    flat = lab.run.cwd / "flat"
+    found = {str(path.relative_to(flat)) for path in flat.rglob("*.gz")}
+    assert found == {"3hya.cif.gz", "obsolete/1kqe.cif.gz"}
+
+
+def test_what_arrived_is_told_when_the_disk_fills_up(lab: Lab, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", size_bytes=100 << 10) as disk:
+        (disk / "filler").write_bytes(b"x" * 50_000)
+        done = lab.run("download", "3hya", "1c58", "-d", disk, "-p", "1", "-o", "json")
+        assert [row["id"] for row in json.loads(done.stdout) if row["status"] == "downloaded"] == [
+            "3hya"
+        ]
+    assert done.returncode == 3
+    assert "1 downloaded" in done.stderr
+    assert "No space left on device" in done.stderr
+
+
+def test_what_arrived_is_told_after_an_interrupt(lab: Lab) -> None:
+    lab.run("download", "3hya")
+    lab.mirror.delay_s = 20.0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pdb_cli", "download", "3hya", "1kqe", "-o", "json"],
+        cwd=lab.run.cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: any(".part" in path for path in lab.local()), what="the second transfer")
+    process.send_signal(signal.SIGINT)
+    data, message = process.communicate(timeout=10)
+    assert (process.returncode, isinstance(json.loads(data), list)) == (130, True)
+    assert message.splitlines()[-1] == ("pdb-cli: interrupted; run the same command again to go on")
 
 
 def test_credentials_of_a_mirror_are_not_in_the_data(lab: Lab) -> None:
@@ -229,7 +262,7 @@ class TestWrongInput:
     def test_skip_invalid_goes_on_without_them(self, lab: Lab) -> None:
         done = lab.run("download", "3hya", "nope", "--skip-invalid")
         assert done.returncode == 0
-        assert done.stderr.startswith("skipping 1 id not valid: nope\n")
+        assert done.stderr.startswith("skipping 1 id not valid: 'nope' (arguments)\n")
 
     @pytest.mark.parametrize("text", ["", "# only a comment\n\n"])
     def test_an_empty_list(self, lab: Lab, text: str) -> None:
@@ -348,3 +381,12 @@ def test_a_reader_that_goes_away_is_no_error_message(lab: Lab) -> None:
     )
     assert done.stdout == "["
     assert done.stderr == ""
+
+
+def test_a_closed_pipe_has_its_own_exit_code(lab: Lab) -> None:
+    ids = " ".join(f"{a}{b:03d}" for a in range(1, 10) for b in range(400))
+    command = f"{sys.executable} -m pdb_cli download {ids} -n | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, cwd=lab.run.cwd, check=False
+    )
+    assert (done.stdout, done.stderr) == ("141\n", "")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pdb_cli.jobs.model import JobStatus
 from support.jobs import SLEEP, JobStarter, a_job, kill_child, kill_supervisor, pid_of_child, put
 
 if TYPE_CHECKING:
@@ -88,3 +89,23 @@ def test_cancel_and_clean_from_the_command_line(
     assert store.job_ids() == [running.id]
     os.kill(pid_of_child(running), signal.SIGTERM)
     start_job.ended(running)
+
+
+def test_fifos_in_place_of_record_and_log_hang_nothing(store: JobStore, run_cli: CliRunner) -> None:
+    no_record, no_log = store.paths("job_aaaaaa"), store.paths("job_bbbbbb")
+    no_record.directory.mkdir(parents=True)
+    os.mkfifo(no_record.meta)
+    put(store, a_job(no_log.job_id))
+    os.mkfifo(no_log.stderr)
+    assert "unreadable" in run_cli("jobs", "--all").stdout
+    shown = run_cli("jobs", "log", no_log.job_id)
+    assert (shown.returncode, shown.stdout) == (0, "")
+
+
+def test_a_job_of_thousands_of_ids_has_a_short_line(store: JobStore, run_cli: CliRunner) -> None:
+    command = "download " + " ".join(["4hhb"] * 20_000)
+    put(store, a_job("job_aaaaaa", command=command))
+    put(store, a_job("job_bbbbbb", command=command, status=JobStatus.RUNNING, host="elsewhere"))
+    lines = run_cli("jobs", "--all").stdout.splitlines()
+    assert len(lines) >= 2
+    assert max(len(line) for line in lines) < 400

@@ -16,11 +16,12 @@ import pytest
 from pdb_cli.errors import FileAccessError, JobStartError
 from pdb_cli.jobs.cancel import cancel_job
 from pdb_cli.jobs.clean import clean_jobs
+from pdb_cli.jobs.launch import WaitingSupervisor, start_supervisor
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.locks import LockState, probe
 from pdb_cli.jobs.model import JobStatus
-from pdb_cli.jobs.spawn import WaitingSupervisor, spawn_background, start_supervisor
+from pdb_cli.jobs.spawn import spawn_background
 from support.jobs import SLEEP, JobStarter, a_job, is_gone, kill_child, kill_supervisor, put
 from support.processes import with_environment
 from support.read_only_mount import fill, read_only

@@ -11,6 +11,7 @@ import pytest
 
 from pdb_cli.errors import JobStartError
 from pdb_cli.jobs.model import JobStatus
+from pdb_cli.jobs.quoting import shell_line
 from support.jobs import JobStarter, kill_child
 
 if TYPE_CHECKING:
@@ -33,9 +34,11 @@ def test_exit_code_zero_is_completed(start_job: JobStarter) -> None:
 
 
 def test_other_exit_codes_are_failed_with_the_last_line_as_reason(start_job: JobStarter) -> None:
-    job = start_job.ended(start_job("/bin/sh", "-c", "echo first >&2; echo 'it broke' >&2; exit 3"))
+    script = "echo first >&2; echo 'it broke' >&2; exit 3"
+    job = start_job.ended(start_job("/bin/sh", "-c", script))
     assert (job.status, job.exit_code, job.signal) == (JobStatus.FAILED, 3, None)
-    assert job.reason == "it broke; run it again: pdb-cli download 4hhb"
+    rerun = shell_line(["-c", script])
+    assert job.reason == f"it broke; run it again: cd {start_job.cwd} && pdb-cli {rerun}"
 
 
 def test_a_signal_nobody_asked_for_is_failed(start_job: JobStarter) -> None:
@@ -62,7 +65,9 @@ def test_a_program_that_is_missing_fails_with_the_reason(
     assert caught.value.job_id is not None
     job = store.read(caught.value.job_id)
     assert (job.status, job.exit_code, job.pid) == (JobStatus.FAILED, None, None)
-    assert job.reason == f"{caught.value.reason}; run it again: pdb-cli download 4hhb"
+    assert (
+        job.reason == f"{caught.value.reason}; run it again: cd {job.cwd} && pdb-cli download 4hhb"
+    )
 
 
 def test_a_directory_that_has_gone_fails_with_the_reason(start_job: JobStarter) -> None:

@@ -16,10 +16,11 @@ import pytest
 from pdb_cli.errors import FileAccessError, JobStartError
 from pdb_cli.jobs.clean import clean_jobs
 from pdb_cli.jobs.index import read_index
+from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.model import JobStatus
-from pdb_cli.jobs.spawn import spawn_background, start_supervisor
+from pdb_cli.jobs.spawn import spawn_background
 from support.jobs import SLEEP, JobStarter, is_gone, pid_of_child
 from support.wait import wait_until
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 SPAWN = """
 import os, pathlib, sys
-from pdb_cli.jobs.spawn import spawn_background, start_supervisor
+from pdb_cli.jobs.launch import start_supervisor
+from pdb_cli.jobs.spawn import spawn_background
 from pdb_cli.jobs.store import JobStore
 
 job = spawn_background(
@@ -268,7 +270,8 @@ def test_a_supervisor_that_died_makes_the_start_fail(
     (job_id,) = store.job_ids()
     job = store.read(job_id)
     assert (job.status, job.exit_code) == (JobStatus.FAILED, None)
-    assert job.reason == "its supervisor died while starting; run it again: pdb-cli download"
+    assert job.reason is not None
+    assert job.reason.startswith("its supervisor died while starting; run it again: cd / && ")
 
 
 def test_a_supervisor_that_answers_too_late_finds_its_job_cancelled(

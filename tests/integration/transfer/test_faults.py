@@ -64,6 +64,7 @@ TRANSIENT: dict[str, tuple[Fault, type[PdbCliError], Defect | int | None]] = {
 }
 FINAL: dict[str, tuple[Fault, type[PdbCliError], int | None]] = {
     "401": (Status(401), HttpStatusError, 401),
+    "403": (Status(403), HttpStatusError, 403),
     "loop": (Redirect(), RedirectError, None),
     "redirect to a local file": (Redirect("file:///etc/passwd"), RedirectError, None),
     "redirect to ftp": (Redirect("ftp://127.0.0.1/pub"), RedirectError, None),
@@ -162,7 +163,7 @@ def test_d05_missing_file_is_asked_once_per_mirror(
 
 
 @pytest.mark.parametrize("code", [403, 404, 410])
-def test_a_mirror_that_lacks_the_file_is_left_at_once(
+def test_a_mirror_that_lacks_or_refuses_the_file_is_left_at_once(
     code: int, mirror: FaultServer, second_mirror: FaultServer, tmp_path: Path
 ) -> None:
     mirror.inject(Status(code))

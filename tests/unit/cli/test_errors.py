@@ -158,7 +158,20 @@ def test_the_reason_of_a_failed_file_does_not_repeat_the_program() -> None:
 
 
 def test_many_invalid_ids_are_counted_and_cut() -> None:
-    bad = tuple(e.InvalidId(f"bad{n}", "l", n) for n in range(1, 101))
+    bad = tuple(e.InvalidId(f"bad{n}", "l", n) for n in range(1, 1101))
     line = describe(e.InvalidIdsError(bad)).lines[0]
-    assert line.startswith("pdb-cli: 100 ids not valid: 'bad1' (l, line 1)")
-    assert "and 80 more" in line
+    assert line.startswith("pdb-cli: 1100 ids not valid: 'bad1' (l, line 1)")
+    assert "'bad1000' (l, line 1000) and 100 more" in line
+
+
+def test_no_message_shows_a_password_or_moves_the_cursor() -> None:
+    hostile = [
+        e.SettingsError("c", 1, "k", "expected a URL, not 'http://me:hun ter2@x/pub'"),
+        e.InvalidValueError("mirrors.x.https", "http://me:hunter2#a@b@x/pub", "a URL"),
+        e.FileAccessError("read", Path("/a\nb\x1b[31m"), "gone"),
+    ]
+    for error in hostile:
+        (line,) = describe(error).lines
+        assert "hunter2" not in line
+        assert "ter2" not in line
+        assert line.isprintable()

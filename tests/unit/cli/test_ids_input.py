@@ -58,7 +58,7 @@ def test_skipping_says_what_is_skipped_and_needs_something_left() -> None:
     found = read_ids(["4hhb", "bad1x"], lists=[], skip_invalid=True, say=said.append)
     assert ([str(entry) for entry in found.entries], said) == (
         ["4hhb"],
-        ["skipping 1 id not valid: bad1x"],
+        ["skipping 1 id not valid: 'bad1x' (arguments)"],
     )
     with pytest.raises(EmptyListError):
         read_ids(["bad1x"], lists=[], skip_invalid=True, say=said.append)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,4 +33,9 @@ def test_the_last_line_is_the_reason(tmp_path: Path, log: bytes, expected: str) 
 
 
 def test_no_log_is_no_reason(tmp_path: Path) -> None:
+    assert last_line(tmp_path / "log") == ""
+
+
+def test_a_log_that_is_no_regular_file_has_no_last_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
     assert last_line(tmp_path / "log") == ""

@@ -9,7 +9,7 @@ from pdb_cli.jobs.model import Job, JobStatus
 from support.jobs import a_job
 
 ASKED = {"user": "ann", "host": "login01"}
-RERUN = "; run it again: pdb-cli download 4hhb"
+RERUN = "; run it again: cd / && pdb-cli download 4hhb"
 
 
 def end(
@@ -127,3 +127,22 @@ def test_a_job_without_an_exit_code_is_failed_with_null() -> None:
         "lost: gone" + RERUN,
         "T",
     )
+
+
+def test_the_line_that_runs_it_again_works_from_anywhere() -> None:
+    job = a_job(
+        command="download -l list.txt",
+        argv=("download", "--list", "/jobs of ann/job_aaaaaa/input.list"),
+        cwd="/home/ann/my files",
+    )
+    assert str(failed(job, "lost", finished_at="T").reason) == (
+        "lost; run it again: cd '/home/ann/my files' && "
+        "pdb-cli download --list '/jobs of ann/job_aaaaaa/input.list'"
+    )
+
+
+@pytest.mark.parametrize("argv", [("download", "--ca-file=https://***@host/x"), ()])
+def test_without_usable_arguments_it_is_what_the_user_typed(argv: tuple[str, ...]) -> None:
+    job = a_job(command="download typed", argv=argv)
+    reason = str(failed(job, "lost", finished_at="T").reason)
+    assert reason == "lost; run it again: cd / && pdb-cli download typed"

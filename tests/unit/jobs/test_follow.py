@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from pdb_cli.jobs.model import JobStatus
 from support.jobs import a_job, put
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from pdb_cli.jobs.model import Job
@@ -23,8 +24,6 @@ BOTH = (Stream.STDERR, Stream.STDOUT)
 @pytest.fixture
 def running(store: JobStore) -> Job:
     """Return a job that runs: its supervisor is the test."""
-    import os
-
     me = identify(os.getpid())
     job = a_job(status=JobStatus.RUNNING, supervisor=me, finished_at=None, exit_code=None)
     return put(store, job)
@@ -189,3 +188,15 @@ def test_j04_a_deleted_directory_ends_the_follower(store: JobStore, log: Path) -
     shutil.rmtree(log.parent)
     with pytest.raises(UnknownJobError):
         follower.to_the_end()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_log_that_is_no_regular_file_shows_nothing(
+    store: JobStore, make: Callable[[Path], None]
+) -> None:
+    paths = store.paths(put(store, a_job()).id)
+    make(paths.stderr)
+    paths.stdout.write_bytes(b"data")
+    expected = [Chunk(Stream.STDOUT, b"data")]
+    assert list(read_log(store, paths.job_id, streams=BOTH, last_lines=5)) == expected
+    assert list(follow_log(store, paths.job_id, streams=BOTH, last_lines=None)) == expected

@@ -191,3 +191,22 @@ def test_j03_eight_writers_lose_nothing(store: JobStore) -> None:
         process.join(timeout=60)
     assert [process.exitcode for process in writers] == [0] * 8
     assert ids_of(store) == sorted(job_id for chunk in ids for job_id in chunk)
+
+
+def test_an_index_that_is_no_regular_file_is_no_index(store: JobStore, three: list[str]) -> None:
+    index_path(store).unlink()
+    os.mkfifo(index_path(store))
+    assert sorted(repair(store)) == three
+
+
+def test_a_command_of_thousands_of_ids_is_cut_in_the_index_only(store: JobStore) -> None:
+    command = "download " + " ".join(["4hhb"] * 20_000)
+    job = put(store, a_job(command=command))
+    assert update_index(store, [job])
+    kept = read_index(store)[job.id]["command"]
+    assert (len(kept), kept[-1]) == (200, "…")
+    assert command.startswith(kept[:-1])
+    assert store.read(job.id).command == command
+    exact = put(store, a_job("job_bbbbbb", command="x" * 200))
+    assert update_index(store, [exact])
+    assert read_index(store)[exact.id]["command"] == "x" * 200

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -82,3 +83,8 @@ def test_the_kernel_lets_the_lock_of_a_killed_process_go(path: Path) -> None:
     holder.kill()
     holder.wait()
     assert probe(path) is LockState.FREE
+
+
+def test_a_lock_that_is_a_fifo_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "lock")
+    assert probe(tmp_path / "lock") in set(LockState)

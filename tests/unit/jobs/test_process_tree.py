@@ -93,7 +93,13 @@ def test_a_process_is_told_once_and_killed_after_the_grace_time() -> None:
 
 def test_what_has_the_pid_of_a_member_that_died_is_spared() -> None:
     lists = iter([[ProcessIdentity(os.getpid(), "1")], []])
-    end_tree(lambda: next(lists), grace_s=0, tick=lambda: None)
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    try:
+        end_tree(lambda: next(lists), grace_s=0, tick=lambda: None)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert told == []
 
 
 def test_nothing_to_end_takes_no_time() -> None:

@@ -16,6 +16,7 @@ from pdb_cli.jobs.model import ID_PATTERN
 from support.jobs import a_job, put
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pdb_cli.jobs.store import JobStore
@@ -124,7 +125,7 @@ def test_records_that_can_not_be_read_say_why(store: JobStore) -> None:
     with pytest.raises(JobRecordError, match="missing"):
         store.read("job_aaaaaa")
     store.paths("job_aaaaaa").meta.mkdir()
-    with pytest.raises(JobRecordError, match="Is a directory"):
+    with pytest.raises(JobRecordError, match="not a regular file"):
         store.read("job_aaaaaa")
     with pytest.raises(UnknownJobError):
         store.read("job_bbbbbb")
@@ -167,3 +168,17 @@ def test_a_directory_with_a_record_is_not_in_transit(store: JobStore) -> None:
     assert not store.in_transit("job_aaaaaa")
     assert not store.never_started("job_aaaaaa", before_s=time.time() + 99)
     assert not store.in_transit("job_bbbbbb")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_record_that_is_no_regular_file_is_unreadable(
+    store: JobStore, make: Callable[[Path], None]
+) -> None:
+    job = put(store, a_job())
+    meta = store.paths(job.id).meta
+    meta.unlink()
+    make(meta)
+    with pytest.raises(JobRecordError, match="not a regular file"):
+        store.read(job.id)
+    with pytest.raises(UnknownJobError):
+        store.resolve("last")

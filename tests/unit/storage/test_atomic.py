@@ -10,6 +10,7 @@ import pytest
 
 from pdb_cli.errors import FileAccessError
 from pdb_cli.storage.atomic import sync_directory, write_atomic
+from support.fault_steps import record_steps
 from support.small_disk import small_disk
 
 if TYPE_CHECKING:
@@ -73,6 +74,18 @@ def test_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
             write_atomic(path, bytes(1024 * 1024), durable=True)
         assert caught.value.errno == errno.ENOSPC
         assert {p.name: p.read_bytes() for p in disk.iterdir()} == {"record": b"old"}
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_durable_content_is_synced_before_and_the_name_after_the_rename(
+    durable: bool,  # noqa: FBT001 - pytest passes by name
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = record_steps(monkeypatch)
+    write_atomic(tmp_path / "record", b"new", durable=durable)
+    synced = ["write", "fsync file", "replace", "fsync directory"]
+    assert steps == (synced if durable else ["write", "replace"])
 
 
 def test_sync_of_a_directory_that_is_not_there_is_told_as_it_is(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from pdb_cli.errors import FileAccessError
 from pdb_cli.storage.partial import PartialFile
+from support.fault_steps import record_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +100,47 @@ def test_symbolic_link_under_the_partial_name_is_not_followed(tmp_path: Path) ->
         PartialFile.open(tmp_path / "file")
     assert caught.value.errno == errno.ELOOP
     assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("flag", [os.O_NOFOLLOW, 0])
+def test_symbolic_link_does_not_make_opening_endless(
+    flag: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not every system has O_NOFOLLOW on every file system; without it the names never agree.
+    monkeypatch.setattr(os, "O_NOFOLLOW", flag)
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / ".file.part").symlink_to("precious")
+    if flag:
+        with pytest.raises(FileAccessError):
+            PartialFile.open(tmp_path / "file")
+    else:
+        assert PartialFile.open(tmp_path / "file") is None
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+def test_bytes_are_on_the_disk_before_they_get_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = record_steps(monkeypatch)
+    with opened(tmp_path / "file") as part:
+        part.write(b"all")
+        part.publish(mtime_s=None)
+    assert steps == ["write", "fsync file", "replace"]
+
+
+def test_interrupted_discard_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    part = opened(tmp_path / "file")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            part.discard()
+    part.discard()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_directory_is_told(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pdb_cli.transfer.retry import RetryPolicy
 
 BROKEN = ConnectionFailedError("u", "refused")
 BAD = VerificationError("u", Defect.CORRUPT, "crc")
+FORBIDDEN = HttpStatusError("u", "HTTP 403", 403)
 MISSING = HttpStatusError("u", "HTTP 404", 404)
 BUSY = HttpStatusError("u", "HTTP 503", 503)
 POLICY = RetryPolicy(retries=2, base_s=1.0)
@@ -60,6 +61,13 @@ def test_missing_everywhere_is_not_found() -> None:
     assert (choice.status, choice.error) == (FetchStatus.NOT_FOUND, MISSING)
 
 
+@pytest.mark.parametrize("errors", [[FORBIDDEN, MISSING], [MISSING, FORBIDDEN]])
+def test_forbidden_is_not_missing(errors: list[PdbCliError]) -> None:
+    asked, delays, choice = story(errors, mirrors=2)
+    assert (asked, delays) == ("ab", [0.0, None])
+    assert (choice.status, choice.error) == (FetchStatus.FAILED, FORBIDDEN)
+
+
 @pytest.mark.parametrize("errors", [[BUSY] * 3 + [MISSING], [MISSING] + [BUSY] * 3])
 def test_trouble_beside_a_missing_file_is_a_failure(errors: list[PdbCliError]) -> None:
     _, delays, choice = story(errors, mirrors=2)
@@ -78,6 +86,7 @@ def test_missing_then_bad_goes_on_with_the_rest() -> None:
         RedirectError("u", "loop"),
         TransferError("u", "certificate"),
         HttpStatusError("u", "HTTP 401", 401),
+        HttpStatusError("u", "HTTP 403", 403),
         HttpStatusError("u", "HTTP 206", 206),
         HttpStatusError("u", "HTTP 503", 503, 4000.0),
     ],

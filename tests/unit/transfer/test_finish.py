@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import select
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,37 @@ def test_closing_leaves_no_partial_file(tmp_path: Path) -> None:
     finisher.close()
     assert all(not name.endswith(".part") for name in files_below(tmp_path))
     assert set(files_below(tmp_path).values()) <= {real_paths()[SMALL]}
+
+
+class HeldPart(PartialFile):
+    """Its publication waits to be let go."""
+
+    __slots__ = ()
+    entered = threading.Semaphore(0)
+    let_go = threading.Event()
+
+    def publish(self, *, mtime_s: float | None) -> None:
+        self.entered.release()
+        assert self.let_go.wait(10)
+        super().publish(mtime_s=mtime_s)
+
+
+def test_closing_ends_what_was_begun_and_drops_what_is_queued(tmp_path: Path) -> None:
+    finisher = Finisher(workers=2)
+    for number in range(2):
+        arrival = arrive(SMALL, real_paths()[SMALL], tmp_path / str(number))
+        arrival.part.__class__ = HeldPart
+        finisher.submit(arrival)
+    for _ in range(2):
+        assert HeldPart.entered.acquire(timeout=10)
+    for number in range(2, 6):
+        finisher.submit(arrive(SMALL, real_paths()[SMALL], tmp_path / str(number)))
+    closer = threading.Thread(target=finisher.close)
+    closer.start()
+    wait_until(finisher._closing.is_set, what="the beginning of the end")
+    HeldPart.let_go.set()
+    closer.join(timeout=10)
+    assert sorted(name.partition("/")[0] for name in files_below(tmp_path)) == ["0", "1"]
 
 
 def test_room_is_limited(tmp_path: Path) -> None:

@@ -48,23 +48,13 @@ def test_headers_of_a_file() -> None:
         b"\r\n",
     ]
     assert parse_headers(lines, now_s=0.0) == ResponseHeaders(
-        content_length=12125, last_modified_s=SAMPLE_S, etag='W/"5f11ff26-2f5d"'
+        last_modified_s=SAMPLE_S, etag='W/"5f11ff26-2f5d"'
     )
 
 
 def test_only_the_last_response_counts() -> None:
-    lines = [b"HTTP/1.1 302 Found", b"Content-Length: 1", b"ETag: a", b"HTTP/2 200", b"x: y"]
+    lines = [b"HTTP/1.1 302 Found", b"Retry-After: 1", b"ETag: a", b"HTTP/2 200", b"x: y"]
     assert parse_headers(lines, now_s=0.0) == ResponseHeaders()
-
-
-@pytest.mark.parametrize("value", [b"-1", b"12 13", b"ten", b"1e3", "²".encode(), b"9" * 5000])
-def test_length_that_is_none_is_left_out(value: bytes) -> None:
-    assert parse_headers([b"Content-Length: " + value], now_s=0.0).content_length is None
-
-
-def test_chunked_overrides_a_length() -> None:
-    lines = [b"Content-Length: 5", b"Transfer-Encoding: chunked"]
-    assert parse_headers(lines, now_s=0.0).content_length is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.identify import identify
 from pdb_cli.archive.ids import EntryId
+from pdb_cli.archive.layouts import ArchiveFile
 from pdb_cli.errors import Defect, FileAccessError, VerificationError
 from pdb_cli.transfer.verify import Expectation, expect, gzip_name, verify_file
 from support.archive_gzip import archive_gzip, inflate
@@ -90,6 +92,43 @@ def test_name_in_the_header_proves_a_swap_even_where_the_text_does_not(tmp_path:
     assert defect_of(swapped, expectation, tmp_path) is Defect.WRONG_ENTRY
 
 
+@pytest.mark.parametrize(
+    ("expected", "name", "defect"),
+    [
+        ("4hhb-assembly1.cif", "4hhb-assembly1.cif", None),
+        ("4hhb-assembly1.cif", "pdb_00004hhb-assembly1.cif", None),
+        ("4hhb-assembly1.cif", "4hhb-assembly2.cif", Defect.WRONG_KIND),
+        ("4hhb-assembly1.cif", "4hhb.cif", Defect.WRONG_KIND),
+        ("4hhb-assembly1.cif", "1kqe-assembly1.cif", Defect.WRONG_ENTRY),
+        ("4hhb-assembly1.cif", "tmp12", None),
+        ("4hhb.cif", "4hhb-assembly1.cif", Defect.WRONG_KIND),
+        ("4hhb.cif", "r4hhbsf.ent", Defect.WRONG_KIND),
+        ("4hhb.cif", "4hhb.xml", Defect.WRONG_KIND),
+        ("4hhb.cif", "pdb_00004hhb.cif", None),
+        ("structures/obsolete/mmCIF/hh/4hhb.cif", "4hhb.cif", None),
+        ("pdb_ihm/data/entries/hh/4hhb/structures/4hhb.cif", "4hhb.cif", None),
+        ("pdb_00004hhb-sf.cif", "r4hhbsf.ent", None),
+        ("pdb_00004hhb-sf.cif", "4hhb.cif", Defect.WRONG_KIND),
+    ],
+)
+def test_name_in_the_header_must_not_contradict(
+    expected: str, name: str, defect: Defect | None, tmp_path: Path
+) -> None:
+    known = identify(expected)
+    assert known is not None
+    block = (
+        b"data_r4hhbsf\n" if known[0].data_type is DataType.STRUCTURE_FACTORS else b"data_4HHB\n"
+    )
+    data = archive_gzip(block, name=name)
+    assert defect_of(data, expect(known[0], "x.gz"), tmp_path) is defect
+
+
+def test_structure_in_place_of_structure_factors(tmp_path: Path) -> None:
+    file = ArchiveFile(EXPECTED.entry, DataType.STRUCTURE_FACTORS, FileFormat.MMCIF)
+    nameless = gzip.compress(TEXT)
+    assert defect_of(nameless, expect(file, "r3hyasf.ent.gz"), tmp_path) is Defect.WRONG_KIND
+
+
 def test_error_says_what_and_why(tmp_path: Path) -> None:
     with pytest.raises(VerificationError) as caught:
         check(KQE.read_bytes(), EXPECTED, tmp_path)
@@ -129,6 +168,13 @@ def test_unreadable_file_is_told(tmp_path: Path) -> None:
         with pytest.raises(FileAccessError) as caught:
             verify_file(path, EXPECTED, subject="x")
         assert (caught.value.action, caught.value.path) == ("read", path)
+
+
+def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "file")
+    with pytest.raises(FileAccessError) as caught:
+        verify_file(tmp_path / "file", EXPECTED, subject="x")
+    assert (caught.value.action, caught.value.reason) == ("read", "not a regular file")
 
 
 def test_large_text_is_read_in_pieces(tmp_path: Path) -> None:
@@ -180,7 +226,7 @@ def test_trailing_bytes_are_found(path: Path, extra: bytes, tmp_path: Path) -> N
 )
 def test_swapped_files_are_found(path: Path, other: Path) -> None:
     expectation, wrong = expectation_of(path), expectation_of(other)
-    if (expectation.entry, expectation.file_format) == (wrong.entry, wrong.file_format):
+    if expectation == wrong:
         verify_file(other, expectation, subject="x")
     else:
         with pytest.raises(VerificationError):
@@ -192,6 +238,12 @@ def test_swapped_files_are_found(path: Path, other: Path) -> None:
 def test_noise_is_never_taken_for_a_file(noise: bytes, tmp_path: Path) -> None:
     assert defect_of(noise, EXPECTED, tmp_path) is not None
     assert defect_of(b"\x1f\x8b\x08" + noise, EXPECTED, tmp_path) is not None
+
+
+def test_expectation_has_the_number_of_the_assembly() -> None:
+    known = identify("1abc-assembly12.cif.gz")
+    assert known is not None
+    assert expect(known[0], "1abc-assembly12.cif.gz").assembly == 12
 
 
 def test_expectation_follows_the_name() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shlex
 import shutil
 import subprocess
@@ -14,22 +16,25 @@ import click
 
 from pdb_cli.cli.demo_mirror import bundled_ids, serve_bundled_entries
 from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.errors import JobStateError
+from pdb_cli.jobs.cancel import cancel_job
+from pdb_cli.jobs.store import JobStore
 
 if TYPE_CHECKING:
     from pdb_cli.cli.session import Session
 
 _CONFIG = """\
 [paths]
-pdb_dir = "{folder}/collection"
+pdb_dir = {collection}
 
 [mirror]
 default = ["demo"]
 
 [mirrors.demo]
-https = "{url}"
+https = {url}
 
 [jobs]
-dir = "{folder}/jobs"
+dir = {jobs}
 """
 
 _STEPS = (
@@ -58,6 +63,7 @@ def command(session: Session, *, keep: bool) -> int:
         with serve_bundled_entries() as url:
             worked = _show(session, folder, url)
     finally:
+        _end_jobs(session, folder / "jobs")
         if not keep:
             shutil.rmtree(folder)
     if keep:
@@ -67,10 +73,22 @@ def command(session: Session, *, keep: bool) -> int:
     return ExitCode.DONE if worked else ExitCode.FAILED
 
 
+def _end_jobs(session: Session, jobs_dir: Path) -> None:
+    """Leave no job running when the demo is interrupted."""
+    store = JobStore(jobs_dir)
+    for job_id in store.job_ids():
+        with contextlib.suppress(JobStateError):
+            cancel_job(store, job_id, user=session.user())
+
+
 def _show(session: Session, folder: Path, url: str) -> bool:
     """Run every step in front of the user; return whether all went well."""
     (folder / "list.txt").write_text("\n".join(bundled_ids()) + "\n", encoding="utf-8")
-    (folder / "config.toml").write_text(_CONFIG.format(folder=folder, url=url), encoding="utf-8")
+    collection, jobs = folder / "collection", folder / "jobs"
+    # A JSON string is a TOML string, whatever is in the path.
+    values = {"collection": str(collection), "jobs": str(jobs), "url": url}
+    config = _CONFIG.format_map({key: json.dumps(value) for key, value in values.items()})
+    (folder / "config.toml").write_text(config, encoding="utf-8")
     environ = {
         **{key: value for key, value in session.environ.items() if not key.startswith("PDB_")},
         "PDB_CLI_CONFIG": str(folder / "config.toml"),
@@ -88,7 +106,6 @@ def _show(session: Session, folder: Path, url: str) -> bool:
             check=False,
         )
         worked = worked and done.returncode == 0
-    collection = folder / "collection"
     click.echo("\n# The files lie as in the archive: gemmi and BioJava find them through PDB_DIR.")
     for path in sorted(collection.rglob("*.gz")):
         click.echo(path.relative_to(collection))

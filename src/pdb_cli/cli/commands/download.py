@@ -164,6 +164,9 @@ def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> Downlo
     if options["assembly"] is not None and not numbered:
         raise InvalidValueError("-a", str(options["assembly"]), "-t assemblies or biounit with it")
     request.check()
+    if not options["dry_run"]:
+        for root in request.destination.roots(request.kinds):
+            check_writable(root)
     return request
 
 
@@ -179,6 +182,4 @@ def _destination(session: Session, settings: Settings, options: dict[str, Any]) 
         session.say(_HINT)
     if options["arrangement"] is not None:
         arrangement = Arrangement(options["arrangement"])
-    if not options["dry_run"]:
-        check_writable(root)
     return Destination(root, arrangement, settings.paths.data_type_dirs)
