@@ -175,7 +175,6 @@ class Defect(StrEnum):
     """What is wrong with bytes that arrived, or that lie on disk."""
 
     EMPTY = "empty"
-    LENGTH = "length"
     NOT_GZIP = "not-gzip"
     TRUNCATED = "truncated"
     CORRUPT = "corrupt"

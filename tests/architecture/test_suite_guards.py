@@ -113,9 +113,11 @@ def test_udp_and_numeric_connects_are_guarded_too() -> None:
 
 
 def test_loopback_can_be_reached() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname(), timeout=5) as client:
-            assert client.getpeername() == server.getsockname()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname(), timeout=5) as client,
+    ):
+        assert client.getpeername() == server.getsockname()
 
 
 def test_processes_are_found_by_environment_and_by_parent() -> None:
