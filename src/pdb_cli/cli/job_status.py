@@ -17,6 +17,7 @@ from pdb_cli.cli.output import (
 )
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.model import encode
+from pdb_cli.jobs.regular_file import read_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +83,7 @@ def _rows(seen: Observation, progress: dict[str, Any], *, log: Path) -> list[tup
 def _progress(path: Path) -> dict[str, Any]:
     """Read the latest snapshot; none is fine."""
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_regular(path))
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) else {}

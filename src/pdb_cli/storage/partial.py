@@ -84,15 +84,21 @@ class PartialFile:
         try:
             for _ in range(_MOST_ROUNDS):
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+                locked = False
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    locked = True
                     if _is_named(path, descriptor):
                         os.ftruncate(descriptor, 0)
                         return cls(destination, path, descriptor)
                 except BaseException as error:
-                    os.close(descriptor)
                     if not isinstance(error, OSError):
+                        # An interrupt: what is locked is ours to remove.
+                        if locked and _is_named(path, descriptor):
+                            os.unlink(path)  # noqa: PTH108 - as below
+                        os.close(descriptor)
                         raise
+                    os.close(descriptor)
                     if error.errno in _BUSY:
                         return None
                     if error.errno not in _NO_LOCKS:
@@ -180,6 +186,11 @@ class PartialFile:
                 os.unlink(self.path)  # noqa: PTH108 - one object less per file
         # Not in a finally: after an interrupt it must be possible to discard again.
         self._close()
+
+    def __del__(self) -> None:
+        # An interrupt between making this and giving it to somebody must leave nothing either.
+        with suppress(OSError):
+            self.discard()
 
     def _open_descriptor(self) -> int:
         """Return the descriptor; using a closed partial file is a mistake in the caller."""

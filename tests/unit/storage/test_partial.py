@@ -198,3 +198,12 @@ def test_many_writers_never_mix(tmp_path: Path) -> None:
     assert published
     assert len(final.read_bytes()) == 2000
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_partial_file_that_nobody_took_over_leaves_nothing(tmp_path: Path) -> None:
+    part = PartialFile.open(tmp_path / "1abc.cif.gz")
+    assert part is not None
+    part.write(b"x")
+    # As when an interrupt arrives before anybody could keep it.
+    del part
+    assert list(tmp_path.iterdir()) == []
