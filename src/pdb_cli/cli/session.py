@@ -78,11 +78,14 @@ class Session:
 
     def user(self) -> str:
         """Return the user's name."""
-        import getpass  # noqa: PLC0415 - only when a job is started or cancelled
+        named = self.environ.get("LOGNAME") or self.environ.get("USER")
+        if named:
+            return named
+        import pwd  # noqa: PLC0415 - only when a job is started or cancelled
 
         try:
-            return getpass.getuser()
-        except (OSError, KeyError):
+            return pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
             return str(os.getuid())
 
     def say(self, text: str) -> None:

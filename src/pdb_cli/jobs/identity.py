@@ -65,8 +65,8 @@ def _boot_id() -> str | None:
     if sys.platform != "linux":
         return _sysctl("kern.bootsessionuuid")
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
-            return file.read().strip()
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123
+            return file.read().decode().strip()
     except OSError:
         return None
 

@@ -10,6 +10,8 @@ REDACTED = "***"
 # Up to the last @ before the path: a password may hold an @ itself.
 _URL_USER = r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s]*@"
 _NAMED = r"(?i)((?:password|passwd|token|secret|api[-_]?key)=)[^&\s]+"
+# Compiling a pattern takes longer than the start of a job can spare.
+_WORDS = ("passw", "token", "secret", "key=")
 
 
 def redact(text: str) -> str:
@@ -27,4 +29,6 @@ def redact(text: str) -> str:
     """
     if "@" in text:
         text = re.sub(_URL_USER, rf"\1{REDACTED}@", text)
-    return re.sub(_NAMED, rf"\1{REDACTED}", text) if "=" in text else text
+    if "=" in text and any(word in text.lower() for word in _WORDS):
+        text = re.sub(_NAMED, rf"\1{REDACTED}", text)
+    return text
