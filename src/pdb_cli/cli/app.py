@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import signal
 import sys
 from importlib import import_module
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.launch import WaitingSupervisor
 
 _SIGNAL_BASE = 128
+_OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a write to standard output meets; Python names no file then."""
 
 
 class Terminated(BaseException):
@@ -158,7 +161,7 @@ def run(
                 session.complain(f"{PROGRAM}: terminated; run the same command again to go on")
             return _SIGNAL_BASE + end.number
         except OSError as error:
-            if error.filename is None:
+            if error.filename is None and error.errno in _OUTPUT_ERRORS:
                 raise  # standard output: main.py knows
             return _report(session, error)
         except Exception as error:  # noqa: BLE001 - the one error exit; what is unknown is shown too

@@ -65,7 +65,8 @@ def describe(error: BaseException) -> Message:
 
 @describe.register
 def _(error: OSError) -> Message:
-    return _one(f"the system refused: {error.filename}: {error.strerror}")
+    subject = f"{error.filename}: " if error.filename is not None else ""
+    return _one(f"the system refused: {subject}{error.strerror or error}")
 
 
 @describe.register

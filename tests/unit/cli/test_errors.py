@@ -146,6 +146,13 @@ def test_an_unknown_error_is_shown_as_a_bug_and_not_hidden() -> None:
     assert message.exit_code is ExitCode.FAILED
 
 
+def test_what_the_system_refused_is_no_bug() -> None:
+    named = FileNotFoundError(errno.ENOENT, "No such file or directory", "/x")
+    assert describe(named).lines == ("pdb-cli: the system refused: /x: No such file or directory",)
+    unnamed = OSError(errno.EMFILE, "Too many open files")
+    assert describe(unnamed).lines == ("pdb-cli: the system refused: Too many open files",)
+
+
 def test_a_usage_error_of_click_is_one_line_too() -> None:
     message = describe(click.UsageError("No such option:\n --frob"))
     assert message.lines == ("pdb-cli: No such option: --frob; 'pdb-cli --help' shows the usage",)
