@@ -36,7 +36,8 @@ http {{
     sendfile on;
     keepalive_requests 100000;
     server {{
-        listen 127.0.0.1:{port} backlog=1024;
+        listen 127.0.0.1:{port} {tls} backlog=1024;
+        {certificate}
         root {root};
         {locations}
     }}
@@ -67,20 +68,31 @@ class Nginx:
         An empty folder for its settings, logs and temporary files.
     delay_s
         How long every answer is held back; needs ``echo_module``.
+    certificate
+        A certificate and its key in one file: serve over TLS, with HTTP/2.
     """
 
-    def __init__(self, program: str, root: Path, *, folder: Path, delay_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        program: str,
+        root: Path,
+        *,
+        folder: Path,
+        delay_s: float = 0.0,
+        certificate: Path | None = None,
+    ) -> None:
         self._program = program
         self._root = root
         self._folder = folder
         self._delay_s = delay_s
+        self._certificate = certificate
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
     @property
     def origin(self) -> str:
-        """The server: ``http://127.0.0.1:PORT``."""
-        return f"http://127.0.0.1:{self.port}"
+        """The server: ``http://127.0.0.1:PORT``, or ``https``."""
+        return f"http{'s' if self._certificate else ''}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         for _ in range(_START_TRIES):  # somebody may take the free port before nginx does
@@ -119,6 +131,12 @@ class Nginx:
                 user="user root;" if os.geteuid() == 0 else "",
                 folder=self._folder,
                 port=self.port,
+                tls="ssl http2" if self._certificate else "",
+                certificate=(
+                    f"ssl_certificate {self._certificate}; ssl_certificate_key {self._certificate};"
+                    if self._certificate
+                    else ""
+                ),
                 root=self._root,
                 locations=_DELAYED.format(delay_s=self._delay_s) if self._delay_s else "",
             )

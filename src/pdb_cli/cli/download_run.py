@@ -144,7 +144,7 @@ def _advice(session: Session, result: DownloadResult) -> str:
     failed = result.counts[Outcome.FAILED]
     if not failed:
         return ""
-    if failed == result.unreachable:
+    if failed == result.unreachable and not result.counts[Outcome.DOWNLOADED]:
         return "; no mirror could be reached: is there a network, a proxy? (-v tells more)"
     if session.job_dir() is not None:
         return ""

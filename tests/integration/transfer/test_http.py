@@ -17,7 +17,9 @@ from pdb_cli.transfer.retry import RetryPolicy
 from support.fault_server import DEFAULT_MTIME_S, FaultServer
 from support.faults import Redirect
 from support.fetching import SMALL, fetch, fetch_one, files_below, item_for, real_paths
+from support.nginx import Nginx
 from support.programs import require_program
+from support.real_entries import CLASSIC_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,6 +159,23 @@ def test_d12_own_certificate_authority_is_trusted(
     options = HttpOptions(ca_file=str(certificate))
     result = fetch_one(item_for(SMALL, tmp_path, tls_mirror), options=options)
     assert result.status is FetchStatus.FETCHED
+
+
+def test_over_tls_files_come_by_http2(certificate: Path, tmp_path: Path) -> None:
+    program = require_program("nginx", package="nginx")
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    pub = CLASSIC_ROOT.parent.parent
+    paths = [path for path in real_paths() if path.endswith(".cif.gz")]
+    with Nginx(program, pub, folder=folder, certificate=certificate) as nginx:
+        items = [item_for(path, tmp_path / "c", nginx.origin) for path in paths]
+        results, _ = fetch(items, options=HttpOptions(ca_file=str(certificate)))
+        requests = nginx.requests()
+    assert {result.status for result in results} == {FetchStatus.FETCHED}
+    for item, path in zip(items, paths, strict=True):
+        assert item.destination.read_bytes() == real_paths()[path]
+    assert len(requests) == len(paths) > 2
+    assert all('HTTP/2.0" 200' in line for line in requests)
 
 
 def test_unknown_certificate_is_refused_and_not_tried_again(
