@@ -15,7 +15,7 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     ├── VerificationError     bytes arrived that are not what was asked for
     └── JobError              background jobs
         ├── UnknownJobError   ├── AmbiguousJobError   ├── JobStartError
-        └── JobRecordError    └── JobStateError
+        ├── JobRecordError    ├── JobStateError     └── JobRestartError
 """
 
 from __future__ import annotations
@@ -245,3 +245,14 @@ class JobStateError(JobError):
         self.status = status
         self.wanted = wanted
         """What was asked for, as a verb: ``cancel``."""
+
+
+class JobRestartError(JobError):
+    """The record of a job does not suffice to run it again."""
+
+    def __init__(self, job_id: str, reason: str, continuation: str) -> None:
+        super().__init__(job_id, reason, continuation)
+        self.job_id = job_id
+        self.reason = reason
+        self.continuation = continuation
+        """What to do instead, with the command."""

@@ -200,6 +200,11 @@ def _(error: e.JobStateError) -> Message:
     return _one(f"can not {error.wanted} {error.job_id}: it is {error.status}")
 
 
+@describe.register
+def _(error: e.JobRestartError) -> Message:
+    return _one(f"can not restart {error.job_id}: {error.reason}; {error.continuation}")
+
+
 def list_invalid_ids(invalid: Sequence[e.InvalidId]) -> str:
     """Return how many ids are not valid, and which, with their places.
 

@@ -91,25 +91,35 @@ def failed(job: Job, reason: str, *, finished_at: str) -> Job:
     job
         The record so far.
     reason
-        Why; the command that goes on from here is added.
+        Why; the command that continues the job is added.
     finished_at
         UTC.
     """
     return job.with_changes(
         status=JobStatus.FAILED,
-        reason=f"{reason}; run it again: {_rerun(job)}",
+        reason=f"{reason}; {continuation(job)}",
         finished_at=finished_at,
         pid=None,
     )
 
 
-def _rerun(job: Job) -> str:
-    """Return the line that runs a job's command again, from whatever directory."""
-    arguments = shell_line(job.argv)
-    # With a secret taken out, no line works as it is: then better what the user typed.
-    if not job.argv or REDACTED in arguments:
-        arguments = job.command
-    return f"{shell_line(['cd', job.cwd])} && pdb-cli {arguments}"
+def continuation(job: Job) -> str:
+    """Return the command that continues a job, with a word before it.
+
+    Parameters
+    ----------
+    job
+        A job that has ended, or will not go on.
+    """
+    if can_restart(job):
+        return f"go on with: pdb-cli jobs restart {job.id}"
+    # With a secret taken out, nothing works as it is: then better what the user typed.
+    return f"run it again: {shell_line(['cd', job.cwd])} && pdb-cli {job.command}"
+
+
+def can_restart(job: Job) -> bool:
+    """Tell whether the record holds the very arguments of the job: no secret was taken out."""
+    return bool(job.argv) and not any(REDACTED in item for item in job.argv)
 
 
 def _cancel_reason(cancel: Mapping[str, Any]) -> str:

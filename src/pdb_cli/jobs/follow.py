@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError, UnknownJobError
 from pdb_cli.jobs.liveness import observe
+from pdb_cli.jobs.log_cap import kept_part
 from pdb_cli.jobs.regular_file import open_regular
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ class _Tail:
             self.open()
         if self._fd is None:
             return
-        if os.fstat(self._fd).st_size < os.lseek(self._fd, 0, os.SEEK_CUR):
+        position = os.lseek(self._fd, 0, os.SEEK_CUR)
+        if os.fstat(self._fd).st_size < position:
+            yield from self._unread_before_cut(position)
             yield Chunk(self._stream, b"[the log was cut; from its start:]\n")
             os.lseek(self._fd, 0, os.SEEK_SET)
         yield from self._drain()
@@ -146,6 +149,17 @@ class _Tail:
             self.close()
             self.open()
             yield from self._drain()
+
+    def _unread_before_cut(self, position: int) -> Iterator[Chunk]:
+        """Yield what was written before a log that grew too large was cut, and not read yet."""
+        before = _Tail(kept_part(self._path), self._stream)
+        try:
+            before.open()
+            if before._fd is not None and os.fstat(before._fd).st_size > position:
+                os.lseek(before._fd, position, os.SEEK_SET)
+                yield from before._drain()
+        finally:
+            before.close()
 
     def _drain(self) -> Iterator[Chunk]:
         """Yield everything up to the end of the open file."""

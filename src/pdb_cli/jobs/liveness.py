@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,13 +18,17 @@ from pdb_cli.jobs.ending import failed
 from pdb_cli.jobs.identity import is_alive, this_place
 from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.locks import JobLock, LockState, probe
-from pdb_cli.jobs.model import utc_text
+from pdb_cli.jobs.model import JobStatus, utc_text
 
 if TYPE_CHECKING:
     from pdb_cli.jobs.identity import Place
     from pdb_cli.jobs.model import Job
     from pdb_cli.jobs.store import JobStore
 
+HEARTBEAT_S = 20.0
+"""How often a supervisor gives its lock file a new time."""
+_FRESH_S = 60.0
+"""A heartbeat older than this proves nothing."""
 _LOCK_WAIT_S = 0.5
 
 
@@ -35,6 +40,8 @@ class Doubt(StrEnum):
     """The command runs, but nobody waits for it: its exit code will not be known."""
     UNKNOWN = "unknown"
     """Another host or container: nothing can be proven from here."""
+    NOT_STARTED = "not started"
+    """Created, but not handed to a supervisor yet."""
 
 
 class Observation(NamedTuple):
@@ -42,6 +49,8 @@ class Observation(NamedTuple):
 
     job: Job
     doubt: Doubt = Doubt.NONE
+    last_seen_s: float | None = None
+    """The last heartbeat of a job that is ``UNKNOWN``, POSIX seconds."""
 
 
 def observe(store: JobStore, job_id: str) -> Observation:
@@ -66,16 +75,32 @@ def observe(store: JobStore, job_id: str) -> Observation:
         return Observation(job)
     # It may just have finished: the end is written before the lock is let go.
     job = store.read(job_id)
-    if job.status.final:
-        return Observation(job)
+    return Observation(job) if job.status.final else _judge(store, job)
+
+
+def _judge(store: JobStore, job: Job) -> Observation:
+    """Find out about a job that has not ended and whose lock nobody was seen to hold."""
+    if job.status is JobStatus.QUEUED and job.supervisor is None:
+        return Observation(job, Doubt.NOT_STARTED)
     here = this_place()
     if job.host != here.host or job.pid_namespace != here.pid_namespace:
-        return Observation(job, Doubt.UNKNOWN)
+        return _seen_from_afar(job, store.paths(job.id).lock)
     if _supervised(job, here):
         return Observation(job)
     if _runs(job, here):
         return Observation(job, Doubt.UNSUPERVISED)
     return _record_lost(store, job, here)
+
+
+def _seen_from_afar(job: Job, lock: os.PathLike[str]) -> Observation:
+    """Judge a job of another host or container by its heartbeat: that crosses file systems."""
+    try:
+        last_seen_s = os.stat(lock).st_mtime  # noqa: PTH116 - no Path in a listing
+    except OSError:
+        return Observation(job, Doubt.UNKNOWN)
+    if abs(time.time() - last_seen_s) < _FRESH_S:
+        return Observation(job)
+    return Observation(job, Doubt.UNKNOWN, last_seen_s)
 
 
 def _supervised(job: Job, here: Place) -> bool:
@@ -114,6 +139,8 @@ def _record_lost(store: JobStore, job: Job, here: Place) -> Observation:
 def _lost(job: Job, here: Place, directory: os.PathLike[str]) -> Job:
     """Return the record of a job whose end nobody saw."""
     reason = "lost: its supervisor and its command are gone (killed?)"
+    if job.status is JobStatus.QUEUED:
+        reason = "lost: its supervisor is gone (killed?), its command was never started"
     if job.boot_id != here.boot_id:
         reason = "the machine restarted"
     return failed(job, reason, finished_at=_last_sign_of_life(job, directory))

@@ -63,7 +63,7 @@ class Job(NamedTuple):
     cwd: str
     status: JobStatus
     started_at: str
-    """UTC, ISO 8601 with ``Z``."""
+    """UTC, ISO 8601 with ``Z``; of a queued job, when it was asked for."""
     finished_at: str | None = None
     pid: int | None = None
     """The supervisor's while it runs; for people, never for decisions."""
@@ -72,6 +72,13 @@ class Job(NamedTuple):
     reason: str | None = None
     label: str | None = None
     restarted_from: str | None = None
+    """The job whose arguments these are."""
+    after: str | None = None
+    """The job this one waits for, or waited for: ``job_xxxxxx`` or ``job_xxxxxx:any``."""
+    queued_at: str | None = None
+    """When a job that had to wait was asked for; then ``started_at`` is when its command began."""
+    notify: str | None = None
+    """Who is told of the end: a command, or the scheme of an Apprise URL; never its secrets."""
     host: str = ""
     boot_id: str | None = None
     pid_namespace: str | None = None
@@ -106,6 +113,9 @@ _KINDS: Mapping[str, Any] = {
     "reason": str | None,
     "label": str | None,
     "restarted_from": str | None,
+    "after": str | None,
+    "queued_at": str | None,
+    "notify": str | None,
     "boot_id": str | None,
     "pid_namespace": str | None,
     "argv": list,

@@ -8,20 +8,16 @@ was found to be right. A supervisor that gets no job ends without a trace.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import select
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from pdb_cli._version import __version__
-from pdb_cli.errors import FileAccessError, JobStartError, PdbCliError
-from pdb_cli.jobs.cancel_request import leave_request
-from pdb_cli.jobs.ending import failed
+from pdb_cli.errors import FileAccessError, InvalidValueError, JobStateError
+from pdb_cli.jobs.handover import Handover
 from pdb_cli.jobs.identity import identify, this_place
-from pdb_cli.jobs.launch import PYTHON
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import Job, JobStatus, utc_now
+from pdb_cli.jobs.options import Handling, JobOptions
 from pdb_cli.jobs.quoting import shell_line
 from pdb_cli.jobs.redact import redact
 from pdb_cli.jobs.store import JobStore
@@ -36,9 +32,6 @@ if TYPE_CHECKING:
 
 _LOCK_WAIT_S = 1.0
 
-PDB_CLI = (*PYTHON, "-m", "pdb_cli")
-"""How pdb-cli runs itself."""
-
 
 def spawn_background(
     store: JobStore,
@@ -47,15 +40,15 @@ def spawn_background(
     supervisor: WaitingSupervisor,
     cwd: str,
     user: str,
-    command: Sequence[str],
-    grace_s: float = 10.0,
-    program: Sequence[str] = PDB_CLI,
-    answer_wait_s: float = 30.0,
+    command: str,
+    options: JobOptions = JobOptions(),  # noqa: B008 - immutable
+    handling: Handling = Handling(),  # noqa: B008 - immutable
 ) -> Job:
     """Start ``pdb-cli`` in the background and return when its supervisor has it.
 
-    When this returns, the job's record says ``running``, its log exists, and the end of the
-    calling process or of its terminal can not touch it any more.
+    When this returns, the job's record says ``running`` (``queued`` if it waits for another
+    job), its log exists, and the end of the calling process or of its terminal can not touch it
+    any more.
 
     Parameters
     ----------
@@ -71,13 +64,11 @@ def spawn_background(
     user
         Who asked for it, for the record.
     command
-        The arguments as the user typed them, for the record.
-    grace_s
-        Seconds between TERM and KILL when the job is cancelled.
-    program
-        What the arguments are given to; pdb-cli itself, unless a test says otherwise.
-    answer_wait_s
-        How long the supervisor may take to start the command, in seconds.
+        The arguments as the user typed them, for the record (see ``command_line``).
+    options
+        What the job is told beside its command.
+    handling
+        What the supervisor is told.
 
     Returns
     -------
@@ -92,80 +83,182 @@ def spawn_background(
         The supervisor or the command could not be started; a record with status ``failed`` and
         the reason stays behind.
     """
-    # The supervisor works in another directory.
-    store = JobStore(store.jobs_dir.absolute())
-    with contextlib.ExitStack() as after:
-        after.callback(os.close, supervisor.answer_fd)
-        request = os.fdopen(supervisor.request_fd, "wb")
-        after.callback(_close_quietly, request)
-        with contextlib.ExitStack() as undo:
-            paths = store.reserve()
-            undo.callback(_remove, paths)
-            argv = make_argv(paths)
-            job = _first_record(
-                paths.job_id,
-                argv,
-                supervisor=supervisor,
-                cwd=cwd,
-                user=user,
-                command=command,
-                grace_s=grace_s,
-            )
-            _make_logs(paths)
-            store.write(job, durable=False)
-            message = {"directory": str(paths.directory), "command": [*program, *argv]}
-            line = json.dumps(message).encode("ascii") + b"\n"
-            # From here on the record is the supervisor's.
-            undo.pop_all()
-        with contextlib.suppress(BrokenPipeError):
-            request.write(line)
-        _close_quietly(request)
-        answer = _read_answer(supervisor.answer_fd, wait_s=answer_wait_s)
-        match answer:
-            case "ok":
-                return store.read(paths.job_id)
-            case None:
-                reason = f"its supervisor did not answer within {answer_wait_s:g} s"
-                # It may yet wake up: then it finds that it is not wanted any more.
-                leave_request(paths.cancel, user=user, reason=reason)
-            case "":
-                reason = "its supervisor died while starting"
-                _record_failure(store, job, reason)
-            case reason:
-                pass
-        raise JobStartError(paths.job_id, reason)
+    with contextlib.closing(Handover(supervisor)) as handover:
+        # The supervisor works in another directory.
+        store = JobStore(store.jobs_dir.absolute())
+        job, arguments = _new_record(
+            store,
+            make_argv,
+            # Known before it holds the lock, so that no reader takes a starting job for a lost one.
+            supervisor=supervisor,
+            cwd=cwd,
+            user=user,
+            command=command,
+            options=options,
+            notify=handling.notify,
+        )
+        return handover.give(store, job, arguments, handling)
 
 
-def _first_record(
-    job_id: str,
-    argv: Sequence[str],
+def create_job(
+    store: JobStore,
+    make_argv: Callable[[JobPaths], Sequence[str]],
     *,
-    supervisor: WaitingSupervisor,
     cwd: str,
     user: str,
-    command: Sequence[str],
-    grace_s: float,
+    command: str,
+    options: JobOptions = JobOptions(),  # noqa: B008 - immutable
 ) -> Job:
-    """Make the record the supervisor starts from."""
-    place = this_place()
-    return Job(
-        id=job_id,
-        command=shell_line([redact(item) for item in command]),
-        argv=tuple(redact(item) for item in argv),
+    """Make the record of a job that is started later, by ``start_job``.
+
+    When this returns, the job is listed as ``queued (not started)`` and can be cancelled.
+
+    Parameters
+    ----------
+    store, make_argv, cwd, user, command, options
+        As for ``spawn_background``.
+
+    Raises
+    ------
+    InvalidValueError
+        The arguments hold a secret; records do not keep those, so it could not be started later.
+    FileAccessError
+        The jobs directory can not be written.
+    """
+    return _new_record(
+        JobStore(store.jobs_dir.absolute()),
+        make_argv,
+        supervisor=None,
         cwd=cwd,
-        status=JobStatus.RUNNING,
-        started_at=utc_now(),
-        host=place.host,
-        boot_id=place.boot_id,
-        pid_namespace=place.pid_namespace,
         user=user,
-        version=__version__,
-        python=sys.executable,
-        # Known before it holds the lock, so that no reader takes a starting job for a lost one.
-        supervisor=identify(supervisor.pid),
-        pid=supervisor.pid,
-        grace_s=grace_s,
-    )
+        command=command,
+        options=options,
+        refuse_secrets=True,
+    )[0]
+
+
+def start_job(
+    store: JobStore,
+    job_id: str,
+    *,
+    supervisor: WaitingSupervisor,
+    handling: Handling = Handling(),  # noqa: B008 - immutable
+) -> Job:
+    """Start a job made by ``create_job``; of several callers one succeeds.
+
+    Parameters
+    ----------
+    store
+        The jobs directory.
+    job_id
+        The job.
+    supervisor, handling
+        As for ``spawn_background``.
+
+    Returns
+    -------
+    Job
+        The record as written by the supervisor.
+
+    Raises
+    ------
+    JobStateError
+        It was started already, or cancelled.
+    JobStartError, FileAccessError, UnknownJobError, JobRecordError
+        As ``spawn_background`` and ``JobStore.read``.
+    """
+    with contextlib.closing(Handover(supervisor)) as handover:
+        store = JobStore(store.jobs_dir.absolute())
+        paths = store.paths(job_id)
+        store.read(job_id)
+        try:
+            lock = JobLock(paths.lock)
+        except OSError as error:
+            raise FileAccessError.wrap("write", paths.lock, error) from error
+        with lock:
+            claimed = lock.claim(wait_s=_LOCK_WAIT_S)
+            job = store.read(job_id)
+            if not claimed or job.status is not JobStatus.QUEUED or job.supervisor is not None:
+                raise JobStateError(job_id, str(job.status), "start")
+            job = job.with_changes(
+                status=JobStatus.QUEUED if job.after else JobStatus.RUNNING,
+                started_at=utc_now(),
+                supervisor=identify(supervisor.pid),
+                pid=supervisor.pid,
+            )
+            store.write(job, durable=False)
+        return handover.give(store, job, job.argv, handling)
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """Return arguments as a record's ``command``: one shell line, without secrets.
+
+    Examples
+    --------
+    >>> command_line(["download", "-d", "my files", "4hhb"])
+    "download -d 'my files' 4hhb"
+    """
+    return shell_line([redact(item) for item in arguments])
+
+
+def _new_record(
+    store: JobStore,
+    make_argv: Callable[[JobPaths], Sequence[str]],
+    *,
+    supervisor: WaitingSupervisor | None,
+    cwd: str,
+    user: str,
+    command: str,
+    options: JobOptions,
+    notify: str = "",
+    refuse_secrets: bool = False,
+) -> tuple[Job, tuple[str, ...]]:
+    """Reserve an id and write the record the supervisor starts from, or leave nothing."""
+    place = this_place()
+    with contextlib.ExitStack() as undo:
+        paths = store.reserve()
+        undo.callback(_remove, paths)
+        arguments = tuple(make_argv(paths))
+        argv = tuple(redact(item) for item in arguments)
+        if refuse_secrets and argv != arguments:
+            raise InvalidValueError("arguments", shell_line(argv), "no secret among them")
+        waits = supervisor is None or options.after is not None
+        now = utc_now()
+        job = Job(
+            id=paths.job_id,
+            command=command,
+            argv=argv,
+            cwd=cwd,
+            status=JobStatus.QUEUED if waits else JobStatus.RUNNING,
+            started_at=now,
+            queued_at=now if waits else None,
+            host=place.host,
+            boot_id=place.boot_id,
+            pid_namespace=place.pid_namespace,
+            user=user,
+            version=__version__,
+            python=sys.executable,
+            supervisor=None if supervisor is None else identify(supervisor.pid),
+            pid=None if supervisor is None else supervisor.pid,
+            label=options.label,
+            after=options.after,
+            notify=_shown(notify),
+            restarted_from=options.restarted_from,
+            grace_s=options.grace_s,
+        )
+        _make_logs(paths)
+        store.write(job, durable=False)
+        undo.pop_all()
+    return job, arguments
+
+
+def _shown(target: str) -> str | None:
+    """Return who will be told, as the record may show it."""
+    if not target:
+        return None
+    from pdb_cli.jobs.notify import hide_secrets  # noqa: PLC0415 - seldom needed
+
+    return hide_secrets(target)
 
 
 def _make_logs(paths: JobPaths) -> None:
@@ -180,29 +273,6 @@ def _make_logs(paths: JobPaths) -> None:
         paths.log_link.symlink_to(f"{paths.job_id}/stderr.log")
 
 
-def _read_answer(fd: int, *, wait_s: float) -> str | None:
-    """Wait for the supervisor's word: empty if it died, None if it says nothing."""
-    answer = b""
-    poller = select.poll()
-    poller.register(fd, select.POLLIN)
-    while poller.poll(wait_s * 1000):
-        chunk = os.read(fd, 4096)
-        if not chunk:
-            return answer.decode("utf-8", "replace")
-        answer += chunk
-    return None
-
-
-def _record_failure(store: JobStore, job: Job, reason: str) -> None:
-    """Make sure the record of a job whose supervisor died while starting says so."""
-    with (
-        contextlib.suppress(OSError, PdbCliError),
-        JobLock(store.paths(job.id).lock) as lock,
-    ):
-        if lock.claim(wait_s=_LOCK_WAIT_S) and not store.read(job.id).status.final:
-            store.write(failed(job, reason, finished_at=utc_now()))
-
-
 def _remove(paths: JobPaths) -> None:
     """Take back a reservation that never became a job."""
     import shutil  # noqa: PLC0415 - only when something went wrong
@@ -210,12 +280,6 @@ def _remove(paths: JobPaths) -> None:
     with contextlib.suppress(OSError):
         paths.log_link.unlink(missing_ok=True)
     shutil.rmtree(paths.directory, ignore_errors=True)
-
-
-def _close_quietly(pipe: BinaryIO) -> None:
-    """Close a pipe whose reader may have died; the missing answer tells."""
-    with contextlib.suppress(BrokenPipeError):
-        pipe.close()
 
 
 def write_input(paths: JobPaths, name: str, data: bytes) -> Path:
