@@ -20,8 +20,8 @@ from pdb_cli.jobs.locks import JobLock, LockState, probe
 from pdb_cli.jobs.model import utc_text
 
 if TYPE_CHECKING:
-    from pdb_cli.jobs.identity import Place
     from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.process import Place
     from pdb_cli.jobs.store import JobStore
 
 _LOCK_WAIT_S = 0.5

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import sys
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -22,6 +21,7 @@ from pdb_cli.jobs.identity import identify, this_place
 from pdb_cli.jobs.launch import PYTHON
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import Job, JobStatus, utc_now
+from pdb_cli.jobs.process import system
 from pdb_cli.jobs.quoting import shell_line
 from pdb_cli.jobs.redact import redact
 from pdb_cli.jobs.store import JobStore
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from pdb_cli.jobs.launch import WaitingSupervisor
     from pdb_cli.jobs.paths import JobPaths
+    from pdb_cli.jobs.process import WaitingSupervisor
 
 _LOCK_WAIT_S = 1.0
 
@@ -120,7 +120,7 @@ def spawn_background(
         with contextlib.suppress(BrokenPipeError):
             request.write(line)
         _close_quietly(request)
-        answer = _read_answer(supervisor.answer_fd, wait_s=answer_wait_s)
+        answer = system().read_answer(supervisor.answer_fd, wait_s=answer_wait_s)
         match answer:
             case "ok":
                 return store.read(paths.job_id)
@@ -178,19 +178,6 @@ def _make_logs(paths: JobPaths) -> None:
     # A convenience that not every file system offers.
     with contextlib.suppress(OSError):
         paths.log_link.symlink_to(f"{paths.job_id}/stderr.log")
-
-
-def _read_answer(fd: int, *, wait_s: float) -> str | None:
-    """Wait for the supervisor's word: empty if it died, None if it says nothing."""
-    answer = b""
-    poller = select.poll()
-    poller.register(fd, select.POLLIN)
-    while poller.poll(wait_s * 1000):
-        chunk = os.read(fd, 4096)
-        if not chunk:
-            return answer.decode("utf-8", "replace")
-        answer += chunk
-    return None
 
 
 def _record_failure(store: JobStore, job: Job, reason: str) -> None:

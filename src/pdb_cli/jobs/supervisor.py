@@ -10,29 +10,28 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError, PdbCliError, UnknownJobError
 from pdb_cli.jobs.cancel_request import read_request
-from pdb_cli.jobs.command_process import last_line, start_command
-from pdb_cli.jobs.ending import Exit, ended, failed
+from pdb_cli.jobs.command_process import last_line
+from pdb_cli.jobs.ending import ended, failed
 from pdb_cli.jobs.identity import identify
 from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import parse_grace, utc_now
-from pdb_cli.jobs.process_tree import become_subreaper, descendants, end_tree
+from pdb_cli.jobs.paths import JOB_DIR_VARIABLE
+from pdb_cli.jobs.process import system
 from pdb_cli.jobs.store import JobStore
 from pdb_cli.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
-    from pdb_cli.jobs.model import Job, ProcessIdentity
+    from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.process import Command
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_CANCEL_POLL_S = 1.0
+_LOOK_EVERY_S = 1.0
 _LOCK_WAIT_S = 5.0
 _WRITE_PATIENCE_S = 600.0
 _STREAMS = 3
@@ -45,13 +44,11 @@ class Supervisor:
         self._store = store
         self._job = job
         self._paths = store.paths(job.id)
-        self._child: int | None = None
-        self._finish: Exit | None = None
-        self._stop_requested = False
-        self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._supervision = system().begin_supervision()
+        self._command: Command | None = None
 
-    def start(self, command: list[str]) -> None:
-        """Take the lock, start the command, write ``running``.
+    def start(self, command: list[str]) -> Command:
+        """Take the lock, start the command, write ``running``; return the command.
 
         Raises
         ------
@@ -60,18 +57,19 @@ class Supervisor:
         FileAccessError
             The record could not be written.
         """
-        self._catch_signals()
         lock_works = self._take_lock()
-        self._child = start_command(
+        environ = os.environ  # noqa: TID251 - the command inherits ours
+        self._command = self._supervision.start(
             command,
             cwd=self._job.cwd,
-            paths=self._paths,
-            environ=os.environ,  # noqa: TID251 - the command inherits ours
+            stdout=self._paths.stdout,
+            stderr=self._paths.stderr,
+            environ={**environ, JOB_DIR_VARIABLE: str(self._paths.directory)},
         )
         self._job = self._job.with_changes(
             pid=os.getpid(),
             supervisor=identify(os.getpid()),
-            child=identify(self._child),
+            child=identify(self._command.pid),
             lock_works=lock_works,
         )
         # On the disk it is made sure of when the caller has his answer.
@@ -79,33 +77,40 @@ class Supervisor:
         with contextlib.suppress(FileAccessError):
             pid = f"{os.getpid()}\n".encode()
             write_atomic(self._paths.pid, pid, mode=0o600, durable=False)
+        return self._command
 
     def give_up(self, reason: str) -> None:
         """Record that the job could not be started; nothing of it is left running."""
-        self._end_everything()
+        self._end_command()
         job = failed(self._job, reason, finished_at=utc_now())
         self._finish_with(job, patience_s=0.0)
 
-    def watch(self) -> None:
+    def watch(self, command: Command) -> None:
         """Wait for the command's end, pass on what asks for an earlier one, and record it."""
         self._store.make_durable(self._job.id)
         update_index(self._store, [self._job])
-        self._reap()
-        while self._finish is None:
-            if self._stop_requested or os.path.exists(self._paths.cancel):  # noqa: PTH110 - never raises
-                self._end_everything()
-            select.select([self._wakeup_read], [], [], _CANCEL_POLL_S)
-            self._drain_wakeup()
-            self._reap()
+        finish = command.wait(timeout_s=0.0)
+        while finish is None:
+            self._look_after()
+            finish = command.wait(timeout_s=_LOOK_EVERY_S)
         job = ended(
             self._job,
-            self._finish,
+            finish,
             finished_at=utc_now(),
             cancel=read_request(self._paths.cancel),
-            stopped_by_system=self._stop_requested,
+            stopped_by_system=self._supervision.stop_requested,
             last_line=last_line(self._paths.stderr),
         )
         self._finish_with(job, patience_s=_WRITE_PATIENCE_S)
+
+    def _look_after(self) -> None:
+        """Do what is done each second while the command runs, and after every signal."""
+        if self._end_wanted():
+            self._end_command()
+
+    def _end_wanted(self) -> bool:
+        """Tell whether the system or somebody with a request wants the job to end."""
+        return self._supervision.stop_requested or os.path.exists(self._paths.cancel)  # noqa: PTH110 - never raises
 
     def _take_lock(self) -> bool:
         """Take the job's lock (a reader may hold it for a moment); return whether it works."""
@@ -119,45 +124,12 @@ class Supervisor:
             raise BlockingIOError(None, "somebody else holds the job's lock")
         return self._lock.excludes_others()
 
-    def _catch_signals(self) -> None:
-        """Turn signals into bytes in a pipe, so that none is missed between two looks."""
-        signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in _STOP_SIGNALS:
-            signal.signal(number, self._on_stop)
-
-    def _on_stop(self, *_: object) -> None:
-        self._stop_requested = True
-
-    def _drain_wakeup(self) -> None:
-        """Empty the wake-up pipe."""
-        try:
-            while os.read(self._wakeup_read, 512):
-                pass
-        except BlockingIOError:
-            return
-
-    def _reap(self) -> None:
-        """Collect every dead child: the command and orphans that became ours."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if pid == self._child:
-                code = os.waitstatus_to_exitcode(status)
-                self._finish = Exit(code=code) if code >= 0 else Exit(signal_number=-code)
-
-    def _end_everything(self) -> None:
+    def _end_command(self) -> None:
         """End the whole tree, politely and then for certain."""
-        request = read_request(self._paths.cancel) or {}
-        grace_s = parse_grace(request.get("grace_s"), default=self._job.grace_s)
-        end_tree(self._members, grace_s=grace_s, tick=self._reap)
-
-    def _members(self) -> list[ProcessIdentity]:
-        return descendants(os.getpid())
+        if self._command is not None:
+            request = read_request(self._paths.cancel) or {}
+            grace_s = parse_grace(request.get("grace_s"), default=self._job.grace_s)
+            self._command.end(grace_s=grace_s)
 
     def _finish_with(self, job: Job, *, patience_s: float) -> None:
         """Write the final record: on disk before the lock is let go."""
@@ -178,9 +150,8 @@ class Supervisor:
 
 def main() -> int:
     """Run one job, as asked on standard input; end quietly if the caller changed its mind."""
-    _close_inherited()
-    # While the caller still checks his arguments: what follows is what he waits for.
-    become_subreaper()
+    # While the caller still checks his arguments: he waits for what comes after his request.
+    system().prepare_supervisor()
     line = sys.stdin.buffer.readline()  # noqa: TID251 - the request comes through our own pipe
     if not line.endswith(b"\n"):
         return 0
@@ -192,7 +163,7 @@ def main() -> int:
     try:
         _write_to(store.paths(directory.name).supervisor_log)
         supervisor = Supervisor(store, store.read(directory.name))
-        supervisor.start(request["command"])
+        command = supervisor.start(request["command"])
     except (OSError, PdbCliError) as error:
         reason = f"could not start: {_words(error)}"
         if supervisor is not None:
@@ -200,20 +171,8 @@ def main() -> int:
         _say(answer, reason)
         return 1
     _say(answer, "ok")
-    supervisor.watch()
+    supervisor.watch(command)
     return 0
-
-
-def _close_inherited() -> None:
-    """Close what the caller's shell had open beside the three streams."""
-    try:
-        inherited = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - numbers
-    except OSError:
-        inherited = list(range(1024))
-    for fd in inherited:
-        if fd >= _STREAMS:
-            with contextlib.suppress(OSError):
-                os.close(fd)
 
 
 def _let_go_of_streams() -> int:
