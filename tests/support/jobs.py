@@ -12,7 +12,8 @@ from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.liveness import Doubt, observe
 from pdb_cli.jobs.model import Job, JobStatus
-from pdb_cli.jobs.spawn import spawn_background
+from pdb_cli.jobs.options import Handling, JobOptions
+from pdb_cli.jobs.spawn import command_line, spawn_background
 from support.wait import wait_until
 
 if TYPE_CHECKING:
@@ -62,7 +63,12 @@ class JobStarter:
     supervisors: list[int] = field(default_factory=list)
 
     def __call__(
-        self, *command: str, grace_s: float = 5.0, arguments: Sequence[str] = ("download", "4hhb")
+        self,
+        *command: str,
+        grace_s: float = 5.0,
+        arguments: Sequence[str] = ("download", "4hhb"),
+        after: str | None = None,
+        handling: Handling = Handling(),  # noqa: B008 - immutable
     ) -> Job:
         """Start a job; ``arguments`` is what its record says."""
         supervisor = start_supervisor(os.environ)
@@ -73,9 +79,9 @@ class JobStarter:
             supervisor=supervisor,
             cwd=str(self.cwd),
             user="tester",
-            command=arguments,
-            grace_s=grace_s,
-            program=command[:1],
+            command=command_line(arguments),
+            options=JobOptions(grace_s=grace_s, after=after),
+            handling=handling._replace(program=command[:1]),
         )
 
     def until_ready(self, *command: str, grace_s: float = 5.0) -> Job:

@@ -13,16 +13,25 @@ from click.core import ParameterSource
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.errors import FileAccessError
 from pdb_cli.jobs.launch import start_supervisor
+from pdb_cli.jobs.model import JobStatus
+from pdb_cli.jobs.options import Handling, JobOptions
 from pdb_cli.jobs.paths import JobPaths
-from pdb_cli.jobs.spawn import spawn_background, write_input
+from pdb_cli.jobs.spawn import command_line, spawn_background, write_input
 from pdb_cli.jobs.store import JobStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pdb_cli.cli.session import Session
+    from pdb_cli.jobs.launch import WaitingSupervisor
+    from pdb_cli.jobs.model import Job
 
 _INPUT_NAME = "input.list"
+_FOR_THE_JOB = frozenset({"bg", "label", "after", "notify"})
+"""Parameters that the job's command does not get."""
+_FLAGS = frozenset({"--bg"})
+_WITH_VALUE = frozenset({"--label", "--after", "--notify"})
+_WITH_VALUE_GIVEN = tuple(f"{option}=" for option in _WITH_VALUE)
 
 
 def start_job(
@@ -51,35 +60,127 @@ def start_job(
     ------
     JobStartError, FileAccessError
         As ``spawn_background``.
+    InvalidValueError, UnknownJobError, AmbiguousJobError
+        ``--after`` names no job.
+    UnsupportedError
+        ``--notify`` is a URL, and apprise is not installed.
     """
-    supervisor, session.supervisor = session.supervisor, None
+    params = context.params
+    settings = session.settings().jobs
+    store = JobStore(session.jobs_dir())
+    options = JobOptions(
+        grace_s=settings.grace_s, label=params["label"], after=_after(params["after"], store)
+    )
+    handling = make_handling(session, params["notify"])
 
     def freeze(paths: JobPaths) -> list[str]:
         """Build the job's arguments, with what was read kept beside its record."""
         frozen = []
         if ids is not None:
             frozen = ["--list", str(write_input(paths, _INPUT_NAME, ids))]
-        return [*_arguments(context, without | {"bg"}, frozen)]
+        return [*_arguments(context, without | _FOR_THE_JOB, frozen)]
 
     job = spawn_background(
-        JobStore(session.jobs_dir()),
+        store,
         freeze,
-        supervisor=supervisor or start_supervisor(session.environ),
+        supervisor=take_supervisor(session),
         cwd=_current_directory(),
         user=session.user(),
-        command=[item for item in session.argv if item != "--bg"],
-        grace_s=session.settings().jobs.grace_s,
+        command=command_line(_without_job_options(session.argv)),
+        options=options,
+        handling=handling,
     )
+    announce(session, job)
+    return ExitCode.DONE
+
+
+def take_supervisor(session: Session) -> WaitingSupervisor:
+    """Return the supervisor that was started ahead, or a new one.
+
+    Parameters
+    ----------
+    session
+        This run.
+
+    Raises
+    ------
+    JobStartError
+        The system could not start a process.
+    """
+    supervisor, session.supervisor = session.supervisor, None
+    return supervisor or start_supervisor(session.environ)
+
+
+def make_handling(session: Session, notify: str | None) -> Handling:
+    """Return what a supervisor is told, from an option and the settings.
+
+    Parameters
+    ----------
+    session
+        This run.
+    notify
+        The option; None for the setting.
+
+    Raises
+    ------
+    UnsupportedError
+        It is a URL, and apprise is not installed.
+    """
+    settings = session.settings().jobs
+    target = settings.notify if notify is None else notify
+    if target:
+        from pdb_cli.jobs.notify import check_target  # noqa: PLC0415 - seldom needed
+
+        check_target(target)
+    return Handling(notify=target, log_max_bytes=settings.log_max_mb * 1_000_000)
+
+
+def announce(session: Session, job: Job) -> None:
+    """Say on stdout that a job was started, and where its log is; with ``-q`` only its id.
+
+    Parameters
+    ----------
+    session
+        This run.
+    job
+        The job.
+    """
     if session.verbosity < 0:
         sys.stdout.write(f"{job.id}\n")
-        return ExitCode.DONE
+        return
     paths = JobPaths(session.jobs_dir(), job.id)
     # Not every file system has links.
     log = str(paths.log_link if paths.log_link.exists() else paths.stderr)
     if sys.stdout.isatty():
         log = _with_tilde(log)
-    sys.stdout.write(f"Job started: {job.id}\nLog: {log}\nUse 'pdb-cli jobs' to check status\n")
-    return ExitCode.DONE
+    sys.stdout.write(f"{_what_happened(job)}\nLog: {log}\nUse 'pdb-cli jobs' to check status\n")
+
+
+def _what_happened(job: Job) -> str:
+    """Say that a job was started, or what it waits for."""
+    if job.status is not JobStatus.QUEUED or job.after is None:
+        return f"Job started: {job.id}"
+    other, _, condition = job.after.partition(":")
+    return f"Job queued: {job.id}, after {other} has {'ended' if condition else 'completed'}"
+
+
+def _after(text: str | None, store: JobStore) -> str | None:
+    """Find the job to wait for."""
+    if text is None:
+        return None
+    from pdb_cli.jobs.after import parse_after  # noqa: PLC0415 - seldom needed
+
+    return str(parse_after(text, store))
+
+
+def _without_job_options(argv: Sequence[str]) -> Iterator[str]:
+    """Leave out what is about the job rather than the command; it has places of its own."""
+    items = iter(argv)
+    for item in items:
+        if item in _WITH_VALUE:
+            next(items, None)
+        elif item not in _FLAGS and not item.startswith(_WITH_VALUE_GIVEN):
+            yield item
 
 
 def _arguments(context: click.Context, without: frozenset[str], extra: list[str]) -> Iterator[str]:

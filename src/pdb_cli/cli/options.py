@@ -108,8 +108,45 @@ def output_option(*modes: OutputMode) -> Callable[[Callable[..., Any]], Callable
     )
 
 
-def background_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--bg``."""
-    return click.option(
-        "--bg", is_flag=True, help="Run as a background job; 'pdb-cli jobs' lists them."
-    )(command)
+def background_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--bg`` and the options beside it."""
+    for option in reversed((
+        click.option(
+            "--bg", is_flag=True, help="Run as a background job; 'pdb-cli jobs' lists them."
+        ),
+        click.option("--label", metavar="TEXT", help="With --bg: a name for the job."),
+        click.option(
+            "--after",
+            metavar="JOB[:any]",
+            shell_complete=complete_job,
+            help="With --bg: start when JOB has completed; with :any, when it has ended at all.",
+        ),
+        click.option(
+            "--notify",
+            metavar="TARGET",
+            help="With --bg: a command or an Apprise URL, told when the job has ended.",
+        ),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def wants_background(context: click.Context) -> bool:
+    """Tell whether the command is to run as a job.
+
+    Parameters
+    ----------
+    context
+        The command's.
+
+    Raises
+    ------
+    click.UsageError
+        An option that only makes sense with ``--bg`` stands alone.
+    """
+    if context.params["bg"]:
+        return True
+    for name in ("label", "after", "notify"):
+        if context.params[name] is not None:
+            raise click.UsageError(f"--{name} is for background jobs: add --bg", context)
+    return False

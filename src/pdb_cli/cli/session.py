@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -81,12 +80,9 @@ class Session:
         named = self.environ.get("LOGNAME") or self.environ.get("USER")
         if named:
             return named
-        import pwd  # noqa: PLC0415 - only when a job is started or cancelled
+        from pdb_cli.jobs.identity import user_name  # noqa: PLC0415 - seldom needed
 
-        try:
-            return pwd.getpwuid(os.getuid()).pw_name
-        except KeyError:
-            return str(os.getuid())
+        return user_name()
 
     def say(self, text: str) -> None:
         """Tell the user something, on stderr, unless quiet."""

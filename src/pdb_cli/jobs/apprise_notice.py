@@ -1,20 +1,23 @@
 """Send one notice through Apprise, in a process of its own.
 
-Run by ``notify.py`` as ``python -P -m pdb_cli.jobs.apprise_notice``. What to send comes as JSON
-on standard input, since an Apprise URL holds passwords and arguments can be read by everybody.
+Run by ``notify.py`` as ``python -P -m pdb_cli.jobs.apprise_notice``. What to send is JSON in an
+environment variable, since an Apprise URL holds passwords and arguments can be read by everybody.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+
+from pdb_cli.jobs.notify import NOTICE_VARIABLE
 
 
 def main() -> int:
     """Send the notice; the exit code says whether every service took it."""
-    import apprise  # noqa: PLC0415 - heavy, and there only with the extra
+    import apprise
 
-    notice = json.load(sys.stdin)  # noqa: TID251 - the request comes through our own pipe
+    notice = json.loads(os.environ[NOTICE_VARIABLE])  # noqa: TID251 - a process of its own
     sender = apprise.Apprise()
     if not sender.add(notice["url"]):
         return 2

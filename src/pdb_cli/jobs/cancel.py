@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import time
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError, JobStateError
 from pdb_cli.jobs.cancel_request import leave_request
-from pdb_cli.jobs.identity import is_alive, this_place
+from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.liveness import Doubt, observe
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import JobStatus, utc_now
-from pdb_cli.jobs.process_tree import descendants, end_tree, started_with
+from pdb_cli.jobs.paths import JOB_DIR_VARIABLE
+from pdb_cli.jobs.process import system
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from pdb_cli.jobs.model import Job, ProcessIdentity
+    from pdb_cli.jobs.model import Job
     from pdb_cli.jobs.store import JobStore
 
 _POLL_S = 0.05
@@ -76,9 +72,8 @@ def _tell_supervisor(job: Job) -> None:
         here.boot_id,
         here.pid_namespace,
     )
-    if same and job.supervisor is not None and is_alive(job.supervisor):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(job.supervisor.pid, signal.SIGTERM)
+    if same and job.supervisor is not None:
+        system().tell_supervisor(job.supervisor)
 
 
 def _wait_for_end(store: JobStore, job: Job, user: str) -> Job:
@@ -107,7 +102,8 @@ def _cancel_unsupervised(store: JobStore, job: Job, user: str) -> None:
         # While it is held nobody else writes a verdict; whoever holds it now is cancelling too.
         if not lock.claim() or store.read(job.id).status.final:
             return
-        end_tree(_orphans(job, paths.directory), grace_s=job.grace_s, tick=lambda: None)
+        mark = (JOB_DIR_VARIABLE, str(paths.directory))
+        system().end_unsupervised(job.child, mark=mark, grace_s=job.grace_s)
         ended = job.with_changes(
             status=JobStatus.CANCELLED,
             finished_at=utc_now(),
@@ -119,20 +115,3 @@ def _cancel_unsupervised(store: JobStore, job: Job, user: str) -> None:
         with contextlib.suppress(OSError):
             paths.pid.unlink(missing_ok=True)
     update_index(store, [ended])
-
-
-def _orphans(job: Job, directory: Path) -> Callable[[], list[ProcessIdentity]]:
-    """Return a function that finds what lives of a job without a supervisor.
-
-    Once seen, a process stays known: when its parent ends it is nobody's descendant any more.
-    """
-    # Parents first: a shell must not go on with its next command when its child has been told.
-    known = {} if job.child is None else {job.child: None}
-
-    def living() -> list[ProcessIdentity]:
-        for process in [item for item in known if is_alive(item)]:
-            known.update(dict.fromkeys(descendants(process.pid)))
-        known.update(dict.fromkeys(started_with("PDB_CLI_JOB_DIR", str(directory))))
-        return [item for item in known if is_alive(item)]
-
-    return living

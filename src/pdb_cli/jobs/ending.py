@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.model import Job
 
 _SIGNAL_BASE = 128
+_BY_SYSTEM = "stopped by the system (logout, shutdown or scheduler)"
 
 
 class Exit(NamedTuple):
@@ -66,11 +67,11 @@ def ended(
     """
     status, reason = JobStatus.FAILED, ""
     if cancel is not None and finish.by_signal:
-        status, reason = JobStatus.CANCELLED, _cancel_reason(cancel)
+        status, reason = JobStatus.CANCELLED, cancel_reason(cancel)
     elif finish.shell_code == 0:
         status = JobStatus.COMPLETED
     elif stopped_by_system and finish.by_signal:
-        reason = "stopped by the system (logout, shutdown or scheduler)"
+        reason = _BY_SYSTEM
     elif finish.signal_number is not None:
         reason = _signal_reason(finish.signal_number)
     else:
@@ -103,6 +104,28 @@ def failed(job: Job, reason: str, *, finished_at: str) -> Job:
     )
 
 
+def never_started(job: Job, *, cancel: Mapping[str, Any] | None, finished_at: str) -> Job:
+    """Return the final record of a job that was told to end while it waited for its turn.
+
+    Parameters
+    ----------
+    job
+        The record so far.
+    cancel
+        The cancel request; None if the system told it.
+    finished_at
+        UTC.
+    """
+    if cancel is None:
+        return failed(job, _BY_SYSTEM, finished_at=finished_at)
+    return job.with_changes(
+        status=JobStatus.CANCELLED,
+        reason=f"{cancel_reason(cancel)}, before it was started",
+        finished_at=finished_at,
+        pid=None,
+    )
+
+
 def continuation(job: Job) -> str:
     """Return the command that continues a job, with a word before it.
 
@@ -122,8 +145,14 @@ def can_restart(job: Job) -> bool:
     return bool(job.argv) and not any(REDACTED in item for item in job.argv)
 
 
-def _cancel_reason(cancel: Mapping[str, Any]) -> str:
-    """Say who asked for the end."""
+def cancel_reason(cancel: Mapping[str, Any]) -> str:
+    """Return who asked for the end, and why if that was said.
+
+    Parameters
+    ----------
+    cancel
+        The request.
+    """
     text = f"cancelled by {cancel.get('user', 'somebody')} from {cancel.get('host', 'somewhere')}"
     return f"{text}: {cancel['reason']}" if cancel.get("reason") else text
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 from typing import TYPE_CHECKING, BinaryIO
 
 from pdb_cli.errors import JobStartError, PdbCliError
@@ -13,6 +12,7 @@ from pdb_cli.jobs.cancel_request import leave_request
 from pdb_cli.jobs.ending import failed
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import utc_now
+from pdb_cli.jobs.process import system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ class Handover:
         with contextlib.suppress(BrokenPipeError):
             self._request.write(json.dumps(message).encode("ascii") + b"\n")
         _close_quietly(self._request)
-        answer = _read_answer(self._answer_fd, wait_s=handling.answer_wait_s)
+        answer = system().read_answer(self._answer_fd, wait_s=handling.answer_wait_s)
         match answer:
             case "ok":
                 return store.read(job.id)
@@ -91,19 +91,6 @@ class Handover:
             case reason:
                 pass
         raise JobStartError(job.id, reason)
-
-
-def _read_answer(fd: int, *, wait_s: float) -> str | None:
-    """Wait for the supervisor's word: empty if it died, None if it says nothing."""
-    answer = b""
-    poller = select.poll()
-    poller.register(fd, select.POLLIN)
-    while poller.poll(wait_s * 1000):
-        chunk = os.read(fd, 4096)
-        if not chunk:
-            return answer.decode("utf-8", "replace")
-        answer += chunk
-    return None
 
 
 def _record_failure(store: JobStore, job: Job, reason: str) -> None:

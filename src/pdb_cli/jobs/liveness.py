@@ -21,14 +21,12 @@ from pdb_cli.jobs.locks import JobLock, LockState, probe
 from pdb_cli.jobs.model import JobStatus, utc_text
 
 if TYPE_CHECKING:
-    from pdb_cli.jobs.identity import Place
     from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.process import Place
     from pdb_cli.jobs.store import JobStore
 
-HEARTBEAT_S = 20.0
-"""How often a supervisor gives its lock file a new time."""
 _FRESH_S = 60.0
-"""A heartbeat older than this proves nothing."""
+"""A supervisor gives its lock file a new time every 20 s; an older one proves nothing."""
 _LOCK_WAIT_S = 0.5
 
 

@@ -1,17 +1,19 @@
 """The job's lock file: held by the supervisor as long as it lives, hence proof of life.
 
-``flock`` belongs to the open file, is let go by the kernel when its holder dies in whatever way,
-and is not passed to the command (the descriptor is closed on exec). Probing takes a *shared*
-lock, so that two readers never take each other for the supervisor.
+A lock belongs to the open file, is let go by the system when its holder dies in whatever way, and
+is not passed to the command (descriptors of Python are closed on exec). Probing does not look like
+a lock to others, so that two readers never take each other for the supervisor.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from enum import Enum
 from typing import TYPE_CHECKING, Self
+
+from pdb_cli.jobs.process import system
+from pdb_cli.jobs.regular_file import READ_AT_ONCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +37,7 @@ class JobLock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._path = path
 
     def __enter__(self) -> Self:
@@ -58,15 +60,11 @@ class JobLock:
             The file system offers no locks.
         """
         deadline = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    return False
-            else:
-                return True
+        while not system().lock_exclusively(self._fd):
+            if time.monotonic() >= deadline:
+                return False
             time.sleep(_POLL_S)
+        return True
 
     def claim(self, *, wait_s: float = 0.0) -> bool:
         """Take the lock, or go on without it where there are none; False if it is somebody's.
@@ -101,17 +99,12 @@ def probe(path: Path) -> LockState:
         The lock file.
     """
     try:
-        # Opening a FIFO would wait for its writer.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, READ_AT_ONCE)
     except OSError:
         return LockState.UNKNOWN
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return LockState.HELD
+        return LockState.HELD if system().is_locked(fd) else LockState.FREE
     except OSError:
         return LockState.UNKNOWN
-    else:
-        return LockState.FREE
     finally:
         os.close(fd)

@@ -315,9 +315,7 @@ class JobManager:
         """
         job_ids = [self._store.resolve(job) for job in jobs]
         try:
-            return wait_for_jobs(
-                self._store, job_ids, any_of_them=any_of_them, timeout_s=timeout_s
-            )
+            return wait_for_jobs(self._store, job_ids, any_of_them=any_of_them, timeout_s=timeout_s)
         finally:
             self._reap()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import UnsupportedError
@@ -18,14 +19,18 @@ from pdb_cli.jobs.model import JobStatus
 from pdb_cli.jobs.redact import REDACTED, redact
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Mapping
 
     from pdb_cli.jobs.model import Job
     from pdb_cli.jobs.paths import JobPaths
+    from pdb_cli.jobs.process import Supervision
 
 NOTIFY_LIMIT_S = 60.0
 """How long a notice may take; then it is ended."""
+NOTICE_VARIABLE = "PDB_CLI_NOTICE"
+"""What ``apprise_notice`` is to send: an environment can be read by its owner only."""
+_LOOK_EVERY_S = 1.0
+_GRACE_S = 2.0
 
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
 
@@ -65,46 +70,59 @@ def hide_secrets(target: str) -> str:
     return redact(target)
 
 
-def start_notice(
-    target: str, job: Job, paths: JobPaths, *, environ: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
-    """Start telling the target how a job ended, in a session of its own; do not wait.
+def run_notice(
+    target: str,
+    job: Job,
+    paths: JobPaths,
+    *,
+    supervision: Supervision,
+    environ: Mapping[str, str],
+    limit_s: float = NOTIFY_LIMIT_S,
+) -> str | None:
+    """Tell the target how a job ended, and wait until that is done.
 
     Parameters
     ----------
     target
-        A command, run by ``/bin/sh``, or an Apprise URL.
+        A command, run by ``/bin/sh`` in the job's directory, or an Apprise URL.
     job
         The final record.
     paths
         The job's paths; what the command prints goes to ``supervisor.log``.
+    supervision
+        Starts the command.
     environ
         The environment; ``JOB_ID``, ``STATUS``, ``EXIT_CODE`` (empty if not known), ``LOG`` and
         ``LABEL`` are added.
+    limit_s
+        How long it may take, in seconds; then it is ended, with all that it started.
 
-    Raises
-    ------
-    OSError
-        It could not be started.
+    Returns
+    -------
+    str or None
+        What went wrong; None if nothing did.
     """
-    import subprocess  # noqa: PLC0415 - only when somebody is to be told
-
-    url = _is_url(target)
-    command = [*PYTHON, "-m", "pdb_cli.jobs.apprise_notice"] if url else ["/bin/sh", "-c", target]
-    with open(paths.supervisor_log, "ab") as log:  # noqa: PTH123 - a stream
-        process = subprocess.Popen(
-            command,
-            cwd=job.cwd if os.path.isdir(job.cwd) else "/",  # noqa: PTH112 - a text
-            env={**environ, **_facts(job, paths)},
-            stdin=subprocess.PIPE if url else subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
+    if _is_url(target):
+        arguments = [*PYTHON, "-m", "pdb_cli.jobs.apprise_notice"]
+        facts = {NOTICE_VARIABLE: _notice(target, job, paths)}
+    else:
+        arguments, facts = ["/bin/sh", "-c", target], _facts(job, paths)
+    try:
+        command = supervision.start(
+            arguments,
+            cwd=job.cwd if os.path.isdir(job.cwd) else os.sep,  # noqa: PTH112 - a text
+            stdout=paths.supervisor_log,
+            stderr=paths.supervisor_log,
+            environ={**environ, **facts},
         )
-    if process.stdin is not None:
-        with process.stdin as pipe:
-            pipe.write(_notice(target, job, paths))
-    return process
+    except OSError as error:
+        return f"could not be started: {error.strerror}"
+    deadline = time.monotonic() + limit_s
+    while (finish := command.wait(timeout_s=_LOOK_EVERY_S)) is None:
+        if time.monotonic() >= deadline:
+            command.end(grace_s=_GRACE_S)
+            return f"took more than {limit_s:g} s and was ended"
+    return f"ended with exit code {finish.shell_code}" if finish.shell_code else None
 
 
 def _is_url(target: str) -> bool:
@@ -123,7 +141,7 @@ def _facts(job: Job, paths: JobPaths) -> dict[str, str]:
     }
 
 
-def _notice(url: str, job: Job, paths: JobPaths) -> bytes:
+def _notice(url: str, job: Job, paths: JobPaths) -> str:
     """Return the request for ``apprise_notice``."""
     lines = [f"pdb-cli {job.command}", job.reason, f"host: {job.host}", f"log: {paths.stderr}"]
     name = f"{job.label} ({job.id})" if job.label else job.id
@@ -133,4 +151,4 @@ def _notice(url: str, job: Job, paths: JobPaths) -> bytes:
         "body": "\n".join(line for line in lines if line),
         "good": job.status is JobStatus.COMPLETED,
     }
-    return json.dumps(notice).encode()
+    return json.dumps(notice)

@@ -4,6 +4,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
+JOB_DIR_VARIABLE = "PDB_CLI_JOB_DIR"
+"""The environment variable that tells a job's command where its job directory is."""
+
 
 class JobPaths(NamedTuple):
     """The paths of one job."""

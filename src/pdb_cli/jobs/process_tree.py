@@ -20,20 +20,9 @@ if TYPE_CHECKING:
 
     from pdb_cli.jobs.model import ProcessIdentity
 
-_PR_SET_CHILD_SUBREAPER = 36
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.25
 _PAUSE_GROWTH = 1.3
-
-
-def become_subreaper() -> bool:
-    """Make orphaned descendants children of this process (Linux, prctl(2)); return success."""
-    if sys.platform != "linux":
-        return False
-    import ctypes  # noqa: PLC0415 - only the supervisor needs it
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
 def descendants(pid: int) -> list[ProcessIdentity]:
@@ -79,6 +68,32 @@ def started_with(name: str, value: str) -> list[ProcessIdentity]:
     return [process for process in found if is_alive(process)]
 
 
+def orphans(
+    command: ProcessIdentity | None, *, mark: tuple[str, str]
+) -> Callable[[], list[ProcessIdentity]]:
+    """Return a function that finds what lives of a command without a supervisor.
+
+    Once seen, a process stays known: when its parent ends it is nobody's descendant any more.
+
+    Parameters
+    ----------
+    command
+        The command's own process, if it is known.
+    mark
+        An environment variable that all of it was started with, and its value.
+    """
+    # Parents first: a shell must not go on with its next command when its child has been told.
+    known = {} if command is None else {command: None}
+
+    def living() -> list[ProcessIdentity]:
+        for process in [item for item in known if is_alive(item)]:
+            known.update(dict.fromkeys(descendants(process.pid)))
+        known.update(dict.fromkeys(started_with(*mark)))
+        return [item for item in known if is_alive(item)]
+
+    return living
+
+
 def end_tree(
     members: Callable[[], list[ProcessIdentity]], *, grace_s: float, tick: Callable[[], None]
 ) -> None:
@@ -101,13 +116,30 @@ def end_tree(
         left_s = deadline - time.monotonic()
         for process in alive:
             if left_s <= 0:
-                _send(process, signal.SIGKILL)
+                send_signal(process, signal.SIGKILL)
             elif process not in told:
-                _send(process, signal.SIGTERM)
+                send_signal(process, signal.SIGTERM)
                 told.add(process)
         # Looking at every process of a busy machine is work: less and less often.
         pause_s = min(pause_s * _PAUSE_GROWTH, _LONGEST_PAUSE_S)
         time.sleep(min(pause_s, left_s) if left_s > 0 else pause_s)
+
+
+def send_signal(process: ProcessIdentity, number: signal.Signals) -> None:
+    """Send a signal to exactly this process, if it still lives and may be told.
+
+    Parameters
+    ----------
+    process
+        The process; what has its pid after it is spared.
+    number
+        The signal.
+    """
+    if is_alive(process):
+        try:
+            os.kill(process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return
 
 
 def _tick_and_list(
@@ -118,19 +150,12 @@ def _tick_and_list(
     return members()
 
 
-def _send(process: ProcessIdentity, number: signal.Signals) -> None:
-    """Send a signal to exactly this process, if it still lives."""
-    if is_alive(process):
-        try:
-            os.kill(process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return
-
-
 def _parents() -> list[tuple[int, int]]:
     """Return (parent, child) of every process on this machine."""
     if sys.platform != "linux":
-        return _parents_by_ps()
+        from pdb_cli.jobs import ps  # noqa: PLC0415 - only on systems without /proc
+
+        return ps.parents()
     pairs = []
     for name in os.listdir("/proc"):  # noqa: PTH208 - no Path in a hot loop
         if name.isdigit():
@@ -140,14 +165,3 @@ def _parents() -> list[tuple[int, int]]:
             except OSError:
                 continue
     return pairs
-
-
-def _parents_by_ps() -> list[tuple[int, int]]:
-    """Ask ``ps`` (macOS; not tested there yet)."""
-    import subprocess  # noqa: PLC0415 - only on systems without /proc
-
-    done = subprocess.run(
-        ["ps", "-axo", "ppid=,pid="], capture_output=True, text=True, check=True, timeout=10
-    )
-    rows = (line.split() for line in done.stdout.splitlines())
-    return [(int(parent), int(pid)) for parent, pid in rows]

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+READ_AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""How to open a file for reading its bytes without ever waiting, as opening a FIFO would."""
+
+
 def open_regular(path: Path) -> int:
     """Open a file for reading; never wait for it, as opening a FIFO would.
 
@@ -29,7 +33,7 @@ def open_regular(path: Path) -> int:
     OSError
         It can not be opened; ``EINVAL`` if it is no regular file.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = os.open(path, READ_AT_ONCE)
     if stat.S_ISREG(os.fstat(fd).st_mode):
         return fd
     os.close(fd)

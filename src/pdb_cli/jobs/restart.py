@@ -95,9 +95,7 @@ def restart_job(
 
     def copy_inputs(paths: JobPaths) -> list[str]:
         """Give the new job its own copy of what was frozen for the old one."""
-        return [
-            _copy(Path(item), paths) if item.startswith(old_dir) else item for item in job.argv
-        ]
+        return [_copy(Path(item), paths) if item.startswith(old_dir) else item for item in job.argv]
 
     return spawn_background(
         store,

@@ -24,7 +24,7 @@ from pdb_cli.jobs.store import JobStore
 from pdb_cli.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from pdb_cli.jobs.launch import WaitingSupervisor
@@ -190,7 +190,7 @@ def start_job(
         return handover.give(store, job, job.argv, handling)
 
 
-def command_line(arguments: Sequence[str]) -> str:
+def command_line(arguments: Iterable[str]) -> str:
     """Return arguments as a record's ``command``: one shell line, without secrets.
 
     Examples

@@ -10,29 +10,34 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
-import signal
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pdb_cli.errors import FileAccessError, PdbCliError, UnknownJobError
 from pdb_cli.jobs.cancel_request import read_request
-from pdb_cli.jobs.command_process import last_line, start_command
-from pdb_cli.jobs.ending import Exit, ended, failed
+from pdb_cli.jobs.command_process import last_line
+from pdb_cli.jobs.ending import ended, failed, never_started
 from pdb_cli.jobs.identity import identify
 from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.locks import JobLock
-from pdb_cli.jobs.model import parse_grace, utc_now
-from pdb_cli.jobs.process_tree import become_subreaper, descendants, end_tree
+from pdb_cli.jobs.log_cap import cap_log
+from pdb_cli.jobs.model import JobStatus, parse_grace, utc_now
+from pdb_cli.jobs.paths import JOB_DIR_VARIABLE
+from pdb_cli.jobs.process import system
 from pdb_cli.jobs.store import JobStore
 from pdb_cli.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
-    from pdb_cli.jobs.model import Job, ProcessIdentity
+    from collections.abc import Mapping
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_CANCEL_POLL_S = 1.0
+    from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.process import Command
+
+_LOOK_EVERY_S = 1.0
+_HEARTBEAT_S = 20.0
+"""How often the lock file gets a new time; readers find an age of 60 s suspicious."""
 _LOCK_WAIT_S = 5.0
 _WRITE_PATIENCE_S = 600.0
 _STREAMS = 3
@@ -41,17 +46,20 @@ _STREAMS = 3
 class Supervisor:
     """One job's supervisor: a state machine driven by signals and the cancel file."""
 
-    def __init__(self, store: JobStore, job: Job) -> None:
+    def __init__(self, store: JobStore, job: Job, request: Mapping[str, Any]) -> None:
         self._store = store
         self._job = job
+        self._request = request
         self._paths = store.paths(job.id)
-        self._child: int | None = None
-        self._finish: Exit | None = None
-        self._stop_requested = False
-        self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._supervision = system().begin_supervision()
+        self._command: Command | None = None
+        self._lock: JobLock | None = None
+        self._looked_s = float("-inf")
+        self._beaten_s = float("-inf")
+        self._capping = True
 
-    def start(self, command: list[str]) -> None:
-        """Take the lock, start the command, write ``running``.
+    def accept(self) -> None:
+        """Take the lock; start the command, unless it has to wait for another job.
 
         Raises
         ------
@@ -60,56 +68,125 @@ class Supervisor:
         FileAccessError
             The record could not be written.
         """
-        self._catch_signals()
         lock_works = self._take_lock()
-        self._child = start_command(
-            command,
-            cwd=self._job.cwd,
-            paths=self._paths,
-            environ=os.environ,  # noqa: TID251 - the command inherits ours
-        )
         self._job = self._job.with_changes(
-            pid=os.getpid(),
-            supervisor=identify(os.getpid()),
-            child=identify(self._child),
-            lock_works=lock_works,
+            pid=os.getpid(), supervisor=identify(os.getpid()), lock_works=lock_works
         )
-        # On the disk it is made sure of when the caller has his answer.
-        self._store.write(self._job, durable=False)
+        if self._job.status is JobStatus.QUEUED:
+            self._store.write(self._job, durable=False)
+        else:
+            self._start()
         with contextlib.suppress(FileAccessError):
             pid = f"{os.getpid()}\n".encode()
             write_atomic(self._paths.pid, pid, mode=0o600, durable=False)
 
     def give_up(self, reason: str) -> None:
         """Record that the job could not be started; nothing of it is left running."""
-        self._end_everything()
+        self._end_command()
         job = failed(self._job, reason, finished_at=utc_now())
         self._finish_with(job, patience_s=0.0)
 
     def watch(self) -> None:
-        """Wait for the command's end, pass on what asks for an earlier one, and record it."""
+        """Wait for the job's turn and for the command's end, record it, and tell."""
         self._store.make_durable(self._job.id)
         update_index(self._store, [self._job])
-        self._reap()
-        while self._finish is None:
-            if self._stop_requested or os.path.exists(self._paths.cancel):  # noqa: PTH110 - never raises
-                self._end_everything()
-            select.select([self._wakeup_read], [], [], _CANCEL_POLL_S)
-            self._drain_wakeup()
-            self._reap()
-        job = ended(
+        job = self._wait_in_queue() or self._wait_for_command()
+        if self._finish_with(job, patience_s=_WRITE_PATIENCE_S):
+            self._tell(job)
+
+    def _start(self) -> Command:
+        """Start the command and write ``running``."""
+        self._command = self._supervision.start(
+            self._request["command"],
+            cwd=self._job.cwd,
+            stdout=self._paths.stdout,
+            stderr=self._paths.stderr,
+            environ={**_environ(), JOB_DIR_VARIABLE: str(self._paths.directory)},
+        )
+        self._job = self._job.with_changes(
+            status=JobStatus.RUNNING, child=identify(self._command.pid)
+        )
+        # On the disk it is made sure of when the caller has his answer.
+        self._store.write(self._job, durable=False)
+        return self._command
+
+    def _wait_in_queue(self) -> Job | None:
+        """Wait for the job's turn and start it; return its end if it never gets that far."""
+        if self._job.status is not JobStatus.QUEUED or self._job.after is None:
+            return None
+        from pdb_cli.jobs.after import read_after, take_turn  # noqa: PLC0415 - seldom needed
+
+        after = read_after(self._job.after)
+        while True:
+            if self._end_wanted():
+                request = read_request(self._paths.cancel)
+                return never_started(self._job, cancel=request, finished_at=utc_now())
+            turn = take_turn(self._store, after)
+            if turn.never is not None:
+                return failed(self._job, f"not started: {turn.never}", finished_at=utc_now())
+            if turn.start:
+                break
+            self._beat()
+            self._supervision.wait(timeout_s=_LOOK_EVERY_S)
+        self._job = self._job.with_changes(started_at=utc_now())
+        try:
+            self._start()
+        except (OSError, FileAccessError) as error:
+            self._end_command()
+            return failed(self._job, f"could not start: {_words(error)}", finished_at=utc_now())
+        self._store.make_durable(self._job.id)
+        update_index(self._store, [self._job])
+        return None
+
+    def _wait_for_command(self) -> Job:
+        """Wait for the command's end, pass on what asks for an earlier one; return the end."""
+        if self._command is None:
+            raise AssertionError("there is no command to wait for")
+        finish = self._command.wait(timeout_s=0.0)
+        while finish is None:
+            if self._end_wanted():
+                self._end_command()
+            self._beat()
+            self._cap_logs()
+            finish = self._command.wait(timeout_s=_LOOK_EVERY_S)
+        return ended(
             self._job,
-            self._finish,
+            finish,
             finished_at=utc_now(),
             cancel=read_request(self._paths.cancel),
-            stopped_by_system=self._stop_requested,
+            stopped_by_system=self._supervision.stop_requested,
             last_line=last_line(self._paths.stderr),
         )
-        self._finish_with(job, patience_s=_WRITE_PATIENCE_S)
+
+    def _end_wanted(self) -> bool:
+        """Tell whether the system or somebody with a request wants the job to end."""
+        return self._supervision.stop_requested or os.path.exists(self._paths.cancel)  # noqa: PTH110 - never raises
+
+    def _beat(self) -> None:
+        """Show other hosts, which may not see the lock, that somebody lives here."""
+        now_s = time.monotonic()
+        if now_s - self._beaten_s >= _HEARTBEAT_S:
+            self._beaten_s = now_s
+            with contextlib.suppress(OSError):  # a removed directory: found out elsewhere
+                os.utime(self._paths.lock)
+
+    def _cap_logs(self) -> None:
+        """Keep the logs from filling the disk."""
+        max_bytes = self._request["log_max_bytes"]
+        now_s = time.monotonic()
+        if not (self._capping and max_bytes) or now_s - self._looked_s < _LOOK_EVERY_S:
+            return
+        self._looked_s = now_s
+        try:
+            for log in (self._paths.stdout, self._paths.stderr):
+                cap_log(log, max_bytes=max_bytes)
+        except OSError as error:
+            self._capping = False
+            _complain(f"the logs of {self._job.id} are not kept small: {_words(error)}")
 
     def _take_lock(self) -> bool:
         """Take the job's lock (a reader may hold it for a moment); return whether it works."""
-        # Kept open, and so held, until this process ends.
+        # Kept open, and so held, until the end is recorded.
         self._lock = JobLock(self._paths.lock)
         try:
             held = self._lock.acquire(wait_s=_LOCK_WAIT_S)
@@ -119,68 +196,50 @@ class Supervisor:
             raise BlockingIOError(None, "somebody else holds the job's lock")
         return self._lock.excludes_others()
 
-    def _catch_signals(self) -> None:
-        """Turn signals into bytes in a pipe, so that none is missed between two looks."""
-        signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in _STOP_SIGNALS:
-            signal.signal(number, self._on_stop)
-
-    def _on_stop(self, *_: object) -> None:
-        self._stop_requested = True
-
-    def _drain_wakeup(self) -> None:
-        """Empty the wake-up pipe."""
-        try:
-            while os.read(self._wakeup_read, 512):
-                pass
-        except BlockingIOError:
-            return
-
-    def _reap(self) -> None:
-        """Collect every dead child: the command and orphans that became ours."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if pid == self._child:
-                code = os.waitstatus_to_exitcode(status)
-                self._finish = Exit(code=code) if code >= 0 else Exit(signal_number=-code)
-
-    def _end_everything(self) -> None:
+    def _end_command(self) -> None:
         """End the whole tree, politely and then for certain."""
-        request = read_request(self._paths.cancel) or {}
-        grace_s = parse_grace(request.get("grace_s"), default=self._job.grace_s)
-        end_tree(self._members, grace_s=grace_s, tick=self._reap)
+        if self._command is not None:
+            request = read_request(self._paths.cancel) or {}
+            grace_s = parse_grace(request.get("grace_s"), default=self._job.grace_s)
+            self._command.end(grace_s=grace_s)
 
-    def _members(self) -> list[ProcessIdentity]:
-        return descendants(os.getpid())
-
-    def _finish_with(self, job: Job, *, patience_s: float) -> None:
-        """Write the final record: on disk before the lock is let go."""
+    def _finish_with(self, job: Job, *, patience_s: float) -> bool:
+        """Write the final record: on disk before the lock is let go; return success."""
         try:
             self._store.write_patiently(job, patience_s=patience_s)
         except UnknownJobError:
-            return  # the job's directory was removed: nothing to record
+            return False  # the job's directory was removed: nothing to record
         except FileAccessError as error:
             _complain(
                 f"the end of {job.id} could not be recorded: it {job.status}, exit code "
                 f"{job.exit_code} ({_words(error)})"
             )
-            return
+            return False
         with contextlib.suppress(OSError):
             self._paths.pid.unlink(missing_ok=True)
         update_index(self._store, [job])
+        return True
+
+    def _tell(self, job: Job) -> None:
+        """Tell whoever wants to know; the job has ended, so nobody waits for that."""
+        target = self._request["notify"]
+        if not target:
+            return
+        if self._lock is not None:
+            self._lock.release()
+        from pdb_cli.jobs.notify import run_notice  # noqa: PLC0415 - seldom needed
+
+        problem = run_notice(
+            target, job, self._paths, supervision=self._supervision, environ=_environ()
+        )
+        if problem is not None:
+            _complain(f"the notice of the end of {job.id} {problem}")
 
 
 def main() -> int:
     """Run one job, as asked on standard input; end quietly if the caller changed its mind."""
-    _close_inherited()
-    # While the caller still checks his arguments: what follows is what he waits for.
-    become_subreaper()
+    # While the caller still checks his arguments: he waits for what comes after his request.
+    system().prepare_supervisor()
     line = sys.stdin.buffer.readline()  # noqa: TID251 - the request comes through our own pipe
     if not line.endswith(b"\n"):
         return 0
@@ -191,8 +250,8 @@ def main() -> int:
     supervisor = None
     try:
         _write_to(store.paths(directory.name).supervisor_log)
-        supervisor = Supervisor(store, store.read(directory.name))
-        supervisor.start(request["command"])
+        supervisor = Supervisor(store, store.read(directory.name), request)
+        supervisor.accept()
     except (OSError, PdbCliError) as error:
         reason = f"could not start: {_words(error)}"
         if supervisor is not None:
@@ -204,16 +263,9 @@ def main() -> int:
     return 0
 
 
-def _close_inherited() -> None:
-    """Close what the caller's shell had open beside the three streams."""
-    try:
-        inherited = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - numbers
-    except OSError:
-        inherited = list(range(1024))
-    for fd in inherited:
-        if fd >= _STREAMS:
-            with contextlib.suppress(OSError):
-                os.close(fd)
+def _environ() -> Mapping[str, str]:
+    """Return the environment that commands inherit."""
+    return os.environ  # noqa: TID251 - a process of its own, which passes on its caller's
 
 
 def _let_go_of_streams() -> int:

@@ -21,6 +21,7 @@ from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.locks import LockState, probe
 from pdb_cli.jobs.model import JobStatus
+from pdb_cli.jobs.options import Handling
 from pdb_cli.jobs.spawn import spawn_background
 from support.jobs import SLEEP, JobStarter, a_job, is_gone, kill_child, kill_supervisor, put
 from support.processes import with_environment
@@ -124,8 +125,8 @@ def test_a_start_that_can_not_be_recorded_leaves_no_process(
             supervisor=supervisor,
             cwd="/",
             user="tester",
-            command=["download"],
-            program=Filling(SLEEP[:1]),
+            command="download",
+            handling=Handling(program=Filling(SLEEP[:1])),
         )
     (job_id,) = store.job_ids()
     folder = str(store.paths(job_id).directory)
@@ -184,8 +185,8 @@ def test_an_end_that_can_never_be_recorded_is_left_in_the_supervisors_log(
         ),
         cwd="/",
         user="tester",
-        command=["download"],
-        program=["/bin/sh"],
+        command="download",
+        handling=Handling(program=["/bin/sh"]),
     )
     process.stdin.close()
     process.stdout.close()

@@ -11,7 +11,6 @@ import pytest
 
 from pdb_cli.errors import JobStartError
 from pdb_cli.jobs.model import JobStatus
-from pdb_cli.jobs.quoting import shell_line
 from support.jobs import JobStarter, kill_child
 
 if TYPE_CHECKING:
@@ -37,8 +36,7 @@ def test_other_exit_codes_are_failed_with_the_last_line_as_reason(start_job: Job
     script = "echo first >&2; echo 'it broke' >&2; exit 3"
     job = start_job.ended(start_job("/bin/sh", "-c", script))
     assert (job.status, job.exit_code, job.signal) == (JobStatus.FAILED, 3, None)
-    rerun = shell_line(["-c", script])
-    assert job.reason == f"it broke; run it again: cd {start_job.cwd} && pdb-cli {rerun}"
+    assert job.reason == f"it broke; go on with: pdb-cli jobs restart {job.id}"
 
 
 def test_a_signal_nobody_asked_for_is_failed(start_job: JobStarter) -> None:
@@ -65,9 +63,7 @@ def test_a_program_that_is_missing_fails_with_the_reason(
     assert caught.value.job_id is not None
     job = store.read(caught.value.job_id)
     assert (job.status, job.exit_code, job.pid) == (JobStatus.FAILED, None, None)
-    assert (
-        job.reason == f"{caught.value.reason}; run it again: cd {job.cwd} && pdb-cli download 4hhb"
-    )
+    assert job.reason == f"{caught.value.reason}; go on with: pdb-cli jobs restart {job.id}"
 
 
 def test_a_directory_that_has_gone_fails_with_the_reason(start_job: JobStarter) -> None:

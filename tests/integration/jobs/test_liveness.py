@@ -17,7 +17,6 @@ from pdb_cli.jobs.index import read_index
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import Doubt, Observation, observe
 from pdb_cli.jobs.model import JobStatus, ProcessIdentity
-from pdb_cli.jobs.quoting import shell_line
 from support.jobs import (
     SLEEP,
     JobStarter,
@@ -46,7 +45,7 @@ def note_of(store: JobStore) -> tuple[str, str]:
 
 def rerun_hint(job: Job) -> str:
     """Return how the reason of a failed job ends."""
-    return f"; run it again: cd {job.cwd} && pdb-cli {shell_line(job.argv)}"
+    return f"; go on with: pdb-cli jobs restart {job.id}"
 
 
 def test_j02_a_killed_supervisor_is_unsupervised_then_lost(

@@ -20,6 +20,7 @@ from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.model import JobStatus
+from pdb_cli.jobs.options import Handling
 from pdb_cli.jobs.spawn import spawn_background
 from support.jobs import SLEEP, JobStarter, is_gone, pid_of_child
 from support.wait import wait_until
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 SPAWN = """
 import os, pathlib, sys
 from pdb_cli.jobs.launch import start_supervisor
+from pdb_cli.jobs.options import Handling, JobOptions
 from pdb_cli.jobs.spawn import spawn_background
 from pdb_cli.jobs.store import JobStore
 
@@ -40,7 +42,7 @@ job = spawn_background(
     JobStore(pathlib.Path(os.environ["PDB_CLI_JOBS_DIR"])),
     lambda paths: sys.argv[2:],
     supervisor=start_supervisor(os.environ),
-    cwd="/", user="tester", command=["download"], grace_s=1.0, program=sys.argv[1:2],
+    cwd="/", user="tester", command="download", options=JobOptions(grace_s=1.0), handling=Handling(program=sys.argv[1:2]),
 )
 print(job.id, flush=True)
 """
@@ -193,7 +195,7 @@ def test_an_error_before_the_hand_over_leaves_nothing(
 
     with pytest.raises(FileAccessError, match="refused"):
         spawn_background(
-            store, refuse, supervisor=supervisor, cwd="/", user="tester", command=["download"]
+            store, refuse, supervisor=supervisor, cwd="/", user="tester", command="download"
         )
     assert list(store.jobs_dir.iterdir()) == []
 
@@ -265,13 +267,13 @@ def test_a_supervisor_that_died_makes_the_start_fail(
             supervisor=supervisor,
             cwd="/",
             user="tester",
-            command=["download"],
+            command="download",
         )
     (job_id,) = store.job_ids()
     job = store.read(job_id)
     assert (job.status, job.exit_code) == (JobStatus.FAILED, None)
     assert job.reason is not None
-    assert job.reason.startswith("its supervisor died while starting; run it again: cd / && ")
+    assert job.reason.startswith("its supervisor died while starting; go on with: pdb-cli jobs ")
 
 
 def test_a_supervisor_that_answers_too_late_finds_its_job_cancelled(
@@ -287,9 +289,8 @@ def test_a_supervisor_that_answers_too_late_finds_its_job_cancelled(
             supervisor=supervisor,
             cwd="/",
             user="tester",
-            command=["download"],
-            program=SLEEP[:1],
-            answer_wait_s=0.1,
+            command="download",
+            handling=Handling(program=SLEEP[:1], answer_wait_s=0.1),
         )
     assert caught.value.job_id is not None
     os.kill(supervisor.pid, signal.SIGCONT)

@@ -9,7 +9,7 @@ from pdb_cli.jobs.model import Job, JobStatus
 from support.jobs import a_job
 
 ASKED = {"user": "ann", "host": "login01"}
-RERUN = "; run it again: cd / && pdb-cli download 4hhb"
+RERUN = "; go on with: pdb-cli jobs restart job_aaaaaa"
 
 
 def end(
@@ -126,18 +126,6 @@ def test_a_job_without_an_exit_code_is_failed_with_null() -> None:
         None,
         "lost: gone" + RERUN,
         "T",
-    )
-
-
-def test_the_line_that_runs_it_again_works_from_anywhere() -> None:
-    job = a_job(
-        command="download -l list.txt",
-        argv=("download", "--list", "/jobs of ann/job_aaaaaa/input.list"),
-        cwd="/home/ann/my files",
-    )
-    assert str(failed(job, "lost", finished_at="T").reason) == (
-        "lost; run it again: cd '/home/ann/my files' && "
-        "pdb-cli download --list '/jobs of ann/job_aaaaaa/input.list'"
     )
 
 

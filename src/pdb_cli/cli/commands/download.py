@@ -14,9 +14,10 @@ from pdb_cli.cli.ids_input import IdsInput, read_ids
 from pdb_cli.cli.options import (
     DATA_TYPE,
     FILE_FORMAT,
-    background_option,
+    background_options,
     complete_mirror,
     output_option,
+    wants_background,
 )
 from pdb_cli.cli.output import OutputMode
 from pdb_cli.errors import InvalidValueError
@@ -100,7 +101,7 @@ _TYPES_HELP = (
 @click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
 @output_option(OutputMode.TEXT, OutputMode.JSON, OutputMode.IDS)
-@background_option
+@background_options
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> int:
     """Fetch entries, verified, in parallel; what is there and valid is skipped.
@@ -109,7 +110,8 @@ def command(context: click.Context, /, **options: Any) -> int:
     where it was.
     """
     session: Session = context.obj
-    if options["bg"] and options["dry_run"]:
+    background = wants_background(context)
+    if background and options["dry_run"]:
         raise click.UsageError("--dry-run only shows the plan; leave out --bg", context)
     _add_flags(session, options)
     ids = read_ids(
@@ -119,7 +121,7 @@ def command(context: click.Context, /, **options: Any) -> int:
         say=session.say,
     )
     request = _request(session, ids, options)
-    if options["bg"]:
+    if background:
         from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
 
         return start_job(session, context, ids=ids.frozen(), without=frozenset({"lists", "stdin"}))
