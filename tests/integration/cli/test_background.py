@@ -84,7 +84,7 @@ def test_d01_a_job_that_found_nothing_is_failed_with_its_reason(lab: Lab) -> Non
     record = _wait_for_end(lab, job_id)
     assert (record["status"], record["exit_code"]) == ("failed", 1)
     assert "1 not found" in str(record["reason"])
-    assert str(record["reason"]).endswith(" && pdb-cli download -- 9zzz")
+    assert str(record["reason"]).endswith(f"; go on with: pdb-cli jobs restart {job_id}")
     assert lab.run("jobs", "log", job_id, "-f").returncode == 1
 
 

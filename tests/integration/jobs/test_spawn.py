@@ -273,7 +273,7 @@ def test_a_supervisor_that_died_makes_the_start_fail(
     job = store.read(job_id)
     assert (job.status, job.exit_code) == (JobStatus.FAILED, None)
     assert job.reason is not None
-    assert job.reason.startswith("its supervisor died while starting; go on with: pdb-cli jobs ")
+    assert job.reason.startswith("its supervisor died while starting; ")
 
 
 def test_a_supervisor_that_answers_too_late_finds_its_job_cancelled(
