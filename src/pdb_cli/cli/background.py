@@ -5,24 +5,29 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import click
 from click.core import ParameterSource
 
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.errors import FileAccessError
+from pdb_cli.cli.registry import PROGRAM
+from pdb_cli.errors import BatchAllocationError, FileAccessError
 from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.paths import JobPaths
 from pdb_cli.jobs.spawn import spawn_background, write_input
 from pdb_cli.jobs.store import JobStore
+from pdb_cli.jobs.survival import Threat, batch_allocation, survival_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pdb_cli.cli.session import Session
+    from pdb_cli.jobs.survival import SurvivalWarning
 
 _INPUT_NAME = "input.list"
+_OURS = frozenset({"bg", "bg_force"})
+"""The parameters that are about the start of the job, not about its work."""
 
 
 def start_job(
@@ -49,9 +54,12 @@ def start_job(
 
     Raises
     ------
+    BatchAllocationError
+        This is a batch allocation, and no ``--force`` was given.
     JobStartError, FileAccessError
         As ``spawn_background``.
     """
+    _look_ahead(session, force=context.params["bg_force"])
     supervisor, session.supervisor = session.supervisor, None
 
     def freeze(paths: JobPaths) -> list[str]:
@@ -59,7 +67,7 @@ def start_job(
         frozen = []
         if ids is not None:
             frozen = ["--list", str(write_input(paths, _INPUT_NAME, ids))]
-        return [*_arguments(context, without | {"bg"}, frozen)]
+        return [*_arguments(context, without | _OURS, frozen)]
 
     job = spawn_background(
         JobStore(session.jobs_dir()),
@@ -80,6 +88,34 @@ def start_job(
         log = _with_tilde(log)
     sys.stdout.write(f"Job started: {job.id}\nLog: {log}\nUse 'pdb-cli jobs' to check status\n")
     return ExitCode.DONE
+
+
+def _look_ahead(session: Session, *, force: bool) -> None:
+    """Refuse a job that would end with a batch allocation; warn of what else may end it early."""
+    scheduler = batch_allocation(session.environ)
+    if scheduler is not None and not force:
+        raise BatchAllocationError(scheduler)
+    for warning in survival_warnings(session.user()):
+        session.say(f"{PROGRAM}: {_warning_text(warning)}")
+
+
+def _warning_text(warning: SurvivalWarning) -> str:
+    """Say what may end the job, and what helps."""
+    match warning.threat:
+        case Threat.SESSION_END:
+            return (
+                "systemd ends this job when you log out (KillUserProcesses=yes); to keep it: "
+                f"'loginctl enable-linger', then 'systemd-run --user --scope {PROGRAM} ...'"
+            )
+        case Threat.USER_MANAGER_END:
+            return "systemd ends this job after your last logout; 'loginctl enable-linger' keeps it"
+        case Threat.CPU_LIMIT:
+            return (
+                f"this session limits each process to {warning.limit_s} s of CPU time "
+                "('ulimit -t'): a long job may be killed by it"
+            )
+        case _:
+            assert_never(warning.threat)
 
 
 def _arguments(context: click.Context, without: frozenset[str], extra: list[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,6 +55,23 @@ class NameParameter(click.ParamType[Any]):
         return [CompletionItem(name) for name in self._names if name.startswith(incomplete)]
 
 
+class SecondsParameter(click.FloatRange):
+    """A number of seconds, not negative and finite."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0.0)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        seconds = float(super().convert(value, param, ctx))
+        if not isfinite(seconds):
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
+
+
+SECONDS = SecondsParameter()
 DATA_TYPE = NameParameter("TYPE", parse_data_type, DataType)
 FILE_FORMAT = NameParameter("FORMAT", parse_format, FileFormat)
 
@@ -109,7 +127,17 @@ def output_option(*modes: OutputMode) -> Callable[[Callable[..., Any]], Callable
 
 
 def background_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--bg``."""
-    return click.option(
-        "--bg", is_flag=True, help="Run as a background job; 'pdb-cli jobs' lists them."
-    )(command)
+    """Add ``--bg`` and what goes beside it."""
+    for option in (
+        click.option(
+            "--force",
+            "bg_force",
+            is_flag=True,
+            help="With --bg: also inside a batch allocation, whose end ends the job.",
+        ),
+        click.option(
+            "--bg", is_flag=True, help="Run as a background job; 'pdb-cli jobs' lists them."
+        ),
+    ):
+        command = option(command)
+    return command

@@ -66,7 +66,7 @@ def ended(
     """
     status, reason = JobStatus.FAILED, ""
     if cancel is not None and finish.by_signal:
-        status, reason = JobStatus.CANCELLED, _cancel_reason(cancel)
+        status, reason = JobStatus.CANCELLED, cancel_reason(cancel)
     elif finish.shell_code == 0:
         status = JobStatus.COMPLETED
     elif stopped_by_system and finish.by_signal:
@@ -112,9 +112,23 @@ def _rerun(job: Job) -> str:
     return f"{shell_line(['cd', job.cwd])} && pdb-cli {arguments}"
 
 
-def _cancel_reason(cancel: Mapping[str, Any]) -> str:
-    """Say who asked for the end."""
+def cancel_reason(cancel: Mapping[str, Any], *, note: str = "") -> str:
+    """Return the reason of a cancelled job: who asked for the end, from where, and why.
+
+    Parameters
+    ----------
+    cancel
+        The request.
+    note
+        What else there is to say about the end.
+
+    Examples
+    --------
+    >>> cancel_reason({"user": "ann", "host": "login01", "reason": "wrong list"})
+    'cancelled by ann from login01: wrong list'
+    """
     text = f"cancelled by {cancel.get('user', 'somebody')} from {cancel.get('host', 'somewhere')}"
+    text = f"{text}, {note}" if note else text
     return f"{text}: {cancel['reason']}" if cancel.get("reason") else text
 
 

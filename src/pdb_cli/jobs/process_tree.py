@@ -80,7 +80,10 @@ def started_with(name: str, value: str) -> list[ProcessIdentity]:
 
 
 def end_tree(
-    members: Callable[[], list[ProcessIdentity]], *, grace_s: float, tick: Callable[[], None]
+    members: Callable[[], list[ProcessIdentity]],
+    *,
+    grace_s: Callable[[], float],
+    tick: Callable[[], None],
 ) -> None:
     """Send TERM to all members, wait, and KILL what is left until nothing is.
 
@@ -90,15 +93,16 @@ def end_tree(
         Returns the processes that still live; asked again and again, so that what is forked
         meanwhile is found too.
     grace_s
-        How long after TERM the rest is killed, in seconds.
+        Returns how long after TERM the rest is killed, in seconds; asked again and again, so that
+        it can be shortened meanwhile.
     tick
         Called while waiting (the supervisor reaps its children here).
     """
     told: set[ProcessIdentity] = set()
-    deadline = time.monotonic() + grace_s
+    started_s = time.monotonic()
     pause_s = _FIRST_PAUSE_S
     while alive := _tick_and_list(tick, members):
-        left_s = deadline - time.monotonic()
+        left_s = started_s + grace_s() - time.monotonic()
         for process in alive:
             if left_s <= 0:
                 _send(process, signal.SIGKILL)

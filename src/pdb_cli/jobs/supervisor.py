@@ -152,9 +152,12 @@ class Supervisor:
 
     def _end_everything(self) -> None:
         """End the whole tree, politely and then for certain."""
+        end_tree(self._members, grace_s=self._grace_s, tick=self._reap)
+
+    def _grace_s(self) -> float:
+        """Return the grace time of the latest request: it may be in more of a hurry."""
         request = read_request(self._paths.cancel) or {}
-        grace_s = parse_grace(request.get("grace_s"), default=self._job.grace_s)
-        end_tree(self._members, grace_s=grace_s, tick=self._reap)
+        return parse_grace(request.get("grace_s"), default=self._job.grace_s)
 
     def _members(self) -> list[ProcessIdentity]:
         return descendants(os.getpid())

@@ -19,7 +19,7 @@ from pdb_cli.cli.options import (
     output_option,
 )
 from pdb_cli.cli.output import OutputMode
-from pdb_cli.errors import InvalidValueError
+from pdb_cli.errors import InvalidValueError, UnsupportedError
 from pdb_cli.operations.download_request import (
     Arrangement,
     Destination,
@@ -109,6 +109,8 @@ def command(context: click.Context, /, **options: Any) -> int:
     where it was.
     """
     session: Session = context.obj
+    if options["bg_force"] and not options["bg"]:
+        raise UnsupportedError("--force", "it goes with --bg; --overwrite fetches everything again")
     if options["bg"] and options["dry_run"]:
         raise click.UsageError("--dry-run only shows the plan; leave out --bg", context)
     _add_flags(session, options)
