@@ -8,14 +8,16 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     PdbCliError
     ├── UsageError            what was asked for can not be understood
     │   ├── InvalidIdsError   ├── EmptyListError   ├── UnknownNameError
-    │   ├── UnsupportedError  ├── SettingsError    └── InvalidValueError
+    │   ├── UnsupportedError  ├── SettingsError    ├── InvalidValueError
+    │   └── BatchAllocationError
     ├── FileAccessError       the operating system refused a file operation
     ├── TransferError         a mirror did not deliver
     │   ├── ConnectionFailedError   ├── HttpStatusError   └── RedirectError
     ├── VerificationError     bytes arrived that are not what was asked for
     └── JobError              background jobs
         ├── UnknownJobError   ├── AmbiguousJobError   ├── JobStartError
-        ├── JobRecordError    ├── JobStateError     └── JobRestartError
+        ├── JobRecordError    ├── JobStateError     ├── JobRestartError
+        └── WaitTimeoutError
 """
 
 from __future__ import annotations
@@ -115,6 +117,15 @@ class SettingsError(UsageError):
         self.problem = problem
         self.suggestion = suggestion
         """The nearest known key, if one is near."""
+
+
+class BatchAllocationError(UsageError):
+    """A background job would live inside a batch allocation, and end with it."""
+
+    def __init__(self, scheduler: str) -> None:
+        super().__init__(scheduler)
+        self.scheduler = scheduler
+        """Whose allocation it is, such as ``Slurm``."""
 
 
 class FileAccessError(PdbCliError):
@@ -256,3 +267,13 @@ class JobRestartError(JobError):
         self.reason = reason
         self.continuation = continuation
         """What to do instead, with the command."""
+
+
+class WaitTimeoutError(JobError):
+    """Jobs had not ended when the time to wait for them was over; they go on."""
+
+    def __init__(self, timeout_s: float, waiting: tuple[str, ...]) -> None:
+        super().__init__(timeout_s, waiting)
+        self.timeout_s = timeout_s
+        self.waiting = waiting
+        """The ids of the jobs that had not ended."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import click
 from click.core import ParameterSource
 
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.errors import FileAccessError
+from pdb_cli.cli.registry import PROGRAM
+from pdb_cli.errors import BatchAllocationError, FileAccessError
 from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.model import JobStatus
 from pdb_cli.jobs.options import Handling, JobOptions
 from pdb_cli.jobs.paths import JobPaths
 from pdb_cli.jobs.spawn import command_line, spawn_background, write_input
 from pdb_cli.jobs.store import JobStore
+from pdb_cli.jobs.survival import Threat, batch_allocation, survival_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
     from pdb_cli.cli.session import Session
     from pdb_cli.jobs.launch import WaitingSupervisor
     from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.survival import SurvivalWarning
 
 _INPUT_NAME = "input.list"
-_FOR_THE_JOB = frozenset({"bg", "label", "after", "notify"})
+_FOR_THE_JOB = frozenset({"bg", "label", "after", "notify", "bg_force"})
 """Parameters that the job's command does not get."""
-_FLAGS = frozenset({"--bg"})
+_FLAGS = frozenset({"--bg", "--force"})
 _WITH_VALUE = frozenset({"--label", "--after", "--notify"})
 _WITH_VALUE_GIVEN = tuple(f"{option}=" for option in _WITH_VALUE)
 
@@ -58,6 +61,8 @@ def start_job(
 
     Raises
     ------
+    BatchAllocationError
+        This is a batch allocation, and no ``--force`` was given.
     JobStartError, FileAccessError
         As ``spawn_background``.
     InvalidValueError, UnknownJobError, AmbiguousJobError
@@ -67,6 +72,7 @@ def start_job(
     """
     params = context.params
     settings = session.settings().jobs
+    look_ahead(session, force=params["bg_force"])
     store = JobStore(session.jobs_dir())
     options = JobOptions(
         grace_s=settings.grace_s, label=params["label"], after=_after(params["after"], store)
@@ -181,6 +187,47 @@ def _without_job_options(argv: Sequence[str]) -> Iterator[str]:
             next(items, None)
         elif item not in _FLAGS and not item.startswith(_WITH_VALUE_GIVEN):
             yield item
+
+
+def look_ahead(session: Session, *, force: bool) -> None:
+    """Refuse a job that would end with a batch allocation; warn of what else may end it early.
+
+    Parameters
+    ----------
+    session
+        This run.
+    force
+        Whether a batch allocation is no reason to refuse.
+
+    Raises
+    ------
+    BatchAllocationError
+        This is one.
+    """
+    scheduler = batch_allocation(session.environ)
+    if scheduler is not None and not force:
+        raise BatchAllocationError(scheduler)
+    for warning in survival_warnings(session.user()):
+        session.say(f"{PROGRAM}: {_warning_text(warning)}")
+
+
+def _warning_text(warning: SurvivalWarning) -> str:
+    """Say what may end the job, and what helps."""
+    match warning.threat:
+        case Threat.SESSION_END:
+            return (
+                "systemd ends this job when you log out (KillUserProcesses=yes); to keep it: "
+                f"'loginctl enable-linger', then 'systemd-run --user --scope {PROGRAM} ...'"
+            )
+        case Threat.USER_MANAGER_END:
+            return "systemd ends this job after your last logout; 'loginctl enable-linger' keeps it"
+        case Threat.CPU_LIMIT:
+            return (
+                f"this session limits each process to {warning.limit_s} s of CPU time "
+                "('ulimit -t'): a long job may be killed by it"
+            )
+        case _:
+            assert_never(warning.threat)
 
 
 def _arguments(context: click.Context, without: frozenset[str], extra: list[str]) -> Iterator[str]:

@@ -146,6 +146,15 @@ def _(error: e.SettingsError) -> Message:
 
 
 @describe.register
+def _(error: e.BatchAllocationError) -> Message:
+    return _one(
+        f"--bg inside a {error.scheduler} allocation: the job would end with the allocation; "
+        "run it here without --bg, start it from the login node, or add --force",
+        ExitCode.USAGE,
+    )
+
+
+@describe.register
 def _(error: e.FileAccessError) -> Message:
     return _one(f"can not {error.action} {error.path}: {error.reason}{_file_hint(error)}")
 
@@ -203,6 +212,14 @@ def _(error: e.JobStateError) -> Message:
 @describe.register
 def _(error: e.JobRestartError) -> Message:
     return _one(f"can not restart {error.job_id}: {error.reason}; {error.continuation}")
+
+
+@describe.register
+def _(error: e.WaitTimeoutError) -> Message:
+    return _one(
+        f"not ended after {error.timeout_s:g} s: {', '.join(error.waiting)} (jobs go on)",
+        ExitCode.TIMED_OUT,
+    )
 
 
 def list_invalid_ids(invalid: Sequence[e.InvalidId]) -> str:

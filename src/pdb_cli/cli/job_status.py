@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from pdb_cli.cli.job_records import as_row
 from pdb_cli.cli.job_table import local_time, posix_time
 from pdb_cli.cli.output import (
     OutputMode,
@@ -14,9 +15,9 @@ from pdb_cli.cli.output import (
     human_size,
     printable,
     write_document,
+    write_rows,
 )
 from pdb_cli.jobs.liveness import observe
-from pdb_cli.jobs.model import encode
 from pdb_cli.jobs.regular_file import read_regular
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def show_status(store: JobStore, job_id: str, *, mode: OutputMode) -> None:
     job_id
         The job.
     mode
-        Text, or json: the record plus ``doubt``, ``progress`` and ``log``.
+        Text, ids, or json: the record plus ``doubt``, ``progress`` and ``log``.
 
     Raises
     ------
@@ -46,8 +47,11 @@ def show_status(store: JobStore, job_id: str, *, mode: OutputMode) -> None:
     seen = observe(store, job_id)
     paths = store.paths(job_id)
     progress = _progress(paths.progress)
+    if mode is OutputMode.IDS:
+        write_rows([{"id": job_id}], mode=mode, columns={})
+        return
     if mode is OutputMode.JSON:
-        record: dict[str, Any] = json.loads(encode(seen.job))
+        record = as_row(seen.job)
         record |= {"doubt": str(seen.doubt), "progress": progress, "log": str(paths.stderr)}
         write_document(record)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,6 +55,23 @@ class NameParameter(click.ParamType[Any]):
         return [CompletionItem(name) for name in self._names if name.startswith(incomplete)]
 
 
+class SecondsParameter(click.FloatRange):
+    """A number of seconds, not negative and finite."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0.0)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        seconds = float(super().convert(value, param, ctx))
+        if not isfinite(seconds):
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
+
+
+SECONDS = SecondsParameter()
 DATA_TYPE = NameParameter("TYPE", parse_data_type, DataType)
 FILE_FORMAT = NameParameter("FORMAT", parse_format, FileFormat)
 
@@ -126,6 +144,12 @@ def background_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="TARGET",
             help="With --bg: a command or an Apprise URL, told when the job has ended.",
         ),
+        click.option(
+            "--force",
+            "bg_force",
+            is_flag=True,
+            help="With --bg: also inside a batch allocation, whose end ends the job.",
+        ),
     )):  # fmt: skip
         command = option(command)
     return command
@@ -149,4 +173,6 @@ def wants_background(context: click.Context) -> bool:
     for name in ("label", "after", "notify"):
         if context.params[name] is not None:
             raise click.UsageError(f"--{name} is for background jobs: add --bg", context)
+    if context.params["bg_force"]:
+        raise click.UsageError("--force is for background jobs: add --bg", context)
     return False

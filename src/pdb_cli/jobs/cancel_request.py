@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def leave_request(path: Path, *, user: str, reason: str | None = None) -> None:
+def leave_request(
+    path: Path, *, user: str, reason: str | None = None, grace_s: float | None = None
+) -> dict[str, Any]:
     """Ask for the end of a job: its supervisor looks every second.
 
     Parameters
@@ -26,15 +28,29 @@ def leave_request(path: Path, *, user: str, reason: str | None = None) -> None:
         Who asks.
     reason
         Why, if there is more to say.
+    grace_s
+        Seconds between TERM and KILL; None for what the job's record says. A later request may
+        shorten an earlier one's while the job is being ended.
+
+    Returns
+    -------
+    dict
+        The request.
 
     Raises
     ------
     FileAccessError
         Not even an empty file could be made.
     """
-    request = {"user": user, "host": this_place().host, "requested_at": utc_now()}
+    request: dict[str, Any] = {
+        "user": user,
+        "host": this_place().host,
+        "requested_at": utc_now(),
+    }
     if reason is not None:
         request["reason"] = reason
+    if grace_s is not None:
+        request["grace_s"] = grace_s
     try:
         write_atomic(path, to_json(request), mode=0o600, durable=True)
     except FileAccessError:
@@ -44,6 +60,7 @@ def leave_request(path: Path, *, user: str, reason: str | None = None) -> None:
             path.touch(mode=0o600)
         except OSError as error:
             raise FileAccessError.wrap("write", path, error) from error
+    return request
 
 
 def read_request(path: Path) -> dict[str, Any] | None:

@@ -12,11 +12,23 @@ from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import utc_text
 
 if TYPE_CHECKING:
-    from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.model import Job, JobStatus
     from pdb_cli.jobs.paths import JobPaths
     from pdb_cli.jobs.store import JobStore
 
 _LOCK_WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CleanPlan:
+    """What ``clean_jobs`` would remove."""
+
+    jobs: tuple[Job, ...]
+    """Jobs that ended, by id."""
+    never_started: tuple[str, ...]
+    """Reservations whose starter died before any supervisor had them: no record, no process."""
+    unreadable: tuple[str, ...]
+    """Records that could not be read: they stay, since nobody knows what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +40,116 @@ class CleanResult:
     """Records that could not be read: they stay, since nobody knows what they are."""
 
 
-def clean_jobs(store: JobStore, *, older_than_s: float, now_s: float) -> CleanResult:
-    """Remove the records of jobs that ended longer ago than a duration.
+def plan_clean(
+    store: JobStore,
+    *,
+    older_than_s: float,
+    now_s: float,
+    status: JobStatus | None = None,
+    keep: int = 0,
+) -> CleanPlan:
+    """Find the records that ``clean_jobs`` would remove; remove nothing.
+
+    Every condition must hold. Running and queued jobs are never in the plan.
 
     Parameters
     ----------
     store
         The jobs directory.
     older_than_s
-        Seconds since the end of the job; 0 removes all that ended.
+        Only jobs that ended at least so long ago, in seconds; 0 means all that ended.
     now_s
         The time now, POSIX seconds.
+    status
+        Only jobs that ended so; None for all.
+    keep
+        Spare so many of the jobs that ended last, however they ended.
+
+    Raises
+    ------
+    FileAccessError
+        The directory can not be read.
+    """
+    limit_s = now_s - older_than_s
+    ended: list[Job] = []
+    never_started: list[str] = []
+    unreadable: list[str] = []
+    for job_id in sorted(store.job_ids()):
+        try:
+            job = observe(store, job_id).job
+        except UnknownJobError:
+            continue
+        except JobRecordError:
+            if store.never_started(job_id, before_s=limit_s):
+                never_started.append(job_id)
+            elif not store.in_transit(job_id):
+                unreadable.append(job_id)
+        else:
+            if job.status.final:
+                ended.append(job)
+    newest = sorted(ended, key=_end, reverse=True)[:keep]
+    old = [
+        job
+        for job in ended
+        if _end(job) <= utc_text(limit_s) and status in {None, job.status} and job not in newest
+    ]
+    # What never started did not end in any way.
+    return CleanPlan(tuple(old), () if status else tuple(never_started), tuple(unreadable))
+
+
+def clean_jobs(
+    store: JobStore,
+    *,
+    older_than_s: float,
+    now_s: float,
+    status: JobStatus | None = None,
+    keep: int = 0,
+) -> CleanResult:
+    """Remove the records of jobs that ended longer ago than a duration.
+
+    Parameters
+    ----------
+    store, older_than_s, now_s, status, keep
+        As for ``plan_clean``.
 
     Raises
     ------
     FileAccessError
         The directory can not be read, or a record can not be removed.
     """
-    limit_s = now_s - older_than_s
+    plan = plan_clean(store, older_than_s=older_than_s, now_s=now_s, status=status, keep=keep)
+    return remove_planned(store, plan)
+
+
+def remove_planned(store: JobStore, plan: CleanPlan) -> CleanResult:
+    """Remove what a plan lists, but for what somebody else removed meanwhile.
+
+    Parameters
+    ----------
+    store
+        The jobs directory.
+    plan
+        What to remove.
+
+    Raises
+    ------
+    FileAccessError
+        A record can not be removed.
+    """
     removed: list[str] = []
-    unreadable: list[str] = []
     try:
-        for job_id in sorted(store.job_ids()):
-            try:
-                old = _ended(observe(store, job_id).job, utc_text(limit_s))
-            except UnknownJobError:
-                continue
-            except JobRecordError:
-                old = store.never_started(job_id, before_s=limit_s)
-                if not old and not store.in_transit(job_id):
-                    unreadable.append(job_id)
-            if old and _remove(store.paths(job_id)):
-                removed.append(job_id)
+        for job_id in sorted([*(job.id for job in plan.jobs), *plan.never_started]):
+            if _remove(store.paths(job_id)):
+                removed.append(job_id)  # noqa: PERF401 - what was removed counts if it fails
     finally:
         if removed:
             update_index(store, [], removed=removed)
-    return CleanResult(tuple(removed), tuple(unreadable))
+    return CleanResult(tuple(removed), plan.unreadable)
 
 
-def _ended(job: Job, limit: str) -> bool:
-    """Tell whether a job ended before a time."""
-    return job.status.final and (job.finished_at or job.started_at) <= limit
+def _end(job: Job) -> str:
+    """Return when a job ended, as comparable text."""
+    return job.finished_at or job.started_at
 
 
 def _remove(paths: JobPaths) -> bool:

@@ -11,7 +11,7 @@ from pdb_cli.jobs.ending import Exit
 from pdb_cli.jobs.process_tree import descendants, end_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pdb_cli.jobs.model import ProcessIdentity
@@ -135,7 +135,7 @@ class PosixCommand:
         self._supervision.wait(timeout_s=timeout_s)
         return self._supervision.exit_of(self._pid)
 
-    def end(self, *, grace_s: float) -> None:
+    def end(self, *, grace_s: Callable[[], float]) -> None:
         """End all descendants of the supervisor, adopted ones too; see ``Command``."""
         end_tree(self._members, grace_s=grace_s, tick=self._supervision.reap)
 

@@ -120,7 +120,7 @@ def never_started(job: Job, *, cancel: Mapping[str, Any] | None, finished_at: st
         return failed(job, _BY_SYSTEM, finished_at=finished_at)
     return job.with_changes(
         status=JobStatus.CANCELLED,
-        reason=f"{cancel_reason(cancel)}, before it was started",
+        reason=cancel_reason(cancel, note="before it was started"),
         finished_at=finished_at,
         pid=None,
     )
@@ -145,15 +145,23 @@ def can_restart(job: Job) -> bool:
     return bool(job.argv) and not any(REDACTED in item for item in job.argv)
 
 
-def cancel_reason(cancel: Mapping[str, Any]) -> str:
-    """Return who asked for the end, and why if that was said.
+def cancel_reason(cancel: Mapping[str, Any], *, note: str = "") -> str:
+    """Return the reason of a cancelled job: who asked for the end, from where, and why.
 
     Parameters
     ----------
     cancel
         The request.
+    note
+        What else there is to say about the end.
+
+    Examples
+    --------
+    >>> cancel_reason({"user": "ann", "host": "login01", "reason": "wrong list"})
+    'cancelled by ann from login01: wrong list'
     """
     text = f"cancelled by {cancel.get('user', 'somebody')} from {cancel.get('host', 'somewhere')}"
+    text = f"{text}, {note}" if note else text
     return f"{text}: {cancel['reason']}" if cancel.get("reason") else text
 
 

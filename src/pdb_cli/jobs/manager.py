@@ -36,7 +36,7 @@ from pdb_cli.jobs.store import JobStore
 from pdb_cli.jobs.wait import wait_for_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
     from pathlib import Path
 
@@ -293,31 +293,32 @@ class JobManager:
         return observe(self._store, self._store.resolve(job))
 
     def wait_for_jobs(
-        self, jobs: Sequence[str], *, any_of_them: bool = False, timeout_s: float | None = None
-    ) -> list[Job]:
-        """Wait until jobs have ended and return their final records, in the order given.
+        self, jobs: Sequence[str], *, timeout_s: float | None = None
+    ) -> Iterator[Job]:
+        """Yield the final record of each job when it has ended, whoever ended first first.
 
         Parameters
         ----------
         jobs
-            The jobs.
-        any_of_them
-            Whether the first end is enough; then only what has ended is returned.
+            The jobs, running, queued or ended. Whoever wants only the first to end stops there.
         timeout_s
-            Seconds to wait at most; None for ever.
+            Seconds to wait for all of them; 0 only looks, None waits for ever.
+
+        Yields
+        ------
+        Job
+            A final record.
 
         Raises
         ------
-        JobWaitTimeoutError
-            The time ran out; it names the jobs that go on.
+        WaitTimeoutError
+            Some had not ended in that time; it names them, and they go on.
         UnknownJobError, AmbiguousJobError, JobRecordError
             There is no such job, it was removed meanwhile, or its record can not be read.
         """
         job_ids = [self._store.resolve(job) for job in jobs]
-        try:
-            return wait_for_jobs(self._store, job_ids, any_of_them=any_of_them, timeout_s=timeout_s)
-        finally:
-            self._reap()
+        yield from wait_for_jobs(self._store, job_ids, timeout_s=timeout_s)
+        self._reap()
 
     def cancel_job(
         self,

@@ -20,7 +20,8 @@ from pdb_cli.errors import JobRecordError
 SCHEMA = 1
 """The schema this version writes; a newer one is refused, an older one is read."""
 
-_LONGEST_GRACE_S = 7 * 86400
+LONGEST_GRACE_S = 7 * 86400
+"""A grace time that a record or a request may hold, in seconds."""
 
 ID_PATTERN = re.compile(r"job_[a-z0-9]{6}", re.ASCII)
 
@@ -166,7 +167,7 @@ def parse_grace(value: object, *, default: float) -> float:
     >>> parse_grace(2, default=10.0), parse_grace("soon", default=10.0)
     (2.0, 10.0)
     """
-    if isinstance(value, int | float) and 0 <= value <= _LONGEST_GRACE_S:
+    if isinstance(value, int | float) and 0 <= value <= LONGEST_GRACE_S:
         return float(value)
     return default
 

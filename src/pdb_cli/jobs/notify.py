@@ -120,7 +120,7 @@ def run_notice(
     deadline = time.monotonic() + limit_s
     while (finish := command.wait(timeout_s=_LOOK_EVERY_S)) is None:
         if time.monotonic() >= deadline:
-            command.end(grace_s=_GRACE_S)
+            command.end(grace_s=lambda: _GRACE_S)
             return f"took more than {limit_s:g} s and was ended"
     return f"ended with exit code {finish.shell_code}" if finish.shell_code else None
 

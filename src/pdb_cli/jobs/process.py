@@ -7,7 +7,7 @@ Nothing else in ``jobs`` knows POSIX from Windows: it asks ``system()``. The ada
 # Annotations stay values: as text they triple what each named tuple costs at start-up (ADR 0009).
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -58,10 +58,11 @@ class Command(Protocol):
             How it ended, from then on at every call; None if it still runs.
         """
 
-    def end(self, *, grace_s: float) -> None:
-        """End the whole tree, politely and after ``grace_s`` for certain; return when it is gone.
+    def end(self, *, grace_s: Callable[[], float]) -> None:
+        """End the whole tree, politely and after ``grace_s()`` for certain; return when it is gone.
 
-        Then ``wait`` returns at once. A tree that has ended already takes no time.
+        The grace time is asked for again and again: it may be shortened meanwhile. Then ``wait``
+        returns at once. A tree that has ended already takes no time.
         """
 
 
@@ -121,10 +122,19 @@ class System(Protocol):
     def tell_supervisor(self, supervisor: "ProcessIdentity") -> None:
         """Make a supervisor of this place look at once, if it can be told."""
 
+    def kill_supervisor(self, supervisor: "ProcessIdentity") -> "Sequence[ProcessIdentity]":
+        """Kill a supervisor of this place that does not act.
+
+        Returns
+        -------
+        sequence of ProcessIdentity
+            What lived of its tree just before.
+        """
+
     def end_unsupervised(
-        self, command: "ProcessIdentity | None", *, mark: tuple[str, str], grace_s: float
+        self, members: "Sequence[ProcessIdentity]", *, mark: tuple[str, str], grace_s: float
     ) -> None:
-        """End what lives of a command that has no supervisor any more.
+        """End what lives of a command that has no supervisor any more, and what that started.
 
         ``mark`` is an environment variable and its value that all of it was started with.
         """

@@ -105,13 +105,24 @@ def tell_supervisor(supervisor: ProcessIdentity) -> None:
     send_signal(supervisor, SIGTERM)
 
 
+def kill_supervisor(supervisor: ProcessIdentity) -> list[ProcessIdentity]:
+    """Send KILL to exactly this process, which may be stopped; see ``System``."""
+    from signal import SIGKILL  # noqa: PLC0415 - see the module's docstring
+
+    from pdb_cli.jobs.process_tree import descendants, send_signal  # noqa: PLC0415 - only to cancel
+
+    tree = descendants(supervisor.pid)
+    send_signal(supervisor, SIGKILL)
+    return tree
+
+
 def end_unsupervised(
-    command: ProcessIdentity | None, *, mark: tuple[str, str], grace_s: float
+    members: Sequence[ProcessIdentity], *, mark: tuple[str, str], grace_s: float
 ) -> None:
     """End a tree by parentage and by start environment; see ``System``."""
     from pdb_cli.jobs.process_tree import end_tree, orphans  # noqa: PLC0415 - only to cancel
 
-    end_tree(orphans(command, mark=mark), grace_s=grace_s, tick=lambda: None)
+    end_tree(orphans(members, mark=mark), grace_s=lambda: grace_s, tick=lambda: None)
 
 
 def start_token(pid: int) -> str | None:

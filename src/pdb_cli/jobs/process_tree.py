@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pdb_cli.jobs.identity import identify, is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pdb_cli.jobs.model import ProcessIdentity
 
@@ -69,7 +69,7 @@ def started_with(name: str, value: str) -> list[ProcessIdentity]:
 
 
 def orphans(
-    command: ProcessIdentity | None, *, mark: tuple[str, str]
+    members: Iterable[ProcessIdentity], *, mark: tuple[str, str]
 ) -> Callable[[], list[ProcessIdentity]]:
     """Return a function that finds what lives of a command without a supervisor.
 
@@ -77,13 +77,13 @@ def orphans(
 
     Parameters
     ----------
-    command
-        The command's own process, if it is known.
+    members
+        What is known of it: parents first, so that a shell does not go on with its next command
+        when its child has been told to end.
     mark
         An environment variable that all of it was started with, and its value.
     """
-    # Parents first: a shell must not go on with its next command when its child has been told.
-    known = {} if command is None else {command: None}
+    known = dict.fromkeys(members)
 
     def living() -> list[ProcessIdentity]:
         for process in [item for item in known if is_alive(item)]:
@@ -95,7 +95,10 @@ def orphans(
 
 
 def end_tree(
-    members: Callable[[], list[ProcessIdentity]], *, grace_s: float, tick: Callable[[], None]
+    members: Callable[[], list[ProcessIdentity]],
+    *,
+    grace_s: Callable[[], float],
+    tick: Callable[[], None],
 ) -> None:
     """Send TERM to all members, wait, and KILL what is left until nothing is.
 
@@ -105,15 +108,16 @@ def end_tree(
         Returns the processes that still live; asked again and again, so that what is forked
         meanwhile is found too.
     grace_s
-        How long after TERM the rest is killed, in seconds.
+        Returns how long after TERM the rest is killed, in seconds; asked again and again, so that
+        it can be shortened meanwhile.
     tick
         Called while waiting (the supervisor reaps its children here).
     """
     told: set[ProcessIdentity] = set()
-    deadline = time.monotonic() + grace_s
+    started_s = time.monotonic()
     pause_s = _FIRST_PAUSE_S
     while alive := _tick_and_list(tick, members):
-        left_s = deadline - time.monotonic()
+        left_s = started_s + grace_s() - time.monotonic()
         for process in alive:
             if left_s <= 0:
                 send_signal(process, signal.SIGKILL)

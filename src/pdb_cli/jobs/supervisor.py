@@ -199,9 +199,12 @@ class Supervisor:
     def _end_command(self) -> None:
         """End the whole tree, politely and then for certain."""
         if self._command is not None:
-            request = read_request(self._paths.cancel) or {}
-            grace_s = parse_grace(request.get("grace_s"), default=self._job.grace_s)
-            self._command.end(grace_s=grace_s)
+            self._command.end(grace_s=self._grace_s)
+
+    def _grace_s(self) -> float:
+        """Return the grace time of the latest request: it may be in more of a hurry."""
+        request = read_request(self._paths.cancel) or {}
+        return parse_grace(request.get("grace_s"), default=self._job.grace_s)
 
     def _finish_with(self, job: Job, *, patience_s: float) -> bool:
         """Write the final record: on disk before the lock is let go; return success."""

@@ -42,7 +42,8 @@ job = spawn_background(
     JobStore(pathlib.Path(os.environ["PDB_CLI_JOBS_DIR"])),
     lambda paths: sys.argv[2:],
     supervisor=start_supervisor(os.environ),
-    cwd="/", user="tester", command="download", options=JobOptions(grace_s=1.0), handling=Handling(program=sys.argv[1:2]),
+    cwd="/", user="tester", command="download",
+    options=JobOptions(grace_s=1.0), handling=Handling(program=sys.argv[1:2]),
 )
 print(job.id, flush=True)
 """

@@ -109,6 +109,19 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         "can not cancel job_abc123: it is completed",
         ExitCode.FAILED,
     ),
+    (
+        e.WaitTimeoutError(2.5, ("job_aaaaaa", "job_bbbbbb")),
+        "not ended after 2.5 s: job_aaaaaa, job_bbbbbb (jobs go on)",
+        ExitCode.TIMED_OUT,
+    ),
+    (
+        e.BatchAllocationError("Slurm"),
+        (
+            "--bg inside a Slurm allocation: the job would end with the allocation; run it here "
+            "without --bg, start it from the login node, or add --force"
+        ),
+        ExitCode.USAGE,
+    ),
 ]
 _ABSTRACT = {e.PdbCliError, e.UsageError, e.TransferError, e.JobError}
 

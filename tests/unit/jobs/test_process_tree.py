@@ -67,7 +67,7 @@ def test_a_tree_is_ended_politely(family: subprocess.Popen[bytes]) -> None:
         return [*filter(is_alive, [root]), *descendants(family.pid)]
 
     started_s = time.monotonic()
-    end_tree(members, grace_s=30, tick=lambda: None)
+    end_tree(members, grace_s=lambda: 30, tick=lambda: None)
     assert time.monotonic() - started_s < 5
     assert family.wait() == -signal.SIGTERM
 
@@ -84,7 +84,7 @@ def test_a_process_is_told_once_and_killed_after_the_grace_time() -> None:
     assert process.stdout.readline() == "ready\n"
     me = identify(process.pid)
     started_s = time.monotonic()
-    end_tree(lambda: [me] if is_alive(me) else [], grace_s=0.3, tick=lambda: None)
+    end_tree(lambda: [me] if is_alive(me) else [], grace_s=lambda: 0.3, tick=lambda: None)
     assert 0.3 <= time.monotonic() - started_s < 5
     assert process.wait() == -signal.SIGKILL
     assert process.stdout.read() == "told\n"
@@ -96,7 +96,7 @@ def test_what_has_the_pid_of_a_member_that_died_is_spared() -> None:
     told: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
     try:
-        end_tree(lambda: next(lists), grace_s=0, tick=lambda: None)
+        end_tree(lambda: next(lists), grace_s=lambda: 0, tick=lambda: None)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert told == []
@@ -104,5 +104,5 @@ def test_what_has_the_pid_of_a_member_that_died_is_spared() -> None:
 
 def test_nothing_to_end_takes_no_time() -> None:
     started_s = time.monotonic()
-    end_tree(list, grace_s=10, tick=lambda: None)
+    end_tree(list, grace_s=lambda: 10, tick=lambda: None)
     assert time.monotonic() - started_s < 1

@@ -1,28 +1,26 @@
-"""``pdb-cli jobs``: list, look at, follow, cancel and clean background jobs."""
+"""``pdb-cli jobs``: list, look at and follow background jobs; the other verbs are added here."""
 
 from __future__ import annotations
 
-import re
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import click
 
 from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.cli.job_records import exit_code_of
 from pdb_cli.cli.job_table import show_jobs
+from pdb_cli.cli.job_verbs import cancel, clean, restart, wait
 from pdb_cli.cli.options import complete_job, output_option
 from pdb_cli.cli.output import OutputMode
-from pdb_cli.errors import InvalidValueError, JobRecordError, JobStateError
+from pdb_cli.errors import InvalidValueError
 from pdb_cli.jobs.follow import Stream
 from pdb_cli.jobs.listing import JobFilter
-from pdb_cli.jobs.model import JobStatus
 from pdb_cli.jobs.store import JobStore
 
 if TYPE_CHECKING:
     from pdb_cli.cli.session import Session
 
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DEFAULT_LINES = 40
 
 
@@ -47,7 +45,7 @@ def command(context: click.Context, which: JobFilter, mode: OutputMode) -> int:
 
 @command.command()
 @click.argument("job", shell_complete=complete_job)
-@output_option(OutputMode.TEXT, OutputMode.JSON)
+@output_option(OutputMode.TEXT, OutputMode.JSON, OutputMode.IDS)
 @click.pass_obj
 def status(session: Session, job: str, mode: OutputMode) -> int:
     """Show everything about one job."""
@@ -92,86 +90,15 @@ def log(
             chunk = next(following)
         except StopIteration as end:
             session.say(f"{job_id} {end.value.status}")
-            return ExitCode.FAILED if end.value.exit_code is None else end.value.exit_code
+            return exit_code_of(end.value)
         except KeyboardInterrupt:
             session.say(f"\nstopped following; {job_id} goes on")
             return ExitCode.INTERRUPTED
         _show(chunk.data)
 
 
-@command.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=complete_job)
-@click.pass_obj
-def cancel(session: Session, jobs: tuple[str, ...]) -> int:
-    """Cancel jobs: end the whole process tree of each, then say how it ended."""
-    from pdb_cli.cli.errors import describe  # noqa: PLC0415 - only for this subcommand
-    from pdb_cli.jobs.cancel import cancel_job  # noqa: PLC0415 - only for this subcommand
-
-    store = JobStore(session.jobs_dir())
-    code = ExitCode.DONE
-    for job_id in [store.resolve(reference) for reference in jobs]:
-        try:
-            ended = cancel_job(store, job_id, user=session.user())
-        except JobStateError as error:
-            # The others are to be cancelled all the same.
-            session.complain(describe(error).lines[0])
-            code = ExitCode.FAILED
-            continue
-        session.say(f"{job_id}: {ended.reason or ended.status}")
-        if ended.status is not JobStatus.CANCELLED:
-            code = ExitCode.FAILED
-    return code
-
-
-@command.command()
-@click.option(
-    "--older-than",
-    metavar="DURATION",
-    default="7d",
-    show_default=True,
-    help="Only jobs that ended longer ago: 30s, 5m, 2h, 7d, 1w.",
-)
-@click.pass_obj
-def clean(session: Session, older_than: str) -> int:
-    """Remove the records of jobs that ended; running jobs are never touched."""
-    from pdb_cli.jobs.clean import clean_jobs  # noqa: PLC0415 - only for this subcommand
-
-    result = clean_jobs(
-        JobStore(session.jobs_dir()),
-        older_than_s=parse_duration(older_than),
-        now_s=time.time(),
-    )
-    noun = "job" if len(result.removed) == 1 else "jobs"
-    session.say(f"removed {len(result.removed)} {noun} that ended more than {older_than} ago")
-    if result.unreadable:
-        raise JobRecordError(
-            ", ".join(result.unreadable), "left where it is; remove it by hand if it is not yours"
-        )
-    return ExitCode.DONE
-
-
-def parse_duration(text: str) -> float:
-    """Return a duration in seconds.
-
-    Parameters
-    ----------
-    text
-        A whole number and a unit: s, m, h, d or w.
-
-    Raises
-    ------
-    InvalidValueError
-        Anything else.
-
-    Examples
-    --------
-    >>> parse_duration("7d"), parse_duration("0s")
-    (604800.0, 0.0)
-    """
-    match = re.fullmatch(r"(\d{1,9})([smhdw])", text.strip())
-    if match is None:
-        raise InvalidValueError("--older-than", text, "a duration such as 30s, 5m, 2h, 7d or 1w")
-    return float(int(match[1]) * _UNITS_S[match[2]])
+for _verb in (wait, cancel, restart, clean):
+    command.add_command(_verb)
 
 
 def _show(data: bytes) -> None:
