@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+_SHOWN_IF_ANY = ("progress", "label")
+"""Columns that are left out where no row has something in them."""
 _COLUMNS = {
     "id": "JOB",
     "status": "STATUS",
     "started": "STARTED",
     "time": "TIME",
+    "progress": "PROGRESS",
+    "label": "LABEL",
     "command": "COMMAND",
 }
 
@@ -78,7 +82,10 @@ def show_jobs(jobs_dir: Path, *, which: JobFilter, mode: OutputMode) -> None:
         if not rows:
             write_rows([], mode=mode, columns={"none": _nothing(which)})
             return
-        write_rows([_for_people(row, now_s) for row in rows], mode=mode, columns=_COLUMNS)
+        cells = [_for_people(row, now_s) for row in rows]
+        empty = {key for key in _SHOWN_IF_ANY if not any(row[key] for row in cells)}
+        columns = {key: heading for key, heading in _COLUMNS.items() if key not in empty}
+        write_rows(cells, mode=mode, columns=columns)
         return
     write_rows([_as_data(row) for row in rows], mode=mode, columns={})
 
@@ -96,7 +103,7 @@ def _nothing(which: JobFilter) -> str:
 
 def _as_data(row: JobRow) -> dict[str, Any]:
     """Return a row for programs."""
-    return row._asdict()
+    return row._asdict() | {"progress": row.progress and row.progress._asdict()}
 
 
 def _for_people(row: JobRow, now_s: float) -> dict[str, str]:
@@ -108,8 +115,19 @@ def _for_people(row: JobRow, now_s: float) -> dict[str, str]:
         "status": f"{row.status} ({row.note})" if row.note else row.status,
         "started": local_time(started_s),
         "time": human_duration(max(0.0, ended_s - started_s)) if started_s is not None else "",
+        "progress": _progress(row, now_s),
+        "label": row.label or "",
         "command": row.command,
     }
+
+
+def _progress(row: JobRow, now_s: float) -> str:
+    """Return how far a running job is."""
+    if row.progress is None:
+        return ""
+    from pdb_cli.cli.job_progress import progress_line  # noqa: PLC0415 - only if something runs
+
+    return progress_line(row.progress, now_s)
 
 
 def posix_time(text: str | None) -> float | None:

@@ -11,6 +11,7 @@ from pdb_cli.jobs.model import FINAL_STATUSES, JobStatus, utc_text
 
 if TYPE_CHECKING:
     from pdb_cli.jobs.index import IndexEntry
+    from pdb_cli.jobs.progress import Progress
     from pdb_cli.jobs.store import JobStore
 
 
@@ -40,6 +41,8 @@ class JobRow(NamedTuple):
     label: str | None
     note: str
     """What qualifies the status: ``unsupervised``, ``unknown``, or why it is unreadable."""
+    progress: Progress | None = None
+    """How far a running job is, if it has said so."""
 
 
 def list_jobs(store: JobStore, *, which: JobFilter, now_s: float) -> list[JobRow]:
@@ -122,6 +125,11 @@ def _observed(store: JobStore, job_id: str) -> JobRow | None:
             note=error.reason,
         )
     job = seen.job
+    progress = None
+    if job.status is JobStatus.RUNNING:
+        from pdb_cli.jobs.progress import read_progress  # noqa: PLC0415 - as above
+
+        progress = read_progress(store.paths(job_id).progress)
     return JobRow(
         id=job_id,
         status=str(job.status),
@@ -131,4 +139,5 @@ def _observed(store: JobStore, job_id: str) -> JobRow | None:
         host=job.host,
         label=job.label,
         note=str(seen.doubt),
+        progress=progress,
     )

@@ -150,6 +150,15 @@ def clean(session: Session, older_than: str) -> int:
     return ExitCode.DONE
 
 
+@command.command()
+@click.pass_obj
+def watch(session: Session) -> int:
+    """Show running jobs live, with a progress bar each; q or Ctrl-C leaves, the jobs go on."""
+    from pdb_cli.cli.job_watch import watch_jobs  # noqa: PLC0415 - only for this subcommand
+
+    return watch_jobs(session)
+
+
 def parse_duration(text: str) -> float:
     """Return a duration in seconds.
 
