@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 import time
@@ -29,6 +31,8 @@ _AT_LEAST_IDLE = 10.0
 _ENDED_BEFORE_S = 300.0
 """How long ago a job may have ended, when the watch begins, to be shown."""
 _SIGNAL_BASE = 128
+_ENDED_BY = frozenset({signal.SIGTERM, signal.SIGHUP})
+"""Signals that end the program for somebody else; all others are ways to leave."""
 
 
 def watch_jobs(session: Session) -> int:
@@ -56,9 +60,22 @@ def watch_jobs(session: Session) -> int:
             "jobs watch needs a terminal to draw on; "
             "'pdb-cli jobs' lists jobs once, 'pdb-cli jobs log --follow JOB' follows one"
         )
+    try:
+        number = _watch(session)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        # The terminal was closed: what there still is to write is for nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.HUNG_UP
+    return _SIGNAL_BASE + number if number in _ENDED_BY else ExitCode.DONE
+
+
+def _watch(session: Session) -> signal.Signals:
+    """Show the jobs; return the signal that ended it, after saying what goes on."""
     store = JobStore(session.jobs_dir())
     with WatchTerminal() as terminal:
-        from rich.console import Console
+        from rich.console import Console  # heavy, and the signals are ours already
 
         console = Console(
             force_terminal=True,
@@ -73,11 +90,9 @@ def watch_jobs(session: Session) -> int:
             if number is not signal.SIGTSTP:
                 break
             terminal.suspend()
-    running = [row for row in _look(store, ended_after) if row.status == JobStatus.RUNNING]
-    session.say(f"stopped watching{_what_goes_on(running)}")
-    if number in {signal.SIGTERM, signal.SIGHUP}:
-        return _SIGNAL_BASE + number
-    return ExitCode.DONE
+        running = [row for row in _look(store, ended_after) if row.status == JobStatus.RUNNING]
+        session.say(f"stopped watching{_what_goes_on(running)}")
+    return number
 
 
 def _show(

@@ -30,6 +30,7 @@ _LINES_AROUND = 3
 """The title, the line below it, the headings."""
 _FILES_FROM_WIDTH = 100
 _ALL_BUT_FILES_FROM_WIDTH = 72
+_FAILED_FROM_WIDTH = 60
 _BAR_WIDTH = 8
 """At least."""
 
@@ -90,7 +91,8 @@ def _table(rows: Sequence[JobRow], now_s: float, width: int) -> RenderableType:
     if roomy:
         add("RATE", lambda row: _of_running(row, now_s, rate_text), justify="right")
     add("LEFT", lambda row: _of_running(row, now_s, left_text), justify="right")
-    if any(row.progress and row.progress.files_failed for row in rows):
+    some_failed = any(row.progress and row.progress.files_failed for row in rows)
+    if some_failed and width >= _FAILED_FROM_WIDTH:
         add("FAILED", _failed, justify="right")
     if roomy:
         add("COMMAND", _command, ratio=1)
