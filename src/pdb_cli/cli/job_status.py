@@ -61,11 +61,9 @@ def show_status(store: JobStore, job_id: str, *, mode: OutputMode) -> None:
         }
         write_document(record)
         return
-    rows = _rows(seen, progress, log=paths.log_link)
+    rows = [(name, value) for name, value in _rows(seen, progress, log=paths.log_link) if value]
     width = max(len(name) for name, _ in rows) + 2
-    sys.stdout.write(
-        "".join(f"{name + ':':<{width}}{printable(value)}\n" for name, value in rows if value)
-    )
+    sys.stdout.write("".join(f"{name + ':':<{width}}{printable(value)}\n" for name, value in rows))
 
 
 def _rows(seen: Observation, progress: Progress | None, *, log: Path) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,7 +67,17 @@ def test_a_job_of_another_host_is_unknown(store: JobStore, run_cli: CliRunner) -
     from pdb_cli.jobs.model import JobStatus
 
     put(store, a_job(host="login01", status=JobStatus.RUNNING, finished_at=None, exit_code=None))
-    assert "running (unknown)" in run_cli("jobs").stdout
+    assert "unknown (login01, never seen)" in run_cli("jobs").stdout
+    lock = store.paths("job_aaaaaa").lock
+    lock.touch()
+    # A fresh heartbeat is a sign of life, also from where the lock can not be seen.
+    assert "running" in run_cli("jobs").stdout
+    assert "unknown" not in run_cli("jobs").stdout
+    os.utime(lock, (time.time() - 7230, time.time() - 7230))
+    assert "unknown (login01, last seen 2 h 0 min ago)" in run_cli("jobs").stdout
+    status = json.loads(run_cli("jobs", "status", "last", "-o", "json").stdout)
+    assert (status["status"], status["doubt"]) == ("running", "unknown")
+    assert status["last_seen"].endswith("Z")
 
 
 def test_j06_a_command_of_any_text_is_one_line_in_the_list(
