@@ -215,13 +215,20 @@ class _Cancellation:
             raise FileAccessError.wrap("write", paths.lock, error) from error
         with lock:
             # While it is held nobody else writes a verdict; whoever holds it now cancels too.
-            if not lock.claim() or self._store.read(job.id).status.final:
+            if not lock.claim():
                 return
-            end_tree(
-                _orphans(job, paths.directory, tree),
-                grace_s=lambda: self._grace_of(job),
-                tick=lambda: None,
-            )
+            job = self._store.read(job.id)
+            if job.status.final:
+                return
+            grace_s = self._grace_of(job)
+            limit_s = time.monotonic() + grace_s + _PATIENCE_S
+
+            def give_up() -> None:
+                """End the wait for a process that can not be killed (a dead disk, another user)."""
+                if time.monotonic() > limit_s:
+                    raise JobStateError(self._job_id, f"still {JobStatus.RUNNING}", "cancel")
+
+            end_tree(_orphans(job, paths.directory, tree), grace_s=lambda: grace_s, tick=give_up)
             ended = job.with_changes(
                 status=JobStatus.CANCELLED,
                 finished_at=utc_now(),

@@ -157,6 +157,20 @@ def test_force_does_the_work_of_a_supervisor_that_does_not_act(
     assert store.read(job.id) == ended
 
 
+def test_who_stands_in_gives_up_on_what_can_not_be_killed(
+    store: JobStore, start_job: JobStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = start_job.until_ready(*STUBBORN, grace_s=60)
+    kill_supervisor(job)
+    # As if KILL did nothing: patience ends before it is sent.
+    with monkeypatch.context() as patch:
+        patch.setattr(cancel_module, "_PATIENCE_S", -59.8)
+        with pytest.raises(JobStateError, match="still running"):
+            cancel_job(store, job.id, user="ann")
+    assert store.read(job.id).status is JobStatus.RUNNING
+    assert cancel_job(store, job.id, user="ann", force=True).status is JobStatus.CANCELLED
+
+
 def test_force_never_touches_a_process_of_another_place(
     store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
