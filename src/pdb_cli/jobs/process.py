@@ -132,11 +132,22 @@ class System(Protocol):
         """
 
     def end_unsupervised(
-        self, members: "Sequence[ProcessIdentity]", *, mark: tuple[str, str], grace_s: float
-    ) -> None:
+        self,
+        members: "Sequence[ProcessIdentity]",
+        *,
+        mark: tuple[str, str],
+        grace_s: float,
+        patience_s: float,
+    ) -> bool:
         """End what lives of a command that has no supervisor any more, and what that started.
 
         ``mark`` is an environment variable and its value that all of it was started with.
+
+        Returns
+        -------
+        bool
+            False if something still lived ``patience_s`` after the grace time: a process that
+            can not be killed (a dead disk, another user).
         """
 
     def user_name(self) -> str:

@@ -117,12 +117,29 @@ def kill_supervisor(supervisor: ProcessIdentity) -> list[ProcessIdentity]:
 
 
 def end_unsupervised(
-    members: Sequence[ProcessIdentity], *, mark: tuple[str, str], grace_s: float
-) -> None:
+    members: Sequence[ProcessIdentity],
+    *,
+    mark: tuple[str, str],
+    grace_s: float,
+    patience_s: float,
+) -> bool:
     """End a tree by parentage and by start environment; see ``System``."""
+    import time  # noqa: PLC0415 - only to cancel
+
     from pdb_cli.jobs.process_tree import end_tree, orphans  # noqa: PLC0415 - only to cancel
 
-    end_tree(orphans(members, mark=mark), grace_s=lambda: grace_s, tick=lambda: None)
+    limit_s = time.monotonic() + grace_s + patience_s
+
+    def look_at_the_clock() -> None:
+        """Leave the loop when it has taken too long."""
+        if time.monotonic() > limit_s:
+            raise TimeoutError
+
+    try:
+        end_tree(orphans(members, mark=mark), grace_s=lambda: grace_s, tick=look_at_the_clock)
+    except TimeoutError:
+        return False
+    return True
 
 
 def start_token(pid: int) -> str | None:
