@@ -78,10 +78,10 @@ class Session:
 
     def user(self) -> str:
         """Return the user's name."""
-        named = self.environ.get("LOGNAME") or self.environ.get("USER")
-        if named:
-            return named
-        import pwd  # noqa: PLC0415 - only when a job is started or cancelled
+        for name in ("LOGNAME", "USER", "USERNAME"):
+            if self.environ.get(name):
+                return self.environ[name]
+        import pwd  # noqa: PLC0415 - only when a job is started or cancelled, and not on Windows
 
         try:
             return pwd.getpwuid(os.getuid()).pw_name
