@@ -97,10 +97,10 @@ class WindowsSystem:
         grace_s: float,  # noqa: ARG002 - and there is no way to ask politely from here
     ) -> None:
         """End exactly the command, should it have outlived the Job Object of its supervisor."""
-        if command is None or self.start_token(command.pid) != command.start_token:
+        if command is None:
             return
         with contextlib.suppress(OSError), self._opened(command.pid) as process:
-            # The handle keeps the pid from being used again: now it can not become another's.
+            # As long as it is open, the pid can not become another process's.
             if str(self._win32.creation_time(process)) == command.start_token:
                 self._win32.terminate_process(process, _KILLED)
 
