@@ -204,10 +204,10 @@ def _start_of_last(fd: int, lines: int) -> int:
     if lines == 0 or size == 0:
         return size
     # The line end that closes the last line separates nothing.
-    separators = lines + (os.pread(fd, 1, size - 1) == b"\n")
+    separators = lines + (_read_at(fd, size - 1, 1) == b"\n")
     while position > 0:
         start = max(0, position - _CHUNK)
-        block = os.pread(fd, position - start, start)
+        block = _read_at(fd, start, position - start)
         offset = len(block)
         while (offset := block.rfind(b"\n", 0, offset)) >= 0:
             separators -= 1
@@ -215,3 +215,9 @@ def _start_of_last(fd: int, lines: int) -> int:
                 return start + offset + 1
         position = start
     return 0
+
+
+def _read_at(fd: int, position: int, size_bytes: int) -> bytes:
+    """Read from somewhere in a file; the position moves, since Windows has no ``pread``."""
+    os.lseek(fd, position, os.SEEK_SET)
+    return os.read(fd, size_bytes)
