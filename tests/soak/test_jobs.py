@@ -6,15 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from pdb_cli.jobs.index import read_index
 from pdb_cli.jobs.store import JobStore
+from support.job_machine import JobMachine
 from support.jobs import JobStarter, racing_reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import Isolated
+
+ROUNDS = 100
+"""Of each of the two races."""
+LIVES = 300
 
 
 @pytest.fixture
@@ -25,13 +33,13 @@ def start_job(isolated: Isolated) -> Iterator[JobStarter]:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("round_number", range(20))
+@pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_j03_status_read_while_sixty_jobs_end(start_job: JobStarter, round_number: int) -> None:
     assert (round_number, racing_reads(start_job, jobs=60)) == (round_number, [])
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("round_number", range(10))
+@pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_j03_forty_starts_at_once(start_job: JobStarter, round_number: int) -> None:
     def run(code: int) -> tuple[str, int | None]:
         job = start_job.ended(start_job("/bin/sh", "-c", f"exit {code}"), timeout_s=60)
@@ -42,3 +50,16 @@ def test_j03_forty_starts_at_once(start_job: JobStarter, round_number: int) -> N
     assert [code for _, code in ends] == list(range(40)), round_number
     start_job.reap()
     assert sorted(read_index(start_job.store)) == sorted(job_id for job_id, _ in ends)
+
+
+@pytest.mark.soak
+def test_whatever_happens_to_jobs_the_promises_hold(tmp_path: Path) -> None:
+    run_state_machine_as_test(
+        lambda: JobMachine(tmp_path),
+        settings=settings(
+            max_examples=LIVES,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
