@@ -1,18 +1,4 @@
-"""Background jobs for Python programs: one object for what the command line can do with them.
-
-Examples
---------
->>> import pathlib, tempfile
->>> from datetime import timedelta
->>> with tempfile.TemporaryDirectory() as folder:
-...     manager = JobManager(pathlib.Path(folder) / "jobs")
-...     job = manager.spawn_background(["--version"])
-...     [ended] = manager.wait_for_jobs([job.id], timeout_s=60)
-...     print(ended.status, ended.exit_code)
-...     print(len(manager.clean_old_jobs(timedelta(0)).removed))
-completed 0
-1
-"""
+"""Background jobs for Python programs: one object for what the command line can do with them."""
 
 from __future__ import annotations
 
@@ -66,7 +52,21 @@ class JobManager:
     environ
         The environment jobs get; None for this process's. It is never stored.
     log_max_bytes
-        The largest log of a job, in bytes; what goes beyond is cut off at the front.
+        The largest log of a job, in bytes; one that grows larger is begun anew, and the part
+        before is kept until the next time.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from datetime import timedelta
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     manager = JobManager(pathlib.Path(folder) / "jobs")
+    ...     job = manager.spawn_background(["--version"])
+    ...     [ended] = manager.wait_for_jobs([job.id], timeout_s=60)
+    ...     print(ended.status, ended.exit_code)
+    ...     print(len(manager.clean_old_jobs(timedelta(0)).removed))
+    completed 0
+    1
     """
 
     def __init__(

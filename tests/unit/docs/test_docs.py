@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shlex
 import subprocess
@@ -176,6 +177,18 @@ def test_every_configuration_in_the_documentation_is_accepted(tmp_path: Path) ->
         config = tmp_path / name
         config.write_text(text, encoding="utf-8")
         load_settings(environ={"HOME": str(tmp_path)}, config_path=config)
+
+
+def test_python_examples_in_the_documentation_run() -> None:
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
+    for path in PAGES:
+        for block in blocks(path.read_text(encoding="utf-8")):
+            if block.language == "python":
+                example = doctest.DocTestParser().get_doctest(block.text, {}, path.name, None, 0)
+                assert example.examples, f"{path.name} has an example that nothing checks"
+                runner.run(example)
+    assert runner.tries > 10
+    assert runner.failures == 0
 
 
 def test_generated_commands_name_every_command_and_option(extension: Any) -> None:
