@@ -6,12 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import Phase
 
 from pdb_cli.jobs.index import read_index
 from pdb_cli.jobs.store import JobStore
-from support.job_machine import JobMachine
+from support.job_machine import check_random_lives
 from support.jobs import JobStarter, racing_reads
 
 if TYPE_CHECKING:
@@ -54,12 +53,4 @@ def test_j03_forty_starts_at_once(start_job: JobStarter, round_number: int) -> N
 
 @pytest.mark.soak
 def test_whatever_happens_to_jobs_the_promises_hold(tmp_path: Path) -> None:
-    run_state_machine_as_test(
-        lambda: JobMachine(tmp_path),
-        settings=settings(
-            max_examples=LIVES,
-            stateful_step_count=50,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    check_random_lives(tmp_path, lives=LIVES, steps=50, phases=list(Phase))

@@ -26,7 +26,8 @@ def main() -> None:
         else:
             seen = observe(store, *arguments)
             answer = [seen.job.status, seen.doubt, seen.job.reason or ""]
-        print(json.dumps(answer), flush=True)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

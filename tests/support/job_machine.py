@@ -7,27 +7,39 @@ index; after every step all jobs are listed and compared with what must have bec
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from pdb_cli.errors import JobStateError
 from pdb_cli.jobs.cancel import cancel_job
 from pdb_cli.jobs.clean import clean_jobs
 from pdb_cli.jobs.identity import identify, is_alive
 from pdb_cli.jobs.index import read_index
-from pdb_cli.jobs.listing import JobFilter, list_jobs
+from pdb_cli.jobs.listing import JobFilter, JobRow, list_jobs
 from pdb_cli.jobs.liveness import Doubt, observe
-from pdb_cli.jobs.model import Job, JobStatus
+from pdb_cli.jobs.model import Job, JobStatus, ProcessIdentity
 from pdb_cli.jobs.store import JobStore
 from support.jobs import JobStarter, a_job, kill_child, kill_supervisor, pid_of_child, put
 from support.wait import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 End = tuple[JobStatus, int | None]
 LOST: End = (JobStatus.FAILED, None)
@@ -35,6 +47,33 @@ CODES = st.sampled_from([0, 1, 3, 42, 143])
 PICK = st.integers(0, 7)
 """Which of the running jobs: the number counts round."""
 INDEX_DAMAGE = st.sampled_from(["delete", "empty", "half", "noise", "foreign", "directory"])
+
+
+def check_random_lives(folder: Path, *, lives: int, steps: int, phases: Sequence[Phase]) -> None:
+    """Let random things happen to real jobs, and raise at the first broken promise.
+
+    Parameters
+    ----------
+    folder
+        Where the jobs directories are made.
+    lives
+        How many jobs directories.
+    steps
+        How much may happen in each.
+    phases
+        Without ``Phase.shrink`` a failure is reported at once, and not at its shortest.
+    """
+    run_state_machine_as_test(
+        lambda: JobMachine(folder),  # type: ignore[arg-type]  # anything that makes a machine does
+        settings=settings(
+            max_examples=lives,
+            stateful_step_count=steps,
+            phases=phases,
+            deadline=None,
+            # Processes take the time they take.
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
 
 
 @dataclass(slots=True)
@@ -140,9 +179,11 @@ class JobMachine(RuleBasedStateMachine):
     def kill_the_supervisor_while_the_command_ends(self, pick: int) -> None:
         """Race: either the end was recorded, or nobody saw it."""
         job_id, running = self._choose(pick, supervised=True)
+        assert running.job.supervisor is not None
         running.open_gate()
-        kill_supervisor(running.job)
-        self._expect(job_id, running.natural_end, LOST)
+        os.kill(running.job.supervisor.pid, signal.SIGKILL)
+        # It may die between the record and the index: the next listing makes up for that.
+        self._expect(job_id, running.natural_end, LOST, indexed=False)
 
     @precondition(lambda self: self.running)
     @rule(pick=PICK)
@@ -172,26 +213,50 @@ class JobMachine(RuleBasedStateMachine):
         with suppress(JobStateError):
             assert cancel_job(self.store, job_id, user="machine").status is JobStatus.CANCELLED
 
-    @rule()
-    def find_a_job_of_an_earlier_boot(self) -> None:
-        """Come upon a record of before a power cut; its pids are in use again."""
-        reused = identify(os.getpid())
+    @rule(reused=st.sampled_from(["in another boot", "in this boot"]))
+    def find_a_job_whose_pids_are_used_again(self, reused: str) -> None:
+        """Come upon a record that says running; a process that lives has its pids."""
+        alive = identify(os.getpid())
         paths = self.store.reserve()
         paths.directory.rmdir()
-        job = put(
-            self.store,
-            a_job(
-                paths.job_id,
-                status=JobStatus.RUNNING,
-                boot_id="an earlier one",
-                supervisor=reused,
-                child=reused,
-                finished_at=None,
-                exit_code=None,
-            ),
+        job = a_job(
+            paths.job_id,
+            status=JobStatus.RUNNING,
+            supervisor=alive,
+            child=alive,
+            finished_at=None,
+            exit_code=None,
         )
+        if reused == "in another boot":
+            job = job.with_changes(boot_id="an earlier one")
+        else:
+            before = ProcessIdentity(alive.pid, "1")
+            job = job.with_changes(supervisor=before, child=before)
+        put(self.store, job)
         self.running[job.id] = Running(job, 0, self.folder)
         self._expect(job.id, LOST)
+
+    @precondition(lambda self: self.ended)
+    @rule(pick=PICK)
+    def remove_a_directory_by_hand(self, pick: int) -> None:
+        """Do to the directory of a job what people do."""
+        job_id = sorted(self.ended)[pick % len(self.ended)]
+        shutil.rmtree(self.store.paths(job_id).directory)
+        del self.ended[job_id]
+
+    @precondition(lambda self: self.ended)
+    @rule(pick=PICK)
+    def tear_a_record_and_mend_it(self, pick: int) -> None:
+        """Show a record as unreadable for as long as it is."""
+        job_id = sorted(self.ended)[pick % len(self.ended)]
+        meta = self.store.paths(job_id).meta
+        record = self.ended.pop(job_id)
+        meta.write_bytes(record[: len(record) // 2])
+        (status,) = [row.status for row in self._list() if row.id == job_id]
+        assert status == "unreadable"
+        assert clean_jobs(self.store, older_than_s=10**9, now_s=time.time()).unreadable == (job_id,)
+        meta.write_bytes(record)
+        self.ended[job_id] = record
 
     @rule()
     def clean(self) -> None:
@@ -199,6 +264,7 @@ class JobMachine(RuleBasedStateMachine):
         result = clean_jobs(self.store, older_than_s=0, now_s=time.time() + 60)
         assert result.removed == tuple(sorted(self.ended))
         assert result.unreadable == ()
+        assert self.ended.keys().isdisjoint(read_index(self.store))
         self.ended.clear()
 
     @rule(damage=INDEX_DAMAGE)
@@ -211,9 +277,10 @@ class JobMachine(RuleBasedStateMachine):
         index.unlink()
         if damage == "directory":
             # It is in the way until somebody takes it away: slower, and never wrong.
-            index.mkdir()
-            self._check_list()
-            index.rmdir()
+            with suppress(FileExistsError):  # a supervisor has just written a new one
+                index.mkdir()
+                self._check_list()
+                index.rmdir()
         elif damage != "delete":
             noise = {"empty": b"", "half": data[: len(data) // 2], "noise": b"\0\xff" * 50}
             index.write_bytes(noise.get(damage, b'{"schema": 99, "jobs": {}}'))
@@ -247,21 +314,34 @@ class JobMachine(RuleBasedStateMachine):
         ]
         return choice[pick % len(choice)]
 
-    def _expect(self, job_id: str, *ends: End) -> None:
+    def _expect(self, job_id: str, *ends: End, indexed: bool = True) -> None:
         """Wait for the end of a job; it must be one of these."""
         running = self.running.pop(job_id)
-        job = self.start_job.ended(running.job)
+        # As close to the end as can be: this reader must not get in its way, nor be wrong.
+        deadline_s = time.monotonic() + 20
+        while not (job := observe(self.store, job_id).job).status.final:
+            assert time.monotonic() < deadline_s, job
         running.forget()
         assert (job.status, job.exit_code) in ends, (job, ends)
         assert job.finished_at is not None
         assert job.pid is None
         self.ended[job_id] = self.store.paths(job_id).meta.read_bytes()
+        if indexed:
+            # Whoever wrote the end brings the index up to date, before anybody lists.
+            wait_until(lambda: self._is_indexed(job), what="the index to know of the end")
+
+    def _is_indexed(self, job: Job) -> bool:
+        """Tell whether the index knows how a job ended."""
+        entry = read_index(self.store).get(job.id)
+        return entry is not None and entry["status"] == job.status
+
+    def _list(self) -> list[JobRow]:
+        """List all jobs."""
+        return list_jobs(self.store, which=JobFilter.ALL, now_s=time.time())
 
     def _check_list(self) -> None:
         """List all jobs: all are there, the living are living, the others are as they ended."""
-        rows = {
-            row.id: row for row in list_jobs(self.store, which=JobFilter.ALL, now_s=time.time())
-        }
+        rows = {row.id: row for row in self._list()}
         assert rows.keys() == self.running.keys() | self.ended.keys()
         for job_id, running in self.running.items():
             doubt = Doubt.NONE if running.supervised else Doubt.UNSUPERVISED
@@ -274,7 +354,7 @@ class JobMachine(RuleBasedStateMachine):
 
     def _index_is_right(self) -> bool:
         """List all jobs, and tell whether the index now says what the records say."""
-        list_jobs(self.store, which=JobFilter.ALL, now_s=time.time())
+        self._list()
         records = {job_id: self.store.read(job_id) for job_id in self.store.job_ids()}
         index = read_index(self.store)
         return {key: (entry["status"], entry["finished_at"]) for key, entry in index.items()} == {

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 CONTAINER = ("--pid", "--fork", "--kill-child", "--mount-proc")
 """Processes have other pids here, and die with the first of them."""
 _CHOOSE_PID = Path("/proc/sys/kernel/ns_last_pid")
-_RENAME = "import os, socket, sys; socket.sethostname(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])"
+_RENAME = """
+import os, socket, sys
+
+socket.sethostname(sys.argv[1])
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 _REBOOT = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'
 
 
@@ -83,7 +88,7 @@ class Elsewhere:
 
     def see(self, job_id: str) -> tuple[str, str, str]:
         """Return status, doubt and reason of a job as they look from there."""
-        status, doubt, reason = self._ask("see", job_id)
+        status, doubt, reason = list(self._ask("see", job_id))
         return status, doubt, reason
 
     def _ask(self, *request: str) -> list[str] | str:

@@ -36,10 +36,10 @@ def test_inside_a_batch_allocation_bg_is_refused_and_force_starts_it(
     assert lab.run("download", "1kqe", env=slurm).returncode == 0
 
 
-def test_force_without_bg_is_no_overwrite(lab: Lab) -> None:
+def test_force_without_bg_is_a_mistake(lab: Lab) -> None:
     done = lab.run("download", "3hya", "--force")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert "--overwrite" in done.stderr
+    assert "add --bg" in done.stderr
 
 
 @pytest.fixture

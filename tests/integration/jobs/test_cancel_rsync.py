@@ -115,10 +115,9 @@ def test_j01_rsync_and_its_runaway_siblings_end_and_no_file_is_torn(
     start_job: JobStarter,
     source: Path,
     daemon: RsyncDaemon,
-    tmp_path: Path,
     daemon_environment: str,
 ) -> None:
-    destination = tmp_path / "destination"
+    destination = source.parent / "destination"
     job, runaways = start_in_the_middle(
         start_job, daemon, destination, daemon_environment=daemon_environment
     )
@@ -137,9 +136,9 @@ def test_j01_rsync_and_its_runaway_siblings_end_and_no_file_is_torn(
 
 
 def test_j01_the_same_without_a_supervisor(
-    store: JobStore, start_job: JobStarter, source: Path, daemon: RsyncDaemon, tmp_path: Path
+    store: JobStore, start_job: JobStarter, source: Path, daemon: RsyncDaemon
 ) -> None:
-    destination = tmp_path / "destination"
+    destination = source.parent / "destination"
     job, runaways = start_in_the_middle(
         start_job, daemon, destination, daemon_environment="inherited"
     )
