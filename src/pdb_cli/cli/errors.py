@@ -148,7 +148,7 @@ def _(error: e.SettingsError) -> Message:
 @describe.register
 def _(error: e.BatchAllocationError) -> Message:
     return _one(
-        f"--bg inside a {error.scheduler} allocation: the job would end with the allocation; "
+        f"a background job would end with this {error.scheduler} allocation; "
         "run it here without --bg, start it from the login node, or add --force",
         ExitCode.USAGE,
     )

@@ -87,7 +87,8 @@ class PosixSupervision:
             os.chdir(before)
         self._exits[pid] = None
         # Without a subreaper the only trace of what daemonised itself (``process_tree.py``).
-        mark = None if sys.platform == "linux" else (JOB_DIR_VARIABLE, environ[JOB_DIR_VARIABLE])
+        job_dir = None if sys.platform == "linux" else environ.get(JOB_DIR_VARIABLE)
+        mark = None if job_dir is None else (JOB_DIR_VARIABLE, job_dir)
         return PosixCommand(self, pid, mark=mark)
 
     def exit_of(self, pid: int) -> Exit | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pdb_cli.errors import UnsupportedError
 from pdb_cli.jobs.launch import PYTHON
 from pdb_cli.jobs.model import JobStatus
+from pdb_cli.jobs.paths import JOB_DIR_VARIABLE
 from pdb_cli.jobs.redact import REDACTED, redact
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def run_notice(
             cwd=job.cwd if os.path.isdir(job.cwd) else os.sep,  # noqa: PTH112 - a text
             stdout=paths.supervisor_log,
             stderr=paths.supervisor_log,
-            environ={**environ, **facts},
+            environ={**_outside_of_jobs(environ), **facts},
         )
     except OSError as error:
         return f"could not be started: {error.strerror}"
@@ -123,6 +124,11 @@ def run_notice(
             command.end(grace_s=lambda: _GRACE_S)
             return f"took more than {limit_s:g} s and was ended"
     return f"ended with exit code {finish.shell_code}" if finish.shell_code else None
+
+
+def _outside_of_jobs(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what makes ``pdb-cli`` write as jobs do."""
+    return {name: value for name, value in environ.items() if name != JOB_DIR_VARIABLE}
 
 
 def _is_url(target: str) -> bool:

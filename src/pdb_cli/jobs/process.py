@@ -88,8 +88,8 @@ class Supervision(Protocol):
     ) -> Command:
         """Start the command in a session of its own, appending to its logs.
 
-        Meant for a process with one thread. ``environ`` holds ``JOB_DIR_VARIABLE``, by which what
-        escapes from the tree is found.
+        Meant for a process with one thread. By ``JOB_DIR_VARIABLE`` in ``environ``, if it is
+        there, what escapes from the tree is found.
 
         Raises
         ------
