@@ -73,7 +73,7 @@ def observe(store: JobStore, job_id: str) -> Observation:
         return Observation(job, Doubt.UNKNOWN)
     if _supervised(job, here):
         return Observation(job)
-    if _runs(job, here):
+    if _runs(job, here, store.paths(job_id).directory):
         return Observation(job, Doubt.UNSUPERVISED)
     return _record_lost(store, job, here)
 
@@ -83,9 +83,16 @@ def _supervised(job: Job, here: Place) -> bool:
     return job.boot_id == here.boot_id and is_alive(job.supervisor)
 
 
-def _runs(job: Job, here: Place) -> bool:
+def _runs(job: Job, here: Place, directory: os.PathLike[str]) -> bool:
     """Tell whether the command itself runs."""
-    return job.boot_id == here.boot_id and is_alive(job.child)
+    if job.boot_id != here.boot_id:
+        return False
+    if job.child is not None:
+        return is_alive(job.child)
+    # The supervisor may have died after it had started the command, before it had recorded it.
+    from pdb_cli.jobs.process_tree import started_with  # noqa: PLC0415 - hardly ever needed
+
+    return bool(started_with("PDB_CLI_JOB_DIR", os.fspath(directory)))
 
 
 def _record_lost(store: JobStore, job: Job, here: Place) -> Observation:
@@ -98,7 +105,7 @@ def _record_lost(store: JobStore, job: Job, here: Place) -> Observation:
             job = store.read(job.id)
             if not claimed or job.status.final:
                 return Observation(job)
-            if _runs(job, here):
+            if _runs(job, here, paths.directory):
                 return Observation(job, Doubt.UNSUPERVISED)
             lost = _lost(job, here, paths.directory)
             store.write(lost)

@@ -194,12 +194,21 @@ def _read_answer(fd: int, *, wait_s: float) -> str | None:
 
 
 def _record_failure(store: JobStore, job: Job, reason: str) -> None:
-    """Make sure the record of a job whose supervisor died while starting says so."""
+    """Make sure that a job whose supervisor died while starting has ended, and says so."""
+    from pdb_cli.jobs.process_tree import end_tree, started_with  # noqa: PLC0415 - hardly ever needed
+
+    folder = str(store.paths(job.id).directory)
     with (
         contextlib.suppress(OSError, PdbCliError),
         JobLock(store.paths(job.id).lock) as lock,
     ):
         if lock.claim(wait_s=_LOCK_WAIT_S) and not store.read(job.id).status.final:
+            # It may have started the command, and not have come to record that.
+            end_tree(
+                lambda: started_with("PDB_CLI_JOB_DIR", folder),
+                grace_s=job.grace_s,
+                tick=lambda: None,
+            )
             store.write(failed(job, reason, finished_at=utc_now()))
 
 

@@ -57,10 +57,13 @@ def leftovers(path: Path) -> list[str]:
 
 
 def test_a_job_that_fills_the_disk_ends_with_its_own_reason(
-    disk: Path, store: JobStore, start_job: JobStarter
+    disk: Path, store: JobStore, start_job: JobStarter, tmp_path: Path
 ) -> None:
     put(store, a_job())
-    job = start_job("/bin/sh", "-c", "exec 2>&1; yes x; echo unseen; exit 1")
+    # Not before it is recorded: a disk that is full by then is a start that failed.
+    wait = f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done"
+    job = start_job("/bin/sh", "-c", f"{wait}; exec 2>&1; yes x; echo unseen; exit 1")
+    (tmp_path / "go").touch()
     # The log has taken all the room, so the end can not be written; it is tried again and again.
     assert job.supervisor is not None
     assert job.child is not None
