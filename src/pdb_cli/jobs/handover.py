@@ -12,6 +12,7 @@ from pdb_cli.jobs.cancel_request import leave_request
 from pdb_cli.jobs.ending import failed
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import utc_now
+from pdb_cli.jobs.paths import JOB_DIR_VARIABLE
 from pdb_cli.jobs.process import system
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.store import JobStore
 
 _LOCK_WAIT_S = 1.0
+_END_PATIENCE_S = 10.0
 
 
 class Handover:
@@ -94,12 +96,17 @@ class Handover:
 
 
 def _record_failure(store: JobStore, job: Job, reason: str) -> None:
-    """Make sure the record of a job whose supervisor died while starting says so."""
+    """Make sure that a job whose supervisor died while starting has ended, and says so."""
     with (
         contextlib.suppress(OSError, PdbCliError),
         JobLock(store.paths(job.id).lock) as lock,
     ):
         if lock.claim(wait_s=_LOCK_WAIT_S) and not store.read(job.id).status.final:
+            # It may have started the command, and not have come to record that.
+            mark = (JOB_DIR_VARIABLE, str(store.paths(job.id).directory))
+            system().end_unsupervised(
+                [], mark=mark, grace_s=job.grace_s, patience_s=_END_PATIENCE_S
+            )
             store.write(failed(job, reason, finished_at=utc_now()))
 
 

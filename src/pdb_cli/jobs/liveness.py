@@ -19,6 +19,8 @@ from pdb_cli.jobs.identity import is_alive, this_place
 from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.locks import JobLock, LockState, probe
 from pdb_cli.jobs.model import JobStatus, utc_text
+from pdb_cli.jobs.paths import JOB_DIR_VARIABLE
+from pdb_cli.jobs.process import system
 
 if TYPE_CHECKING:
     from pdb_cli.jobs.model import Job
@@ -85,7 +87,7 @@ def _judge(store: JobStore, job: Job) -> Observation:
         return _seen_from_afar(job, store.paths(job.id).lock)
     if _supervised(job, here):
         return Observation(job)
-    if _runs(job, here):
+    if _runs(job, here, store.paths(job_id).directory):
         return Observation(job, Doubt.UNSUPERVISED)
     return _record_lost(store, job, here)
 
@@ -106,9 +108,14 @@ def _supervised(job: Job, here: Place) -> bool:
     return job.boot_id == here.boot_id and is_alive(job.supervisor)
 
 
-def _runs(job: Job, here: Place) -> bool:
+def _runs(job: Job, here: Place, directory: os.PathLike[str]) -> bool:
     """Tell whether the command itself runs."""
-    return job.boot_id == here.boot_id and is_alive(job.child)
+    if job.boot_id != here.boot_id:
+        return False
+    if job.child is not None:
+        return is_alive(job.child)
+    # The supervisor may have died after it had started the command, before it had recorded it.
+    return bool(system().started_with((JOB_DIR_VARIABLE, os.fspath(directory))))
 
 
 def _record_lost(store: JobStore, job: Job, here: Place) -> Observation:
@@ -121,7 +128,7 @@ def _record_lost(store: JobStore, job: Job, here: Place) -> Observation:
             job = store.read(job.id)
             if not claimed or job.status.final:
                 return Observation(job)
-            if _runs(job, here):
+            if _runs(job, here, paths.directory):
                 return Observation(job, Doubt.UNSUPERVISED)
             lost = _lost(job, here, paths.directory)
             store.write(lost)

@@ -152,6 +152,12 @@ class System(Protocol):
             can not be killed (a dead disk, another user).
         """
 
+    def started_with(self, mark: tuple[str, str]) -> "Sequence[ProcessIdentity]":
+        """Return what lives of all that was started with an environment variable set so.
+
+        Empty where the system shows nobody's environment.
+        """
+
     def collect(self, pid: int) -> bool:
         """Take note of the end of a child of this process; False if it has not ended."""
 

@@ -186,6 +186,13 @@ def this_place() -> Place:
     return Place(host=os.uname().nodename, boot_id=_boot_id(), pid_namespace=_pid_namespace())
 
 
+def started_with(mark: tuple[str, str]) -> list[ProcessIdentity]:
+    """Look through the start environments of our own processes; see ``System``."""
+    from pdb_cli.jobs import process_tree  # noqa: PLC0415 - hardly ever needed
+
+    return process_tree.started_with(*mark)
+
+
 def collect(pid: int) -> bool:
     """Wait for a child that has ended, so that it does not stay as a zombie; see ``System``."""
     try:

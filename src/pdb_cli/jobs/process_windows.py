@@ -112,6 +112,10 @@ class WindowsSystem:
             time.sleep(_POLL_S)
         return True
 
+    def started_with(self, mark: tuple[str, str]) -> list[ProcessIdentity]:  # noqa: ARG002 - see below
+        """Return nothing: Windows shows nobody's environment, and leaves no command behind."""
+        return []
+
     def collect(self, pid: int) -> bool:
         """Tell whether a child has ended; Windows keeps nothing of it."""
         return self.start_token(pid) is None
