@@ -87,7 +87,7 @@ def _judge(store: JobStore, job: Job) -> Observation:
         return _seen_from_afar(job, store.paths(job.id).lock)
     if _supervised(job, here):
         return Observation(job)
-    if _runs(job, here, store.paths(job_id).directory):
+    if _runs(job, here, store.paths(job.id).directory):
         return Observation(job, Doubt.UNSUPERVISED)
     return _record_lost(store, job, here)
 
