@@ -13,6 +13,7 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     ├── FileAccessError       the operating system refused a file operation
     ├── TransferError         a mirror did not deliver
     │   ├── ConnectionFailedError   ├── HttpStatusError   └── RedirectError
+    │   │   └── ConnectTimeoutError
     ├── VerificationError     bytes arrived that are not what was asked for
     └── JobError              background jobs
         ├── UnknownJobError   ├── AmbiguousJobError   ├── JobStartError
@@ -159,6 +160,10 @@ class ConnectionFailedError(TransferError):
     """No connection, a broken one, or one that stalled."""
 
     transient = True
+
+
+class ConnectTimeoutError(ConnectionFailedError):
+    """The server could not be found, reached and greeted in time."""
 
 
 class HttpStatusError(TransferError):

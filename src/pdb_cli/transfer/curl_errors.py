@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.errors import (
     ConnectionFailedError,
+    ConnectTimeoutError,
     Defect,
     HttpStatusError,
     RedirectError,
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
 LARGEST_BODY_BYTES = 4 * 1024**3
 """No file of the archive comes near it; what is longer is not what was asked for."""
 
+_REFUSED = 400
+_SERVER_TROUBLE = 500
 _REASONS = {
     403: "forbidden",
     404: "not found",
+    407: "the proxy asks for a password",
     408: "request timeout",
     410: "gone",
     429: "too many requests",
@@ -78,6 +82,11 @@ def translate_curl_error(curl: pycurl.Curl, code: int, message: str, url: str) -
         pycurl.E_SSL_ISSUER_ERROR,
     }:
         return TransferError(shown, reason)
+    if code == pycurl.E_OPERATION_TIMEDOUT:  # no other time limit of libcurl is in use
+        return ConnectTimeoutError(shown, reason)
+    if _REFUSED <= curl.getinfo(pycurl.HTTP_CONNECTCODE) < _SERVER_TROUBLE:
+        # A proxy does not change its mind about a password or a destination.
+        return TransferError(shown, f"the proxy refused: {reason}")
     return ConnectionFailedError(shown, reason)
 
 

@@ -29,6 +29,7 @@ from pdb_cli.transfer.finish import Arrival, Finisher
 from pdb_cli.transfer.http import HttpEngine, Request
 from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Source
 from pdb_cli.transfer.options import HttpOptions
+from pdb_cli.transfer.servers import Admission, Servers
 from pdb_cli.transfer.urls import without_credentials
 from pdb_cli.transfer.verify import verify_file
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.finish import Verdict
     from pdb_cli.transfer.http import FinishedAttempt
     from pdb_cli.transfer.retry import RetryPolicy
+    from pdb_cli.transfer.servers import Placement, Ticket
 
 __all__ = ["FetchItem", "FetchResult", "FetchStatus", "HttpOptions", "Source", "fetch_files"]
 
@@ -153,7 +155,7 @@ class _Run:
         self._retry = retry
         self._observe = observe
         self._tasks: set[_Task] = set()
-        self._transferring: dict[Request, tuple[_Task, PartialFile]] = {}
+        self._transferring: dict[Request, tuple[_Task, PartialFile, Ticket]] = {}
         self._finishing: dict[Arrival, _Task] = {}
         self._waiting: list[tuple[float, int, _Task]] = []
         """A heap of: when it is due, a running number, the task."""
@@ -163,6 +165,7 @@ class _Run:
         """Why no other file can be written either."""
         self._engine = HttpEngine(options)
         self._finisher = Finisher()
+        self._servers: Servers[_Task] = Servers(options.connections, retry)
 
     def results(self) -> Iterator[FetchResult]:
         """Work until every item has its result."""
@@ -189,7 +192,7 @@ class _Run:
 
     def close(self) -> None:
         """Drop everything that is not finished and leave no partial file."""
-        parts = [part for _, part in self._transferring.values()]
+        parts = [part for _, part, _ in self._transferring.values()]
         arrived = [arrival.part for arrival in self._finishing]
         # Partial files first, and whatever else interrupts: the rest ends with the process.
         try:
@@ -234,7 +237,14 @@ class _Run:
         return min(max(0.0, self._waiting[0][0] - time.monotonic()), _LONGEST_WAIT_S)
 
     def _start(self, task: _Task, now_s: float) -> None:
-        """Make the next attempt, unless another process is at the same file or has finished it."""
+        """Make the next attempt, unless another process is at the same file or has finished it.
+
+        Or no mirror takes a request now.
+        """
+        placement = self._servers.place(task.choice, now_s)
+        if placement.admission is not Admission.NOW:
+            self._wait_for_server(task, placement)
+            return
         try:
             part = _open_part(task.item)
         except FileAccessError as error:
@@ -252,8 +262,23 @@ class _Run:
         else:
             task.requests += 1
             request = Request(task.choice.source.url, part)
-            self._transferring[request] = (task, part)
+            ticket = self._servers.begin(task.choice.source, now_s)
+            self._transferring[request] = (task, part, ticket)
             self._engine.start(request)
+
+    def _wait_for_server(self, task: _Task, placement: Placement) -> None:
+        """Wait until a mirror may be asked; give up the file if that makes no sense any more."""
+        admission = placement.admission
+        if admission is Admission.FULL:
+            self._servers.park(task.choice.source, task)
+        elif admission is Admission.HELD or (
+            admission is Admission.RESTING and task.choice.may_wait()
+        ):
+            self._put_off(task, placement.due_s)
+        else:
+            error = self._servers.trouble(task.choice)
+            task.choice.give_up(error)
+            self._give_up(task, error)
 
     def _wait_for_other(self, task: _Task, now_s: float) -> None:
         """Look again soon; say so once if it takes long."""
@@ -267,8 +292,11 @@ class _Run:
 
     def _take_attempt(self, attempt: FinishedAttempt) -> None:
         """Go on after a transfer: verify what arrived, or see what else can be done."""
-        task, part = self._transferring[attempt.request]
+        task, part, ticket = self._transferring[attempt.request]
         error = attempt.error
+        now_s = time.monotonic()
+        for waiting in self._servers.end(ticket, error, now_s):
+            self._put_off(waiting, now_s)
         if error is not None:
             part.discard()
             self._try_again(task, error)
@@ -299,14 +327,20 @@ class _Run:
         jitter = int.from_bytes(os.urandom(4), "big") / 2**32
         delay_s = task.choice.next_delay_s(error, jitter)
         if delay_s is None:
-            final = task.choice.error
-            if task.choice.status is FetchStatus.FAILED:
-                self._observe(FileFailed(task.item.name, _reason(final or error)))
-            self._finish(task, task.choice.status, error=final)
+            self._give_up(task, error)
             return
+        now_s = time.monotonic()
+        delay_s = self._servers.adjust_delay_s(task.choice, delay_s, now_s)
         next_url = without_credentials(task.choice.source.url)
         self._observe(AttemptFailed(task.item.name, _reason(error), delay_s, next_url))
-        self._put_off(task, time.monotonic() + delay_s)
+        self._put_off(task, now_s + delay_s)
+
+    def _give_up(self, task: _Task, error: PdbCliError) -> None:
+        """Make a result of a file that no mirror delivers."""
+        final = task.choice.error
+        if task.choice.status is FetchStatus.FAILED:
+            self._observe(FileFailed(task.item.name, _reason(final or error)))
+        self._finish(task, task.choice.status, error=final)
 
     def _fail(self, task: _Task, error: FileAccessError) -> None:
         """Give up a file that can not be written, and the others if they can not be either."""
