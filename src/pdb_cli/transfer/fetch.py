@@ -11,7 +11,7 @@ import errno
 import os
 import time
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError, TransferError, VerificationError
 from pdb_cli.events import (
@@ -20,24 +20,23 @@ from pdb_cli.events import (
     FileFailed,
     FilePresent,
     FilePublished,
-    Note,
     ignore_event,
 )
-from pdb_cli.storage.partial import PartialFile
-from pdb_cli.transfer.attempts import MirrorChoice
+from pdb_cli.transfer.claim import BUSY_RETRY_S, claim_file, note_waiting
 from pdb_cli.transfer.finish import Arrival, Finisher
 from pdb_cli.transfer.http import HttpEngine, Request
 from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Source
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.servers import Admission, Servers
+from pdb_cli.transfer.task import Task
 from pdb_cli.transfer.urls import without_credentials
-from pdb_cli.transfer.verify import verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
     from pdb_cli.errors import PdbCliError
     from pdb_cli.events import Observer
+    from pdb_cli.storage.partial import PartialFile
     from pdb_cli.transfer.finish import Verdict
     from pdb_cli.transfer.http import FinishedAttempt
     from pdb_cli.transfer.retry import RetryPolicy
@@ -52,9 +51,6 @@ _NEXT_ITEM_S = 0.01
 """How long to serve the network before asking again for an item that was not known yet."""
 _FILL_S = 0.02
 """Longest time for taking new items while transfers wait."""
-_BUSY_RETRY_S = 0.15
-"""How often to look whether another process has finished the same file."""
-_BUSY_NOTE_S = 10.0
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 """Too many files are open, in this process or in the system: a lack that passes."""
 _DESCRIPTOR_RETRY_S = 0.25
@@ -113,34 +109,6 @@ def fetch_files(
         run.close()
 
 
-class _FileIdentity(NamedTuple):
-    """A file is the same as long as all of these are."""
-
-    device: int
-    inode: int
-    mtime_ns: int
-    size_bytes: int
-
-
-class _Task:
-    """A file in hand."""
-
-    __slots__ = ("before", "busy_s", "choice", "item", "lacks", "noted", "requests", "started_s")
-
-    def __init__(self, item: FetchItem, retry: RetryPolicy, now_s: float) -> None:
-        self.item = item
-        self.choice = MirrorChoice(item.sources, retry)
-        self.started_s = now_s
-        self.before = _identity(item)
-        """What is under the final name and is not what is wanted."""
-        self.requests = 0
-        self.busy_s: float | None = None
-        """Since when another process has the file."""
-        self.noted = False
-        self.lacks = 0
-        """How often there was no descriptor for it."""
-
-
 class _Run:
     """The state of one call of :func:`fetch_files`."""
 
@@ -154,10 +122,10 @@ class _Run:
         self._items: Iterator[FetchItem | None] | None = items
         self._retry = retry
         self._observe = observe
-        self._tasks: set[_Task] = set()
-        self._transferring: dict[Request, tuple[_Task, PartialFile, Ticket]] = {}
-        self._finishing: dict[Arrival, _Task] = {}
-        self._waiting: list[tuple[float, int, _Task]] = []
+        self._tasks: set[Task] = set()
+        self._transferring: dict[Request, tuple[Task, PartialFile, Ticket]] = {}
+        self._finishing: dict[Arrival, Task] = {}
+        self._waiting: list[tuple[float, int, Task]] = []
         """A heap of: when it is due, a running number, the task."""
         self._number = 0
         self._done: list[FetchResult] = []
@@ -165,7 +133,7 @@ class _Run:
         """Why no other file can be written either."""
         self._engine = HttpEngine(options)
         self._finisher = Finisher()
-        self._servers: Servers[_Task] = Servers(options.connections, retry)
+        self._servers: Servers[Task] = Servers(options.connections, retry)
 
     def results(self) -> Iterator[FetchResult]:
         """Work until every item has its result."""
@@ -225,7 +193,7 @@ class _Run:
                 break
             if item is None:
                 return min(_NEXT_ITEM_S, self._wait_s())
-            task = _Task(item, self._retry, now_s)
+            task = Task(item, self._retry, now_s)
             self._tasks.add(task)
             self._start(task, now_s)
         return self._wait_s()
@@ -236,7 +204,7 @@ class _Run:
             return _LONGEST_WAIT_S
         return min(max(0.0, self._waiting[0][0] - time.monotonic()), _LONGEST_WAIT_S)
 
-    def _start(self, task: _Task, now_s: float) -> None:
+    def _start(self, task: Task, now_s: float) -> None:
         """Make the next attempt, unless another process is at the same file or has finished it.
 
         Or no mirror takes a request now.
@@ -246,19 +214,16 @@ class _Run:
             self._wait_for_server(task, placement)
             return
         try:
-            part = _open_part(task.item)
+            part, present = claim_file(task)
         except FileAccessError as error:
             self._fail(task, error)
             return
-        present = _identity(task.item)
-        if present is not None and present != task.before:
-            if _is_valid(task.item, part):
-                self._observe(FilePresent(task.item.name))
-                self._finish(task, FetchStatus.PRESENT, size_bytes=present.size_bytes)
-                return
-            task.before = present
-        if part is None:
-            self._wait_for_other(task, now_s)
+        if present is not None:
+            self._observe(FilePresent(task.item.name))
+            self._finish(task, FetchStatus.PRESENT, size_bytes=present.size_bytes)
+        elif part is None:
+            note_waiting(task, now_s, self._observe)
+            self._put_off(task, now_s + BUSY_RETRY_S)
         else:
             task.requests += 1
             request = Request(task.choice.source.url, part)
@@ -266,7 +231,7 @@ class _Run:
             self._transferring[request] = (task, part, ticket)
             self._engine.start(request)
 
-    def _wait_for_server(self, task: _Task, placement: Placement) -> None:
+    def _wait_for_server(self, task: Task, placement: Placement) -> None:
         """Wait until a mirror may be asked; give up the file if that makes no sense any more."""
         admission = placement.admission
         if admission is Admission.FULL:
@@ -279,16 +244,6 @@ class _Run:
             error = self._servers.trouble(task.choice)
             task.choice.give_up(error)
             self._give_up(task, error)
-
-    def _wait_for_other(self, task: _Task, now_s: float) -> None:
-        """Look again soon; say so once if it takes long."""
-        if task.busy_s is None:
-            task.busy_s = now_s
-        elif not task.noted and now_s - task.busy_s > _BUSY_NOTE_S:
-            task.noted = True
-            text = f"waiting for another process that is fetching {task.item.name}"
-            self._observe(Note(text))
-        self._put_off(task, now_s + _BUSY_RETRY_S)
 
     def _take_attempt(self, attempt: FinishedAttempt) -> None:
         """Go on after a transfer: verify what arrived, or see what else can be done."""
@@ -319,7 +274,7 @@ class _Run:
         self._observe(FilePublished(task.item.name, size_bytes))
         self._finish(task, FetchStatus.FETCHED, size_bytes=size_bytes, source=task.choice.source)
 
-    def _try_again(self, task: _Task, error: PdbCliError) -> None:
+    def _try_again(self, task: Task, error: PdbCliError) -> None:
         """Put the next attempt on the list, or give the file up."""
         if isinstance(error, FileAccessError):
             self._fail(task, error)
@@ -335,14 +290,14 @@ class _Run:
         self._observe(AttemptFailed(task.item.name, _reason(error), delay_s, next_url))
         self._put_off(task, now_s + delay_s)
 
-    def _give_up(self, task: _Task, error: PdbCliError) -> None:
+    def _give_up(self, task: Task, error: PdbCliError) -> None:
         """Make a result of a file that no mirror delivers."""
         final = task.choice.error
         if task.choice.status is FetchStatus.FAILED:
             self._observe(FileFailed(task.item.name, _reason(final or error)))
         self._finish(task, task.choice.status, error=final)
 
-    def _fail(self, task: _Task, error: FileAccessError) -> None:
+    def _fail(self, task: Task, error: FileAccessError) -> None:
         """Give up a file that can not be written, and the others if they can not be either."""
         if error.errno in _NO_DESCRIPTORS and task.lacks < _DESCRIPTOR_TRIES:
             task.lacks += 1
@@ -355,7 +310,7 @@ class _Run:
 
     def _finish(
         self,
-        task: _Task,
+        task: Task,
         status: FetchStatus,
         *,
         size_bytes: int = 0,
@@ -369,44 +324,10 @@ class _Run:
             FetchResult(task.item, status, size_bytes, source, task.requests, duration_s, error)
         )
 
-    def _put_off(self, task: _Task, due_s: float) -> None:
+    def _put_off(self, task: Task, due_s: float) -> None:
         """Come back to a task later."""
         self._number += 1
         heappush(self._waiting, (due_s, self._number, task))
-
-
-def _open_part(item: FetchItem) -> PartialFile | None:
-    """Open the partial file, and make the directories it needs."""
-    parent = item.destination.parent
-    try:
-        os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - Path.mkdir looks at it twice
-    except OSError as error:
-        raise FileAccessError.wrap("create", parent, error) from error
-    return PartialFile.open(item.destination)
-
-
-def _identity(item: FetchItem) -> _FileIdentity | None:
-    """Return what tells a file under the final name from another one; None if there is none."""
-    try:
-        status = os.stat(item.destination)  # noqa: PTH116 - for each attempt of each file
-    except OSError:
-        return None
-    return _FileIdentity(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
-
-
-def _is_valid(item: FetchItem, part: PartialFile | None) -> bool:
-    """Tell whether what is under the final name is what is wanted; then no part is needed."""
-    try:
-        verify_file(item.destination, item.expectation, subject=item.name)
-    except (VerificationError, FileAccessError):
-        return False
-    except BaseException:  # an interrupt: nobody else knows of the part yet
-        if part is not None:
-            part.discard()
-        raise
-    if part is not None:
-        part.discard()
-    return True
 
 
 def _discard_all(parts: list[PartialFile]) -> None:
