@@ -15,6 +15,7 @@ mirrors that limit connections per client are spared.
 
 from __future__ import annotations
 
+import math
 import select
 import threading
 import time
@@ -31,6 +32,7 @@ from pdb_cli.transfer.curl_errors import (
 )
 from pdb_cli.transfer.headers import ResponseHeaders, parse_headers
 from pdb_cli.transfer.options import HttpOptions, find_ca_bundle
+from pdb_cli.transfer.throttle import Throttle
 from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
 _OK = 200
 _MOST_REDIRECTS = 5
 _BUFFER_BYTES = 64 * 1024
+_SMALLEST_BUFFER_BYTES = 1024
+_READS_PER_TURN = 10
+"""About how often libcurl fills the buffer of one transfer in one turn."""
 _LARGEST_ERROR_PAGE_BYTES = 1024 * 1024
 _STALL_CHECK_S = 0.2
 _CLOSE_WAIT_S = 0.5
@@ -79,9 +84,11 @@ class _Transfer:
 
     __slots__ = (
         "active_s",
+        "allowed_s",
         "body_bytes",
         "chunks",
         "curl",
+        "is_paused",
         "lines",
         "lines_seen",
         "request",
@@ -96,6 +103,10 @@ class _Transfer:
         """When something last arrived."""
         self.lines_seen = 0
         self.body_bytes = 0
+        self.is_paused = False
+        """Whether nothing is read, to keep to the rate limit."""
+        self.allowed_s = now_s
+        """When it was last allowed to read under that limit."""
         self.chunks: list[bytes] = []
         """Bytes libcurl has read and nobody has written yet."""
         self.lines: list[bytes] = []
@@ -127,6 +138,8 @@ class HttpEngine:
         self._active: dict[pycurl.Curl, _Transfer] = {}
         self._received_bytes = 0
         self._stall_check_s = 0.0
+        rate_bytes_s = options.limit_rate_bytes_s
+        self._throttle = None if rate_bytes_s is None else Throttle(rate_bytes_s)
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -138,7 +151,9 @@ class HttpEngine:
     @property
     def has_room(self) -> bool:
         """Whether another request may be started now."""
-        return len(self._active) < self._options.connections
+        if len(self._active) >= self._options.connections:
+            return False
+        return self._throttle is None or not self._throttle.pause_s(time.monotonic())
 
     def start(self, request: Request) -> None:
         """Put a request on its way; it proceeds while :meth:`poll` runs.
@@ -225,13 +240,28 @@ class HttpEngine:
         curl.setopt(pycurl.MAXREDIRS, _MOST_REDIRECTS)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(options.connect_timeout_s * 1000)))
         curl.setopt(pycurl.MAXFILESIZE_LARGE, LARGEST_BODY_BYTES)
-        curl.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
+        curl.setopt(pycurl.BUFFERSIZE, self._buffer_bytes())
         curl.setopt(pycurl.USERAGENT, options.user_agent.encode())
         curl.setopt(pycurl.NOSIGNAL, 1)
         if self._ca_file is not None:
             curl.setopt(pycurl.CAINFO, self._ca_file.encode())
             curl.setopt(pycurl.PROXY_CAINFO, self._ca_file.encode())
+        if options.ca_dir is not None:
+            curl.setopt(pycurl.CAPATH, options.ca_dir.encode())
+            curl.setopt(pycurl.PROXY_CAPATH, options.ca_dir.encode())
+        if options.netrc_file is not None:
+            curl.setopt(pycurl.NETRC, pycurl.NETRC_OPTIONAL)
+            curl.setopt(pycurl.NETRC_FILE, options.netrc_file.encode())
         return curl
+
+    def _buffer_bytes(self) -> int:
+        """Return how much to read at a time: little if a little is all that is wanted."""
+        rate_bytes_s = self._options.limit_rate_bytes_s
+        if rate_bytes_s is None:
+            return _BUFFER_BYTES
+        # Twenty turns a second in which one transfer reads, or more turns with several of them.
+        turn_bytes = rate_bytes_s // (20 * _READS_PER_TURN)
+        return min(max(turn_bytes, _SMALLEST_BUFFER_BYTES), _BUFFER_BYTES)
 
     def _wait(self, timeout_s: float, wake_fds: Sequence[int]) -> None:
         """Wait for a connection, for libcurl's own timers, or for a wake-up call."""
@@ -240,6 +270,8 @@ class HttpEngine:
             if libcurl_ms >= 0:
                 timeout_s = min(timeout_s, libcurl_ms / 1000)
             timeout_s = min(timeout_s, _STALL_CHECK_S)
+        if self._throttle is not None and (pause_s := self._throttle.pause_s(time.monotonic())):
+            timeout_s = min(timeout_s, pause_s)
         readable, writable, _ = self._multi.fdset()
         events = dict.fromkeys((*readable, *wake_fds), select.POLLIN)
         for descriptor in writable:
@@ -253,6 +285,8 @@ class HttpEngine:
         """Give libcurl a turn, then write what arrived and collect what is finished."""
         if not self._active:
             return []
+        if self._throttle is not None:
+            self._keep_rate(self._throttle.ready_bytes(time.monotonic()))
         self._multi.perform()
         now_s = time.monotonic()
         finished = [
@@ -273,6 +307,22 @@ class HttpEngine:
             finished += self._end_stalled(now_s)
         return finished
 
+    def _keep_rate(self, ready_bytes: int) -> None:
+        """Let as many transfers read as the rate allows in this turn, those first that waited."""
+        import pycurl
+
+        now_s = time.monotonic()
+        readers = math.ceil(ready_bytes / (_READS_PER_TURN * self._buffer_bytes()))
+        by_wait = sorted(self._active.values(), key=lambda transfer: transfer.allowed_s)
+        for number, transfer in enumerate(by_wait):
+            is_paused = number >= readers
+            if not is_paused:
+                transfer.allowed_s = now_s
+            if transfer.is_paused is not is_paused:
+                with suppress(pycurl.error):  # it has no connection yet and reads nothing
+                    transfer.curl.pause(pycurl.PAUSE_RECV if is_paused else pycurl.PAUSE_CONT)
+                    transfer.is_paused = is_paused
+
     def _drain(self, transfer: _Transfer, now_s: float) -> PdbCliError | None:
         """Hand the bytes that arrived to the sink; return what ends the attempt, if anything."""
         import pycurl
@@ -286,6 +336,8 @@ class HttpEngine:
         data = transfer.chunks[0] if len(transfer.chunks) == 1 else b"".join(transfer.chunks)
         transfer.chunks.clear()
         transfer.body_bytes += len(data)
+        if self._throttle is not None:
+            self._throttle.take(len(data), now_s=now_s)
         status = transfer.curl.getinfo(pycurl.RESPONSE_CODE)
         if status != _OK:
             if transfer.body_bytes > _LARGEST_ERROR_PAGE_BYTES:
@@ -321,7 +373,7 @@ class HttpEngine:
         limit_s = self._options.stall_timeout_s
         finished = []
         for transfer in list(self._active.values()):
-            if now_s - transfer.active_s <= limit_s:
+            if transfer.is_paused or now_s - transfer.active_s <= limit_s:
                 continue
             # Before the request is sent, the time limit for connecting rules.
             connecting_s = transfer.curl.getinfo(pycurl.PRETRANSFER_TIME)
