@@ -23,9 +23,7 @@ ANY: Final = "*"
 """In a key's path: a name that the user chooses."""
 
 _IDLE_SECTIONS: Final = frozenset({"sync", "api"})
-_IDLE_KEYS: Final = frozenset({
-    "jobs.log_max_mb", "jobs.notify", "mirrors.*.rsync",
-})  # fmt: skip
+_IDLE_KEYS: Final = frozenset({"mirrors.*.rsync"})
 """Settings that commands to come will use."""
 
 

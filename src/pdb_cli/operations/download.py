@@ -17,8 +17,16 @@ from typing import TYPE_CHECKING
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.layouts import ArchiveFile, Layout, collection_path
 from pdb_cli.errors import ConnectionFailedError, FileAccessError, VerificationError
-from pdb_cli.events import FileFailed, FilePresent, Note, PlanMade, ignore_event
+from pdb_cli.events import (
+    FileFailed,
+    FilePresent,
+    Note,
+    PhaseBegan,
+    PlanMade,
+    ignore_event,
+)
 from pdb_cli.operations.download_request import ExistingFile, FileKind
+from pdb_cli.operations.entry_countdown import EntryCountdown
 from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Source, fetch_files
 from pdb_cli.transfer.urls import without_credentials
 from pdb_cli.transfer.verify import expect, verify_file
@@ -182,7 +190,10 @@ def run_download(
     FileAccessError
         Nothing more can be written (disk full, read-only); files already there stay.
     """
-    observe(PlanMade(request.files_total))
+    # Files are looked for while others are fetched: there is no phase of planning alone.
+    observe(PlanMade(request.files_total, len(request.entries)))
+    observe(PhaseBegan("downloading"))
+    countdown = EntryCountdown(len(request.kinds), observe)
     without_pdb: list[ArchiveFile] = []
     kept: deque[FileOutcome] = deque()
 
@@ -195,6 +206,7 @@ def run_download(
                 yield _item(planned, request)
                 continue
             observe(FilePresent(_name(planned.file)))
+            countdown.settle(planned.file.entry)
             kept.append(
                 FileOutcome(
                     Outcome.UP_TO_DATE,
@@ -220,6 +232,7 @@ def run_download(
                 if outcome.outcome is Outcome.NOT_FOUND:
                     mirrors = ", ".join(mirror.name for mirror in request.mirrors)
                     observe(FileFailed(_name(outcome.file), f"not found on {mirrors}"))
+                countdown.settle(outcome.file.entry)
                 yield outcome
             yield from kept
             kept.clear()

@@ -115,6 +115,11 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.JobRestartError("job_abc123", "its arguments held a secret", "run it again: cd / && x"),
+        "can not restart job_abc123: its arguments held a secret; run it again: cd / && x",
+        ExitCode.FAILED,
+    ),
+    (
         e.WaitTimeoutError(2.5, ("job_aaaaaa", "job_bbbbbb")),
         "not ended after 2.5 s: job_aaaaaa, job_bbbbbb (jobs go on)",
         ExitCode.TIMED_OUT,

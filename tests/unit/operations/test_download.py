@@ -14,11 +14,13 @@ from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
 from pdb_cli.events import (
     BytesReceived,
+    EntrySettled,
     Event,
     FileFailed,
     FilePresent,
     FilePublished,
     Note,
+    PhaseBegan,
     PlanMade,
 )
 from pdb_cli.operations.download import (
@@ -85,7 +87,7 @@ def test_each_file_has_one_outcome_and_its_events(mirror: ArchiveSimulator, tmp_
     }
     size_bytes = by_id["3hya"].path.stat().st_size
     assert (by_id["3hya"].size_bytes, by_id["3hya"].attempts) == (size_bytes, 1)
-    assert events[0] == PlanMade(3)
+    assert events[:2] == [PlanMade(3, 3), PhaseBegan("downloading")]
     assert sum(item.size_bytes for item in events if isinstance(item, BytesReceived)) == size_bytes
     settled = [
         item for item in events if isinstance(item, FilePublished | FilePresent | FileFailed)
@@ -114,6 +116,30 @@ def test_a_substitute_is_noted_and_carries_the_asked_format(
     assert Note("1 without a legacy PDB file: fetching mmCIF instead") in events
     # What failed for good is reported once, what was replaced is no failure.
     assert not [item for item in events if isinstance(item, FileFailed)]
+
+
+def test_an_entry_is_settled_with_the_last_of_its_files(
+    mirror: ArchiveSimulator, tmp_path: Path
+) -> None:
+    pdb = FileKind(DataType.STRUCTURES, FileFormat.PDB)
+    sf = FileKind(DataType.STRUCTURE_FACTORS, FileFormat.MMCIF)
+    # One has a legacy file, one gets a substitute for it, one is there already, one has nothing.
+    _run(_request(mirror, tmp_path / "c", "1kqe"))
+    request = _request(mirror, tmp_path / "c", "1gdr", "3hya", "1kqe", "9zzz")
+    request = request._replace(kinds=(pdb, MMCIF, sf))
+    outcomes, events = _run(request)
+    assert events[0] == PlanMade(12, 4)
+    assert len(outcomes) == 12
+    settled = [item.entry for item in events if isinstance(item, EntrySettled)]
+    assert sorted(settled) == ["1gdr", "1kqe", "3hya", "9zzz"]
+    files = [item for item in events if isinstance(item, FilePublished | FilePresent | FileFailed)]
+    assert len(files) == 12
+    # None before its last file: when n entries are settled, at least 3 n files are.
+    seen_files = seen_entries = 0
+    for item in events:
+        seen_files += isinstance(item, FilePublished | FilePresent | FileFailed)
+        seen_entries += isinstance(item, EntrySettled)
+        assert seen_files >= 3 * seen_entries
 
 
 def test_the_plan_is_lazy_and_changes_nothing(mirror: ArchiveSimulator, tmp_path: Path) -> None:
