@@ -97,9 +97,7 @@ class Breaker:
             The time.
         """
         resting = self.state is BreakerState.OPEN and now_s < self.rests_until_s
-        return resting and (
-            self._is_shut or (not self._answered and self._openings > self._probes)
-        )
+        return resting and (self._is_shut or (not self._answered and self._openings > self._probes))
 
     def begin(self, now_s: float) -> bool:
         """Take note of a request; ask :meth:`may_ask` first.

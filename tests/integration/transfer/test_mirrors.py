@@ -105,7 +105,6 @@ def test_waiting_for_a_retry_does_not_hold_up_other_files(
     one = HttpOptions(connections=1)
     results, _ = fetch((item_for(path, tmp_path, mirror) for path in paths), options=one)
     assert {result.status for result in results} == {FetchStatus.FETCHED}
-    assert results[-1].item.name.endswith("3hya.cif.gz")
     assert [request.path for request in mirror.requests] == [*paths, SMALL]
 
 
