@@ -24,7 +24,7 @@ ANY: Final = "*"
 
 _IDLE_SECTIONS: Final = frozenset({"sync", "api"})
 _IDLE_KEYS: Final = frozenset({
-    "download.limit_rate", "jobs.log_max_mb", "jobs.notify", "mirrors.*.rsync",
+    "jobs.log_max_mb", "jobs.notify", "mirrors.*.rsync",
 })  # fmt: skip
 """Settings that commands to come will use."""
 
@@ -104,6 +104,11 @@ KEYS: Final = (
         kinds.RATE,
         'Bytes per second over all transfers: "500K", "10M"; "" for no limit.',
         flag="--limit-rate",
+    ),
+    _key(
+        "download.contact_url",
+        kinds.CONTACT,
+        'Told to servers, so that they can reach you: your URL or e-mail address; "" for none.',
     ),
     _key("download.format", kinds.FORMAT, "mmcif, pdb, xml or bcif.", flag="--format"),
     _key(

@@ -77,6 +77,13 @@ def translate_curl_error(curl: pycurl.Curl, code: int, message: str, url: str) -
         pycurl.E_SSL_ISSUER_ERROR,
     }:
         return TransferError(shown, reason)
+    return _connection_error(curl, code, reason, shown)
+
+
+def _connection_error(curl: pycurl.Curl, code: int, reason: str, shown: str) -> TransferError:
+    """Return the error for a server, or a proxy before it, that was not reached or got lost."""
+    import pycurl
+
     if code == pycurl.E_OPERATION_TIMEDOUT:  # no other time limit of libcurl is in use
         return ConnectTimeoutError(shown, reason)
     if _REFUSED <= curl.getinfo(pycurl.HTTP_CONNECTCODE) < _SERVER_TROUBLE:

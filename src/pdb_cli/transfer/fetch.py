@@ -32,11 +32,12 @@ from pdb_cli.events import (
     ignore_event,
 )
 from pdb_cli.transfer.claim import BUSY_RETRY_S, Claim, Claims, note_waiting
-from pdb_cli.transfer.http import HttpEngine, Request
+from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.intake import Ending, Intake, Verdict
 from pdb_cli.transfer.mailbox import Mailbox
 from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Source
 from pdb_cli.transfer.options import HttpOptions
+from pdb_cli.transfer.request import Request
 from pdb_cli.transfer.response import RANGE_NOT_SATISFIABLE, Wanted
 from pdb_cli.transfer.servers import Admission, Servers
 from pdb_cli.transfer.task import Task
@@ -307,7 +308,7 @@ class _Run:
             if part.resume is not None and part.size_bytes and part.resume.url == subject:
                 wanted = Wanted(part.resume, part.size_bytes)
             arrival = self._intake.open(part, expectation, subject=subject)
-            request = Request(url, arrival, wanted, expectation.max_bytes)
+            request = Request(url, arrival, wanted, max_bytes=expectation.max_bytes)
             ticket = self._servers.begin(task.choice.source, now_s)
             self._arriving[arrival] = _Transfer(task, request, ticket)
             self._arrivals[request] = arrival

@@ -16,18 +16,21 @@ mirrors that limit connections per client are spared.
 
 from __future__ import annotations
 
+import math
 import select
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from pdb_cli.errors import ConnectionFailedError, PdbCliError
 from pdb_cli.transfer.curl_errors import body_too_large, translate_curl_error, translate_status
+from pdb_cli.transfer.handle import READS_PER_TURN, buffer_bytes, make_handle, set_up_handle
 from pdb_cli.transfer.headers import ResponseHeaders, parse_headers
 from pdb_cli.transfer.options import HttpOptions, find_ca_bundle
 from pdb_cli.transfer.response import OK, PARTIAL_CONTENT, read_rest, read_whole
+from pdb_cli.transfer.throttle import Throttle
 from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
@@ -35,44 +38,18 @@ if TYPE_CHECKING:
 
     import pycurl
 
-    from pdb_cli.transfer.response import BodyStart, Wanted
+    from pdb_cli.transfer.handle import Handle
+    from pdb_cli.transfer.request import Request
 
-_MOST_REDIRECTS = 5
-_BUFFER_BYTES = 64 * 1024
 _PIECES_TOGETHER = 16
 """Pieces handed over at a time; libcurl makes them 16 KiB at most."""
 _HAND_OVER_S = 0.5
 """Longest time that a piece waits for more."""
-_LARGEST_BODY_BYTES = 4 * 1024**3
 _LARGEST_ERROR_PAGE_BYTES = 1024 * 1024
 _STALL_CHECK_S = 0.2
 _ABSENCE_S = 1.0
 """The network is looked at several times as often."""
 _CLOSE_WAIT_S = 0.5
-
-
-class Sink(Protocol):
-    """Where the bytes of a body go; it must not fail."""
-
-    def begin(self, start: BodyStart) -> None:
-        """Hear what the bytes to come are; once, before the first of them."""
-
-    def take(self, pieces: list[bytes], size_bytes: int) -> None:
-        """Take some bytes; the list is the sink's own."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Request:
-    """One file to ask one server for, once; each instance is a request of its own."""
-
-    url: str
-    """``http://`` or ``https://``."""
-    sink: Sink
-    """Gets the body of an answer that brings the file, and of no other."""
-    wanted: Wanted | None = None
-    """Ask for the rest of the file only; the sink hears whether the server does so."""
-    max_bytes: int = _LARGEST_BODY_BYTES
-    """The most bytes the file may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,39 +63,25 @@ class FinishedAttempt:
     """None when the whole file, or the rest of it, arrived."""
 
 
-class _Handle:
-    """A handle of libcurl and the lists its callbacks append to; used again and again."""
-
-    __slots__ = ("curl", "is_ranged", "is_tls", "lines", "pieces")
-
-    def __init__(self, curl: pycurl.Curl) -> None:
-        self.curl = curl
-        self.is_tls: bool | None = None
-        """What it is set up for; None if for nothing yet."""
-        self.is_ranged = False
-        self.pieces: list[bytes] = []
-        """Bytes libcurl has read and nobody has taken yet."""
-        self.lines: list[bytes] = []
-        """Header lines so far, of all responses."""
-
-
 class _Transfer:
     """A request on its way."""
 
     __slots__ = (
         "active_s",
+        "allowed_s",
         "body_bytes",
         "handed_s",
         "handle",
         "has_begun",
         "headers",
+        "is_paused",
         "lines_seen",
         "pieces_seen",
         "request",
         "started_s",
     )
 
-    def __init__(self, handle: _Handle, request: Request, now_s: float) -> None:
+    def __init__(self, handle: Handle, request: Request, now_s: float) -> None:
         self.handle = handle
         self.request = request
         self.started_s = now_s
@@ -126,6 +89,10 @@ class _Transfer:
         """When something last arrived."""
         self.handed_s = now_s
         """When something was last handed over."""
+        self.is_paused = False
+        """Whether nothing is read, to keep to the rate limit."""
+        self.allowed_s = now_s
+        """When it was last allowed to read under that limit."""
         self.lines_seen = 0
         self.pieces_seen = 0
         self.body_bytes = 0
@@ -157,14 +124,17 @@ class HttpEngine:
         import pycurl
 
         self._options = options
+        self._buffer_bytes = buffer_bytes(options)
         self._ca_file = options.ca_file or find_ca_bundle()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, options.connections)
         # Those of the mirror that is failed over to, too.
         self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * options.connections)
-        self._idle: list[_Handle] = []
+        self._idle: list[Handle] = []
         self._active: dict[pycurl.Curl, _Transfer] = {}
         self._received_bytes = 0
+        rate_bytes_s = options.limit_rate_bytes_s
+        self._throttle = None if rate_bytes_s is None else Throttle(rate_bytes_s)
         self._turn_s = 0.0
         """When libcurl last had a turn."""
         self._stall_check_s = 0.0
@@ -184,6 +154,8 @@ class HttpEngine:
     @property
     def free(self) -> int:
         """How many requests may be started now."""
+        if self._throttle is not None and self._throttle.pause_s(time.monotonic()):
+            return 0
         return self._options.connections - len(self._active)
 
     def start(self, request: Request) -> None:
@@ -194,8 +166,10 @@ class HttpEngine:
         request
             What to ask for. Ask :attr:`has_room` first.
         """
-        handle = self._idle.pop() if self._idle else self._make_handle()
-        self._set_up(handle, request)
+        if not self._idle:
+            self._idle.append(make_handle(self._options, self._ca_file, self._buffer_bytes))
+        handle = self._idle.pop()
+        set_up_handle(handle, request)
         self._active[handle.curl] = _Transfer(handle, request, time.monotonic())
         self._multi.add_handle(handle.curl)
 
@@ -262,52 +236,6 @@ class HttpEngine:
         closer.start()
         closer.join(_CLOSE_WAIT_S)
 
-    def _set_up(self, handle: _Handle, request: Request) -> None:
-        """Prepare a handle for a request; what it had for its last one and needs again stays."""
-        import pycurl
-
-        curl = handle.curl
-        handle.pieces.clear()
-        handle.lines.clear()
-        curl.setopt(pycurl.URL, request.url.encode())
-        curl.setopt(pycurl.MAXFILESIZE_LARGE, request.max_bytes)
-        is_tls = request.url[:6].lower() == "https:"
-        if handle.is_tls is not is_tls:
-            handle.is_tls = is_tls
-            # Never from a protected connection to one that is not.
-            allowed = pycurl.PROTO_HTTPS if is_tls else pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
-            curl.setopt(pycurl.REDIR_PROTOCOLS, allowed)
-            curl.setopt(pycurl.PIPEWAIT, is_tls)
-        wanted = request.wanted
-        if handle.is_ranged:
-            curl.unsetopt(pycurl.RANGE)
-            curl.setopt(pycurl.HTTPHEADER, [])
-        handle.is_ranged = wanted is not None
-        if wanted is not None:
-            curl.setopt(pycurl.RANGE, f"{wanted.offset_bytes}-")
-            curl.setopt(pycurl.HTTPHEADER, [f"If-Range: {wanted.version.validator}"])
-
-    def _make_handle(self) -> _Handle:
-        """Return a new handle with the settings that all requests share."""
-        import pycurl
-
-        options = self._options
-        curl = pycurl.Curl()
-        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        curl.setopt(pycurl.FOLLOWLOCATION, 1)
-        curl.setopt(pycurl.MAXREDIRS, _MOST_REDIRECTS)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(options.connect_timeout_s * 1000)))
-        curl.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
-        curl.setopt(pycurl.USERAGENT, options.user_agent.encode())
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        if self._ca_file is not None:
-            curl.setopt(pycurl.CAINFO, self._ca_file.encode())
-            curl.setopt(pycurl.PROXY_CAINFO, self._ca_file.encode())
-        handle = _Handle(curl)
-        curl.setopt(pycurl.WRITEFUNCTION, handle.pieces.append)
-        curl.setopt(pycurl.HEADERFUNCTION, handle.lines.append)
-        return handle
-
     def _wait(self, timeout_s: float, wake_fds: Sequence[int]) -> None:
         """Wait for a connection, for libcurl's own timers, or for a wake-up call."""
         if self._active:
@@ -315,6 +243,8 @@ class HttpEngine:
             if libcurl_ms >= 0:
                 timeout_s = min(timeout_s, libcurl_ms / 1000)
             timeout_s = min(timeout_s, _STALL_CHECK_S)
+        if self._throttle is not None and (pause_s := self._throttle.pause_s(time.monotonic())):
+            timeout_s = min(timeout_s, pause_s)
         readable, writable, _ = self._multi.fdset()
         events = dict.fromkeys((*readable, *wake_fds), select.POLLIN)
         for descriptor in writable:
@@ -328,6 +258,8 @@ class HttpEngine:
         """Give libcurl a turn, then write what arrived and collect what is finished."""
         if not self._active:
             return []
+        if self._throttle is not None:
+            self._keep_rate(self._throttle.ready_bytes(time.monotonic()))
         before_s = self._turn_s
         self._multi.perform()
         self._turn_s = now_s = time.monotonic()
@@ -352,6 +284,23 @@ class HttpEngine:
             finished += self._end_stalled(now_s)
         return finished
 
+    def _keep_rate(self, ready_bytes: int) -> None:
+        """Let as many transfers read as the rate allows in this turn, those first that waited."""
+        import pycurl
+
+        now_s = time.monotonic()
+        readers = math.ceil(ready_bytes / (READS_PER_TURN * self._buffer_bytes))
+        by_wait = sorted(self._active.values(), key=lambda transfer: transfer.allowed_s)
+        for number, transfer in enumerate(by_wait):
+            is_paused = number >= readers
+            if not is_paused:
+                transfer.allowed_s = now_s
+            if transfer.is_paused is not is_paused:
+                with suppress(pycurl.error):  # it has no connection yet and reads nothing
+                    curl = transfer.handle.curl
+                    curl.pause(pycurl.PAUSE_RECV if is_paused else pycurl.PAUSE_CONT)
+                    transfer.is_paused = is_paused
+
     def _drain(self, transfer: _Transfer, now_s: float) -> PdbCliError | None:
         """Hand over what arrived if it is worth it; return what ends the attempt, if anything."""
         handle = transfer.handle
@@ -362,6 +311,9 @@ class HttpEngine:
         if pieces == 0:
             return None
         if pieces != transfer.pieces_seen:
+            if self._throttle is not None:
+                new = handle.pieces[transfer.pieces_seen :]
+                self._throttle.take(sum(map(len, new)), now_s=now_s)
             transfer.pieces_seen = pieces
             transfer.active_s = now_s
         if pieces < _PIECES_TOGETHER and now_s - transfer.handed_s < _HAND_OVER_S:
@@ -440,7 +392,7 @@ class HttpEngine:
         limit_s = self._options.stall_timeout_s
         finished = []
         for transfer in list(self._active.values()):
-            if now_s - transfer.active_s <= limit_s:
+            if transfer.is_paused or now_s - transfer.active_s <= limit_s:
                 continue
             # Before the request is sent, the time limit for connecting rules.
             connecting_s = transfer.handle.curl.getinfo(pycurl.PRETRANSFER_TIME)

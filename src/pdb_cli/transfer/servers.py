@@ -12,7 +12,12 @@ from collections import deque
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from pdb_cli.errors import ConnectionFailedError, ConnectTimeoutError, HttpStatusError, TransferError
+from pdb_cli.errors import (
+    ConnectionFailedError,
+    ConnectTimeoutError,
+    HttpStatusError,
+    TransferError,
+)
 from pdb_cli.transfer.breaker import Breaker, BreakerState
 from pdb_cli.transfer.pace import Pace
 

@@ -6,6 +6,8 @@ need be, since they can not be sent back; while it is in debt, nobody reads.
 
 from __future__ import annotations
 
+import math
+
 _BURST_S = 0.1
 """How much of the limit may come at once after a pause, in seconds' worth."""
 
@@ -56,6 +58,17 @@ class Throttle:
         """
         self._fill(now_s)
         return max(0.0, -self._left_bytes / self._rate_bytes_s)
+
+    def ready_bytes(self, now_s: float) -> int:
+        """Return how many bytes may be read at once; 0 while in debt.
+
+        Parameters
+        ----------
+        now_s
+            The time.
+        """
+        self._fill(now_s)
+        return max(0, math.ceil(self._left_bytes))
 
     def _fill(self, now_s: float) -> None:
         """Add what the time since the last look is worth."""
