@@ -12,7 +12,8 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     │   └── BatchAllocationError
     ├── FileAccessError       the operating system refused a file operation
     ├── TransferError         a mirror did not deliver
-    │   ├── ConnectionFailedError   ├── HttpStatusError   └── RedirectError
+    │   ├── ConnectionFailedError   ├── HttpStatusError
+    │   └── RedirectError           └── ResumeError
     │   │   └── ConnectTimeoutError
     ├── VerificationError     bytes arrived that are not what was asked for
     └── JobError              background jobs
@@ -185,6 +186,12 @@ class HttpStatusError(TransferError):
 
 class RedirectError(TransferError):
     """A redirect loop, or a redirect to where a mirror must not send us."""
+
+
+class ResumeError(TransferError):
+    """The server did not go on with a file where it was asked to; asking for all of it may work."""
+
+    transient = True
 
 
 class Defect(StrEnum):

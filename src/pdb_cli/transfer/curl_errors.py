@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from pdb_cli.errors import PdbCliError
     from pdb_cli.transfer.headers import ResponseHeaders
 
-LARGEST_BODY_BYTES = 4 * 1024**3
-"""No file of the archive comes near it; what is longer is not what was asked for."""
-
 _REFUSED = 400
 _SERVER_TROUBLE = 500
 _REASONS = {
@@ -72,8 +69,6 @@ def translate_curl_error(curl: pycurl.Curl, code: int, message: str, url: str) -
         if redirected:
             return RedirectError(shown, f"redirected to where we do not go: {reason}")
         return TransferError(shown, reason)
-    if code == pycurl.E_FILESIZE_EXCEEDED:
-        return body_too_large(shown)
     if code in {
         # Certificates do not become valid by asking again.
         pycurl.E_PEER_FAILED_VERIFICATION,
@@ -134,13 +129,15 @@ def translate_status(status: int, headers: ResponseHeaders, url: str) -> HttpSta
     return HttpStatusError(without_credentials(url), reason, status, headers.retry_after_s)
 
 
-def body_too_large(url: str) -> VerificationError:
-    """Return the error for a body that is longer than any file of the archive.
+def body_too_large(url: str, largest_bytes: int) -> VerificationError:
+    """Return the error for a body that is longer than it may be.
 
     Parameters
     ----------
     url
         What was asked for.
+    largest_bytes
+        The most bytes it may have.
     """
-    detail = f"longer than {LARGEST_BODY_BYTES} B"
+    detail = f"longer than {largest_bytes} B"
     return VerificationError(without_credentials(url), Defect.TOO_LARGE, detail)

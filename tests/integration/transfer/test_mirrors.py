@@ -106,7 +106,6 @@ def test_waiting_for_a_retry_does_not_hold_up_other_files(
     items = (item_for(path, tmp_path, mirror) for path in paths)
     results, _ = fetch(items, options=one, retry=RetryPolicy(base_s=2.0))
     assert {result.status for result in results} == {FetchStatus.FETCHED}
-    assert results[-1].item.name.endswith("3hya.cif.gz")
     assert [request.path for request in mirror.requests] == [*paths, SMALL]
 
 
