@@ -79,12 +79,12 @@ def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
     FileAccessError
         Nothing could be written (disk full, read-only).
     """
-    settings = session.settings().download
+    settings = session.settings()
     options = choose_http_options(settings, session.environ)
     result = DownloadResult()
     rows: list[dict[str, Any]] = []
     started_s = time.monotonic()
-    retry = RetryPolicy(retries=settings.retry)
+    retry = RetryPolicy(retries=settings.download.retry)
     stopped: FileAccessError | None = None
     try:
         with (
