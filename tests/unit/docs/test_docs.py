@@ -223,7 +223,7 @@ def test_the_marks_of_the_program_agree_with_what_its_source_reads() -> None:
 
 def test_keys_without_effect_are_marked(extension: Any, tmp_path: Path) -> None:
     text = extension.fill("<!-- generated: keys-without-effect -->\n")
-    assert "`limit_rate`" in text
+    assert "`[api]`: all keys" in text
     assert "`parallel`" not in text
     has_effect = sys.modules["generated_settings"].has_effect
     assert has_effect(("download", "stall_timeout_s"))
