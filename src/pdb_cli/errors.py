@@ -12,7 +12,9 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     │   └── BatchAllocationError
     ├── FileAccessError       the operating system refused a file operation
     ├── TransferError         a mirror did not deliver
-    │   ├── ConnectionFailedError   ├── HttpStatusError   └── RedirectError
+    │   ├── ConnectionFailedError   ├── HttpStatusError
+    │   └── RedirectError           └── ResumeError
+    │   │   └── ConnectTimeoutError
     ├── VerificationError     bytes arrived that are not what was asked for
     └── JobError              background jobs
         ├── UnknownJobError   ├── AmbiguousJobError   ├── JobStartError
@@ -161,6 +163,10 @@ class ConnectionFailedError(TransferError):
     transient = True
 
 
+class ConnectTimeoutError(ConnectionFailedError):
+    """The server could not be found, reached and greeted in time."""
+
+
 class HttpStatusError(TransferError):
     """The server answered with a status other than 200."""
 
@@ -180,6 +186,12 @@ class HttpStatusError(TransferError):
 
 class RedirectError(TransferError):
     """A redirect loop, or a redirect to where a mirror must not send us."""
+
+
+class ResumeError(TransferError):
+    """The server did not go on with a file where it was asked to; asking for all of it may work."""
+
+    transient = True
 
 
 class Defect(StrEnum):

@@ -108,6 +108,8 @@ class FaultServer:
     ) -> None:
         self.files = files
         self.delay_s = delay_s
+        self.authorization: str | None = None
+        """The header without which every request is refused (401)."""
         self.closing = threading.Event()
         self._random = random.Random(seed)
         self._rules: list[_Rule] = []
@@ -279,6 +281,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = RecordedRequest(self.command, self.path, headers, time.monotonic())
         fault = owner.enter_request(request, path)
+        if owner.authorization not in {None, headers.get("authorization")}:
+            fault = Status(401)
         try:
             if owner.delay_s:
                 owner.closing.wait(owner.delay_s)

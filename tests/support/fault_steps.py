@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 def record_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let every write, sync and rename pass, and note it in the list that is returned."""
     steps: list[str] = []
-    write, fsync, replace = os.write, os.fsync, os.replace
+    write, pwrite, fsync, replace = os.write, os.pwrite, os.fsync, os.replace
 
     def recording_write(descriptor: int, data: bytes) -> int:
         steps.append("write")
         return write(descriptor, data)
+
+    def recording_pwrite(descriptor: int, data: bytes, offset: int) -> int:
+        steps.append("write")
+        return pwrite(descriptor, data, offset)
 
     def recording_fsync(descriptor: int) -> None:
         is_directory = stat.S_ISDIR(os.fstat(descriptor).st_mode)
@@ -31,6 +35,7 @@ def record_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         replace(source, target)
 
     monkeypatch.setattr(os, "write", recording_write)
+    monkeypatch.setattr(os, "pwrite", recording_pwrite)
     monkeypatch.setattr(os, "fsync", recording_fsync)
     monkeypatch.setattr(os, "replace", recording_replace)
     return steps

@@ -25,7 +25,8 @@ error_log {folder}/error.log warn;
 pid {folder}/nginx.pid;
 events {{ worker_connections 1024; }}
 http {{
-    access_log {folder}/access.log;
+    log_format numbered '$remote_addr "$request" $status $body_bytes_sent connection=$connection';
+    access_log {folder}/access.log numbered;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;

@@ -6,7 +6,6 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from pdb_cli._version import __version__
 from pdb_cli.cli.errors import describe, reason_of
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.output import (
@@ -17,6 +16,7 @@ from pdb_cli.cli.output import (
     write_rows,
 )
 from pdb_cli.cli.progress import make_reporter
+from pdb_cli.config.network import choose_http_options
 from pdb_cli.errors import FileAccessError
 from pdb_cli.operations.download import (
     Action,
@@ -27,7 +27,6 @@ from pdb_cli.operations.download import (
     plan_download,
     run_download,
 )
-from pdb_cli.transfer.fetch import HttpOptions
 from pdb_cli.transfer.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -81,13 +80,7 @@ def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
         Nothing could be written (disk full, read-only).
     """
     settings = session.settings().download
-    options = HttpOptions(
-        connections=settings.parallel,
-        connect_timeout_s=settings.connect_timeout_s,
-        stall_timeout_s=settings.stall_timeout_s,
-        ca_file=session.environ.get("SSL_CERT_FILE") or session.environ.get("CURL_CA_BUNDLE"),
-        user_agent=f"pdb-cli/{__version__}",
-    )
+    options = choose_http_options(settings, session.environ)
     result = DownloadResult()
     rows: list[dict[str, Any]] = []
     started_s = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -80,7 +81,7 @@ class Given(NamedTuple):
             return UnknownNameError(error.kind, error.name, error.known)
         if isinstance(error, RetiredEndpointError):
             return SettingsError(self.origin.detail, None, None, problem)
-        return InvalidValueError(self.origin.detail, str(self.raw), expected)
+        return InvalidValueError(self.origin.detail, _masked(str(self.raw)), expected)
 
     def _expanded(self, path: Path, environ: Mapping[str, str]) -> Path:
         """Expand ``~``; a path in a file must not depend on where the command is run."""
@@ -97,11 +98,16 @@ class Given(NamedTuple):
         return path
 
 
+def _masked(text: str) -> str:
+    """Take user names and passwords out, whatever wrong they have done to the URL."""
+    return re.sub(r"(?s)://.*@", "://***@", text)
+
+
 def _shown(value: object) -> str:
     """Return a value as the file would have it, cut to a readable length."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, bool):
         return str(value).lower()
-    text = repr(value)
+    text = _masked(repr(value))
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."

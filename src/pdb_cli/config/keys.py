@@ -23,7 +23,7 @@ ANY: Final = "*"
 """In a key's path: a name that the user chooses."""
 
 _IDLE_SECTIONS: Final = frozenset({"sync", "api"})
-_IDLE_KEYS: Final = frozenset({"download.limit_rate", "mirrors.*.rsync"})
+_IDLE_KEYS: Final = frozenset({"mirrors.*.rsync"})
 """Settings that commands to come will use."""
 
 
@@ -102,6 +102,11 @@ KEYS: Final = (
         kinds.RATE,
         'Bytes per second over all transfers: "500K", "10M"; "" for no limit.',
         flag="--limit-rate",
+    ),
+    _key(
+        "download.contact_url",
+        kinds.CONTACT,
+        'Told to servers, so that they can reach you: your URL or e-mail address; "" for none.',
     ),
     _key("download.format", kinds.FORMAT, "mmcif, pdb, xml or bcif.", flag="--format"),
     _key(

@@ -146,6 +146,15 @@ def _read_rate(value: object) -> str:
     return str(value).strip()
 
 
+def _read_contact(value: object) -> str:
+    """Accept a URL without credentials, an e-mail address, or nothing."""
+    text = _text(value).strip()
+    url, address = r"https?://[^\s@()<>]+", r"(?:mailto:)?[^\s@()<>/]+@[^\s@()<>/]+"
+    if text and not (text.isascii() and re.fullmatch(f"{url}|{address}", text)):
+        raise ValueError(value)
+    return text
+
+
 def _read_delete_limit(value: object) -> str:
     """Accept a count or a percentage."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
@@ -256,6 +265,7 @@ BOOLEAN: Final = Kind("true or false", _read_bool, _parse_bool)
 PATH: Final = Kind("an absolute path, or one that begins with ~", _read_path, str)
 OPTIONAL_PATH: Final = Kind(PATH.expected, _read_optional_path, str)
 RATE: Final = Kind('a rate such as "500K" or "10M", or "" for no limit', _read_rate, str)
+CONTACT: Final = Kind('a URL, an e-mail address, or "" for none', _read_contact, str)
 DELETE_LIMIT: Final = Kind(
     'a count or a percentage such as "5%"', _read_delete_limit, lambda text: text.strip()
 )

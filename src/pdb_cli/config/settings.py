@@ -77,6 +77,8 @@ class DownloadSettings(NamedTuple):
     """A transfer that moves nothing for so long is given up."""
     limit_rate: str = ""
     """The user's text; ``kinds.rate_bytes_per_s`` reads it. Empty: no limit."""
+    contact_url: str = ""
+    """Told to every server, with the program's name; empty: nothing."""
     format: FileFormat = FileFormat.MMCIF
     fallback: bool = True
     """Whether mmCIF is fetched where an entry has no file in the legacy format."""

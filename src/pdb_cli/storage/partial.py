@@ -4,6 +4,9 @@
 to the open file, so it ends with the process however that ends, and it holds between threads as
 well. Where a file system has no such locks, a unique name is used instead, and two processes may
 both fetch the file; what they publish is whole all the same.
+
+A large file that was cut off can be put aside, to be continued by whoever opens it next: see
+:mod:`pdb_cli.storage.resume`.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from pdb_cli.errors import FileAccessError
+from pdb_cli.storage.resume import ResumePoint, read_resume_point, write_resume_point
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,9 +40,9 @@ _LONGEST_STEM = 64
 class PartialFile:
     """The bytes of one file before they are known to be good.
 
-    Use :meth:`open` to get one. It ends with exactly one of :meth:`publish` and :meth:`discard`;
-    as a context manager it discards what was not published. Instances may be handed from one
-    thread to another, but not used by two at once.
+    Use :meth:`open` to get one. It ends with exactly one of :meth:`publish`, :meth:`put_aside` and
+    :meth:`discard`; as a context manager it discards what did not end otherwise. Instances may be
+    handed from one thread to another, but not used by two at once.
 
     Parameters
     ----------
@@ -48,22 +52,30 @@ class PartialFile:
         Where the bytes are written.
     descriptor
         The open file, locked or of a unique name.
+    is_shared
+        Whether others know it by the same name, so that a later try can find it.
     """
 
-    __slots__ = ("_descriptor", "destination", "path", "size_bytes")
+    __slots__ = ("_descriptor", "_is_shared", "destination", "path", "resume", "size_bytes")
 
-    def __init__(self, destination: Path, path: Path, descriptor: int) -> None:
+    def __init__(
+        self, destination: Path, path: Path, descriptor: int, *, is_shared: bool = True
+    ) -> None:
         self.destination = destination
         self.path = path
         self.size_bytes = 0
-        """Bytes written so far."""
+        """Bytes in it, those of an earlier try included."""
+        self.resume: ResumePoint | None = None
+        """Of what its bytes are the beginning, if that is known."""
         self._descriptor: int | None = descriptor
+        self._is_shared = is_shared
 
     @classmethod
     def open(cls, destination: Path) -> PartialFile | None:
-        """Start writing a file, unless somebody else is writing the same one.
+        """Start writing a file, or go on with it, unless somebody else is writing the same one.
 
-        What a dead process left under the partial name is overwritten.
+        What an earlier try put aside, or a dead process left, is there to be continued if it says
+        what it is the beginning of; anything else under the partial name is overwritten.
 
         Parameters
         ----------
@@ -73,7 +85,8 @@ class PartialFile:
         Returns
         -------
         PartialFile | None
-            An empty file, locked; None while another process or thread has it.
+            The file, locked, empty unless it has a ``resume``; None while another process or thread
+            has it.
 
         Raises
         ------
@@ -83,14 +96,18 @@ class PartialFile:
         path = destination.with_name(f".{destination.name}.part")
         try:
             for _ in range(_MOST_ROUNDS):
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+                descriptor, is_new = _open_or_create(path)
                 locked = False
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     locked = True
                     if _is_named(path, descriptor):
-                        os.ftruncate(descriptor, 0)
-                        return cls(destination, path, descriptor)
+                        resume, size_bytes = None, 0
+                        if not is_new:
+                            resume, size_bytes = _take_over(path, descriptor)
+                        part = cls(destination, path, descriptor)
+                        part.resume, part.size_bytes = resume, size_bytes
+                        return part
                 except BaseException as error:
                     if not isinstance(error, OSError):
                         # An interrupt: what is locked is ours to remove.
@@ -116,7 +133,8 @@ class PartialFile:
         """Open a file that no other process can want, for file systems without locks."""
         stem = destination.name[:_LONGEST_STEM]
         path = destination.with_name(f".{stem}.{os.urandom(6).hex()}.part")
-        return cls(destination, path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        return cls(destination, path, descriptor, is_shared=False)
 
     def __enter__(self) -> Self:
         return self
@@ -142,14 +160,68 @@ class PartialFile:
         FileAccessError
             The system refused, for instance because the disk is full.
         """
+        descriptor = self._open_descriptor()
         try:
             rest = memoryview(data)
             while rest:
-                written = os.write(self._open_descriptor(), rest)
+                written = os.pwrite(descriptor, rest, self.size_bytes)
                 self.size_bytes += written
                 rest = rest[written:]
         except OSError as error:
             raise FileAccessError.wrap("write", self.destination, error) from error
+
+    def read(self, offset_bytes: int, most_bytes: int) -> bytes:
+        """Read some of what is in the file.
+
+        Parameters
+        ----------
+        offset_bytes
+            From where.
+        most_bytes
+            How much, at most; there is nothing behind :attr:`size_bytes`.
+
+        Raises
+        ------
+        FileAccessError
+            The system refused.
+        """
+        try:
+            return os.pread(self._open_descriptor(), most_bytes, offset_bytes)
+        except OSError as error:
+            raise FileAccessError.wrap("read", self.destination, error) from error
+
+    def restart(self) -> None:
+        """Forget the bytes, and of what they are the beginning.
+
+        Raises
+        ------
+        FileAccessError
+            The system refused.
+        """
+        try:
+            self._empty()
+        except OSError as error:
+            raise FileAccessError.wrap("write", self.destination, error) from error
+
+    def remember(self, point: ResumePoint) -> None:
+        """Note of what the bytes to come are the beginning, so that a later try can go on.
+
+        Parameters
+        ----------
+        point
+            The version of the file that the server is about to send. Nothing happens if it has no
+            validator, or where a later try could not find the file.
+
+        Raises
+        ------
+        FileAccessError
+            The system refused.
+        """
+        if self.size_bytes:
+            raise ValueError("what was written already may be of another version")
+        if self._is_shared and point.validator is not None:
+            self.resume = point
+            write_resume_point(_resume_path(self.path), point)
 
     def publish(self, *, mtime_s: float | None) -> None:
         """Give the file its final name, in one step, once its bytes are on the disk.
@@ -170,10 +242,21 @@ class PartialFile:
             if mtime_s is not None:
                 os.utime(descriptor, (mtime_s, mtime_s))
             os.fsync(descriptor)
+            self._forget()
             os.replace(self.path, self.destination)  # noqa: PTH105 - one object less per file
         except OSError as error:
             raise FileAccessError.wrap("write", self.destination, error) from error
         self._close()
+
+    def put_aside(self) -> None:
+        """End for now: a later try can go on with it; what nobody can go on with is removed.
+
+        Nothing happens after :meth:`publish` or a second time.
+        """
+        if self.resume is None or self.size_bytes == 0:
+            self.discard()
+        else:
+            self._close()
 
     def discard(self) -> None:
         """Remove the partial file; nothing happens after :meth:`publish` or a second time."""
@@ -183,6 +266,7 @@ class PartialFile:
             # Still locked, so the name can not belong to anybody else by now, unless somebody
             # cleaned up by hand.
             if _is_named(self.path, self._descriptor):
+                self._forget()
                 os.unlink(self.path)  # noqa: PTH108 - one object less per file
         # Not in a finally: after an interrupt it must be possible to discard again.
         self._close()
@@ -190,7 +274,20 @@ class PartialFile:
     def __del__(self) -> None:
         # An interrupt between making this and giving it to somebody must leave nothing either.
         with suppress(OSError):
-            self.discard()
+            self.put_aside()
+
+    def _empty(self) -> None:
+        """Remove the bytes and what is known of them."""
+        self._forget()
+        os.ftruncate(self._open_descriptor(), 0)
+        self.size_bytes = 0
+
+    def _forget(self) -> None:
+        """Remove what is known of the bytes: always before the bytes themselves."""
+        if self.resume is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(_resume_path(self.path))  # noqa: PTH108 - as in discard
+            self.resume = None
 
     def _open_descriptor(self) -> int:
         """Return the descriptor; using a closed partial file is a mistake in the caller."""
@@ -203,6 +300,38 @@ class PartialFile:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _open_or_create(path: Path) -> tuple[int, bool]:
+    """Open a file for writing; also tell whether it was made just now."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags | os.O_EXCL, 0o666), True
+    except FileExistsError:
+        return os.open(path, flags, 0o666), False
+
+
+def _resume_path(path: Path) -> Path:
+    """Return where it is written of what a partial file is the beginning."""
+    return path.with_name(f"{path.name}.json")
+
+
+def _take_over(path: Path, descriptor: int) -> tuple[ResumePoint | None, int]:
+    """Keep what somebody left in a partial file, if one can go on with it; else empty it.
+
+    Returns of what it is the beginning, and how much of that there is.
+    """
+    size_bytes = os.fstat(descriptor).st_size
+    point = read_resume_point(_resume_path(path))
+    if point is not None and 0 < size_bytes <= point.length_bytes:
+        # One byte at least is left to ask for: the answer tells whether the file is still the same.
+        kept_bytes = min(size_bytes, point.length_bytes - 1)
+        os.ftruncate(descriptor, kept_bytes)
+        return point, kept_bytes
+    with suppress(FileNotFoundError):
+        os.unlink(_resume_path(path))  # noqa: PTH108 - one object less per file
+    os.ftruncate(descriptor, 0)
+    return None, 0
 
 
 def _is_named(path: Path, descriptor: int) -> bool:

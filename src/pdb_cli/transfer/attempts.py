@@ -8,7 +8,7 @@ from pdb_cli.errors import ConnectionFailedError, HttpStatusError, VerificationE
 from pdb_cli.transfer.model import FetchStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pdb_cli.errors import PdbCliError
     from pdb_cli.transfer.model import Source
@@ -33,7 +33,16 @@ class MirrorChoice:
         How often and how late to try again.
     """
 
-    __slots__ = ("_error", "_index", "_missing", "_policy", "_sources", "_tries", "_usable")
+    __slots__ = (
+        "_error",
+        "_index",
+        "_missing",
+        "_policy",
+        "_sources",
+        "_tries",
+        "_usable",
+        "_waits",
+    )
 
     def __init__(self, sources: Sequence[Source], policy: RetryPolicy) -> None:
         self._sources = sources
@@ -42,6 +51,7 @@ class MirrorChoice:
         self._tries = [0] * len(sources)
         self._usable = [True] * len(sources)
         self._missing = 0
+        self._waits = 0
         self._error: PdbCliError | None = None
 
     @property
@@ -61,6 +71,44 @@ class MirrorChoice:
         """The most telling error so far: what went wrong rather than that a mirror lacks it."""
         return self._error
 
+    def candidates(self) -> Iterator[Source]:
+        """List the mirrors that may be asked: the one to ask now, then the others in turn."""
+        count = len(self._sources)
+        for step in range(count):
+            candidate = (self._index + step) % count
+            if self._usable[candidate]:
+                yield self._sources[candidate]
+
+    def move_to(self, source: Source) -> None:
+        """Ask another mirror now.
+
+        Parameters
+        ----------
+        source
+            One of :meth:`candidates`.
+        """
+        self._index = self._sources.index(source)
+
+    def may_wait(self) -> bool:
+        """Tell whether the file may wait once more for mirrors that all rest, and count that.
+
+        Waiting for somebody else's try costs as much as an own one: it may do so as often as it
+        may try.
+        """
+        self._waits += 1
+        return self._waits <= sum(self._usable) * (1 + self._policy.retries)
+
+    def give_up(self, error: PdbCliError) -> None:
+        """Take note that no mirror can be asked.
+
+        Parameters
+        ----------
+        error
+            What is wrong with them, unless the file has met trouble of its own.
+        """
+        if self._error is None or _is_missing(self._error):
+            self._error = error
+
     def next_delay_s(self, error: PdbCliError, jitter: float) -> float | None:
         """Take note of a failed attempt and choose what comes next.
 
@@ -79,7 +127,7 @@ class MirrorChoice:
         """
         failed = self._index
         self._tries[failed] += 1
-        is_missing = isinstance(error, HttpStatusError) and error.status in _NOT_THERE
+        is_missing = _is_missing(error)
         self._missing += is_missing
         if self._error is None or not is_missing:
             self._error = error
@@ -108,6 +156,11 @@ class MirrorChoice:
             if self._usable[candidate]:
                 return candidate
         return None
+
+
+def _is_missing(error: PdbCliError) -> bool:
+    """Tell whether a mirror says it has no such file."""
+    return isinstance(error, HttpStatusError) and error.status in _NOT_THERE
 
 
 def _may_pass(error: PdbCliError) -> bool:

@@ -1,7 +1,7 @@
-"""Does a text begin like what was asked for? The last rung of :mod:`pdb_cli.transfer.verify`.
+"""Does a text begin and end like what was asked for? Rungs of :mod:`pdb_cli.transfer.verifier`.
 
-Only the beginning is looked at, and only what every file of its kind has in common: a check that is
-too clever refuses good files. Sources: the CIF 1.1 syntax, the PDB format guide version 3.3
+Only beginning and end are looked at, and only what every file of its kind has in common: a check
+that is too clever refuses good files. Sources: the CIF 1.1 syntax, the PDB format guide version 3.3
 (sections "Record format" and "HEADER"), the BinaryCIF specification version 0.3, and the files of
 the archive. Assemblies begin with ``data_XXXX``, structure factors with ``data_r1abcsf``.
 """
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64 * 1024
 """How much of a text is enough to know it by."""
+
+TAIL_BYTES = 256
+"""How much of a text is enough to know its end by."""
 
 _HTML_WITHIN = 1024
 """Bytes within which an XML prolog or a comment gives way to ``<html``."""
@@ -41,6 +44,16 @@ _PDB_RECORD_COLUMNS = slice(0, 6)
 _PDB_HEADER_ID_COLUMNS = slice(62, 66)
 _PDB_NO_ID = frozenset({b"", b"XXXX"})
 
+_END_WITH_HASH = frozenset(
+    {
+        DataType.STRUCTURES,
+        DataType.ASSEMBLIES,
+        DataType.OBSOLETE,
+        DataType.IHM,
+        DataType.VALIDATION,
+    }
+)
+
 _MSGPACK_MAPS = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
 _BCIF_KEYS = (b"encoder", b"version", b"dataBlocks")
 _BCIF_KEY_WITHIN = 32
@@ -59,7 +72,7 @@ def looks_like_html(head: bytes) -> bool:
     >>> looks_like_html(b"<!DOCTYPE html><p>Service unavailable"), looks_like_html(b"data_4HHB")
     (True, False)
     """
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()[:_HTML_WITHIN]
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:_HTML_WITHIN].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return True
     return start.startswith((b"<?xml", b"<!--")) and b"<html" in start
@@ -102,10 +115,41 @@ def check_content(head: bytes, expectation: Expectation, *, subject: str) -> Non
             assert_never(expectation.file_format)
 
 
+def check_end(tail: bytes, expectation: Expectation, *, subject: str) -> None:
+    """Make sure that a text ends as it should: that it was not cut off before it was compressed.
+
+    Known of mmCIF that the archive itself writes, where each category is followed by a line that
+    begins with ``#``. Structure factors and NMR data are deposited files, and end in many ways.
+
+    Parameters
+    ----------
+    tail
+        The end of the text, :data:`TAIL_BYTES` of it if there are as many.
+    expectation
+        What the text should be.
+    subject
+        The URL or path to name in an error.
+
+    Raises
+    ------
+    VerificationError
+        It does not.
+    """
+    ends_with_hash = (
+        expectation.file_format is FileFormat.MMCIF and expectation.data_type in _END_WITH_HASH
+    )
+    if ends_with_hash and not tail.rstrip().rpartition(b"\n")[2].startswith(b"#"):
+        raise VerificationError(subject, Defect.TRUNCATED, "the text does not end like mmCIF")
+
+
 def _check_mmcif(head: bytes, expectation: Expectation, subject: str) -> None:
     """Find the first data block and look at its name."""
-    for line in head.split(b"\n"):
-        text = line.strip()
+    start = 0
+    while start < len(head):  # to the first line that tells: not all of a thousand lines
+        end = head.find(b"\n", start)
+        end = len(head) if end < 0 else end
+        text = head[start:end].strip()
+        start = end + 1
         if not text or text.startswith(b"#"):
             continue
         if text[:5].lower() != b"data_":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.errors import (
     ConnectionFailedError,
+    ConnectTimeoutError,
     Defect,
     HttpStatusError,
     RedirectError,
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from pdb_cli.errors import PdbCliError
     from pdb_cli.transfer.headers import ResponseHeaders
 
-LARGEST_BODY_BYTES = 4 * 1024**3
-"""No file of the archive comes near it; what is longer is not what was asked for."""
-
+_REFUSED = 400
+_SERVER_TROUBLE = 500
 _REASONS = {
     403: "forbidden",
     404: "not found",
+    407: "the proxy asks for a password",
     408: "request timeout",
     410: "gone",
     429: "too many requests",
@@ -68,8 +69,6 @@ def translate_curl_error(curl: pycurl.Curl, code: int, message: str, url: str) -
         if redirected:
             return RedirectError(shown, f"redirected to where we do not go: {reason}")
         return TransferError(shown, reason)
-    if code == pycurl.E_FILESIZE_EXCEEDED:
-        return body_too_large(shown)
     if code in {
         # Certificates do not become valid by asking again.
         pycurl.E_PEER_FAILED_VERIFICATION,
@@ -78,6 +77,18 @@ def translate_curl_error(curl: pycurl.Curl, code: int, message: str, url: str) -
         pycurl.E_SSL_ISSUER_ERROR,
     }:
         return TransferError(shown, reason)
+    return _connection_error(curl, code, reason, shown)
+
+
+def _connection_error(curl: pycurl.Curl, code: int, reason: str, shown: str) -> TransferError:
+    """Return the error for a server, or a proxy before it, that was not reached or got lost."""
+    import pycurl
+
+    if code == pycurl.E_OPERATION_TIMEDOUT:  # no other time limit of libcurl is in use
+        return ConnectTimeoutError(shown, reason)
+    if _REFUSED <= curl.getinfo(pycurl.HTTP_CONNECTCODE) < _SERVER_TROUBLE:
+        # A proxy does not change its mind about a password or a destination.
+        return TransferError(shown, f"the proxy refused: {reason}")
     return ConnectionFailedError(shown, reason)
 
 
@@ -118,13 +129,15 @@ def translate_status(status: int, headers: ResponseHeaders, url: str) -> HttpSta
     return HttpStatusError(without_credentials(url), reason, status, headers.retry_after_s)
 
 
-def body_too_large(url: str) -> VerificationError:
-    """Return the error for a body that is longer than any file of the archive.
+def body_too_large(url: str, largest_bytes: int) -> VerificationError:
+    """Return the error for a body that is longer than it may be.
 
     Parameters
     ----------
     url
         What was asked for.
+    largest_bytes
+        The most bytes it may have.
     """
-    detail = f"longer than {LARGEST_BODY_BYTES} B"
+    detail = f"longer than {largest_bytes} B"
     return VerificationError(without_credentials(url), Defect.TOO_LARGE, detail)

@@ -1,8 +1,10 @@
 """Fetch many files: several at a time, from several mirrors, each verified before it has its name.
 
-Everything happens in the calling thread except verifying and syncing
-(:mod:`pdb_cli.transfer.finish`). Waiting for another try, or for another process that is fetching
-the same file, takes no connection.
+A file goes through three hands: it is claimed (:mod:`pdb_cli.transfer.claim`), transferred
+(:mod:`pdb_cli.transfer.http`), and checked and published while it arrives
+(:mod:`pdb_cli.transfer.intake`). The calling thread talks to the network and decides what happens
+next; it touches no file. Waiting for another try, or for another process that is fetching the same
+file, takes no connection.
 """
 
 from __future__ import annotations
@@ -10,49 +12,63 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections import deque
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdb_cli.errors import FileAccessError, TransferError, VerificationError
+from pdb_cli.errors import (
+    FileAccessError,
+    HttpStatusError,
+    ResumeError,
+    TransferError,
+    VerificationError,
+)
 from pdb_cli.events import (
     AttemptFailed,
     BytesReceived,
     FileFailed,
     FilePresent,
     FilePublished,
-    Note,
     ignore_event,
 )
-from pdb_cli.storage.partial import PartialFile
-from pdb_cli.transfer.attempts import MirrorChoice
-from pdb_cli.transfer.finish import Arrival, Finisher
-from pdb_cli.transfer.http import HttpEngine, Request
+from pdb_cli.transfer.claim import BUSY_RETRY_S, Claim, Claims, note_waiting
+from pdb_cli.transfer.http import HttpEngine
+from pdb_cli.transfer.intake import Ending, Intake, Verdict
+from pdb_cli.transfer.mailbox import Mailbox
 from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Source
 from pdb_cli.transfer.options import HttpOptions
+from pdb_cli.transfer.request import Request
+from pdb_cli.transfer.response import RANGE_NOT_SATISFIABLE, Wanted
+from pdb_cli.transfer.servers import Admission, Servers
+from pdb_cli.transfer.task import Task
 from pdb_cli.transfer.urls import without_credentials
-from pdb_cli.transfer.verify import verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
     from pdb_cli.errors import PdbCliError
     from pdb_cli.events import Observer
-    from pdb_cli.transfer.finish import Verdict
+    from pdb_cli.storage.partial import PartialFile
     from pdb_cli.transfer.http import FinishedAttempt
+    from pdb_cli.transfer.intake import Arrival
     from pdb_cli.transfer.retry import RetryPolicy
+    from pdb_cli.transfer.servers import Placement, Ticket
+    from pdb_cli.transfer.verify import VerifiedFile
 
 __all__ = ["FetchItem", "FetchResult", "FetchStatus", "HttpOptions", "Source", "fetch_files"]
 
 _MOST_TASKS = 1000
 """Files in hand at once, those that wait for another try included."""
+_MOST_AHEAD = 8
+"""Files claimed before there is a connection for them, so that none has to wait for a disk."""
+_MOST_FINISHING = 32
+"""Files that have arrived and are not published yet, before others may begin."""
+_BACKLOG_WAIT_S = 0.005
 _LONGEST_WAIT_S = 1.0
 _NEXT_ITEM_S = 0.01
 """How long to serve the network before asking again for an item that was not known yet."""
 _FILL_S = 0.02
 """Longest time for taking new items while transfers wait."""
-_BUSY_RETRY_S = 0.15
-"""How often to look whether another process has finished the same file."""
-_BUSY_NOTE_S = 10.0
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 """Too many files are open, in this process or in the system: a lack that passes."""
 _DESCRIPTOR_RETRY_S = 0.25
@@ -78,7 +94,8 @@ def fetch_files(
     file one fetches it and the others wait for it.
 
     Closing the generator, or an exception in it (``KeyboardInterrupt`` from a signal included),
-    drops what is on its way and removes the partial files; what has its final name stays.
+    drops what is on its way; what has its final name stays. Partial files are removed, but not
+    those of large files that another call can go on with.
 
     Parameters
     ----------
@@ -111,32 +128,12 @@ def fetch_files(
         run.close()
 
 
-class _FileIdentity(NamedTuple):
-    """A file is the same as long as all of these are."""
+class _Transfer(NamedTuple):
+    """A file on its way, or already checked but not yet told so."""
 
-    device: int
-    inode: int
-    mtime_ns: int
-    size_bytes: int
-
-
-class _Task:
-    """A file in hand."""
-
-    __slots__ = ("before", "busy_s", "choice", "item", "lacks", "noted", "requests", "started_s")
-
-    def __init__(self, item: FetchItem, retry: RetryPolicy, now_s: float) -> None:
-        self.item = item
-        self.choice = MirrorChoice(item.sources, retry)
-        self.started_s = now_s
-        self.before = _identity(item)
-        """What is under the final name and is not what is wanted."""
-        self.requests = 0
-        self.busy_s: float | None = None
-        """Since when another process has the file."""
-        self.noted = False
-        self.lacks = 0
-        """How often there was no descriptor for it."""
+    task: Task
+    request: Request
+    ticket: Ticket
 
 
 class _Run:
@@ -152,17 +149,25 @@ class _Run:
         self._items: Iterator[FetchItem | None] | None = items
         self._retry = retry
         self._observe = observe
-        self._tasks: set[_Task] = set()
-        self._transferring: dict[Request, tuple[_Task, PartialFile]] = {}
-        self._finishing: dict[Arrival, _Task] = {}
-        self._waiting: list[tuple[float, int, _Task]] = []
+        self._tasks: set[Task] = set()
+        self._waiting: list[tuple[float, int, Task]] = []
         """A heap of: when it is due, a running number, the task."""
         self._number = 0
+        self._claimed: deque[tuple[Task, PartialFile]] = deque()
+        """Ready to be transferred."""
+        self._most_ahead = min(options.connections, _MOST_AHEAD)
+        self._arriving: dict[Arrival, _Transfer] = {}
+        """Everything that has no verdict yet."""
+        self._arrivals: dict[Request, Arrival] = {}
+        """Those whose transfer is not over."""
         self._done: list[FetchResult] = []
         self._ending: FileAccessError | None = None
         """Why no other file can be written either."""
         self._engine = HttpEngine(options)
-        self._finisher = Finisher()
+        self._mailbox: Mailbox[Claim | Verdict] = Mailbox()
+        self._claims = Claims(self._mailbox.put, connections=options.connections)
+        self._intake = Intake(self._mailbox.put)
+        self._servers: Servers[Task] = Servers(options.connections, retry)
 
     def results(self) -> Iterator[FetchResult]:
         """Work until every item has its result."""
@@ -172,126 +177,202 @@ class _Run:
                 return
             if self._done:
                 wait_s = 0.0
-            for attempt in self._engine.poll(wait_s, wake_fds=(self._finisher.wake_fd,)):
-                self._take_attempt(attempt)
-            for verdict in self._finisher.collect():
-                self._take_verdict(verdict)
+            if self._intake.has_room:
+                wake_fds = (self._mailbox.wake_fd,)
+                for attempt in self._engine.poll(wait_s, wake_fds=wake_fds):
+                    self._take_attempt(attempt)
+            else:
+                self._mailbox.wait(_BACKLOG_WAIT_S)
+            self._take_letters()
             received_bytes = self._engine.take_received_bytes()
             if received_bytes:
                 self._observe(BytesReceived(received_bytes))
             if self._ending is not None:
-                for verdict in self._finisher.drain():
-                    self._take_verdict(verdict)
+                self._intake.drain()
+                self._take_letters()
             done, self._done = self._done, []
             yield from done
             if self._ending is not None:
                 raise self._ending
 
     def close(self) -> None:
-        """Drop everything that is not finished and leave no partial file."""
-        parts = [part for _, part in self._transferring.values()]
-        arrived = [arrival.part for arrival in self._finishing]
-        # Partial files first, and whatever else interrupts: the rest ends with the process.
+        """Drop everything that is not finished; leave only what another run can go on with."""
+        # Whatever else interrupts: the rest ends with the process.
         try:
-            _discard_all(parts)
+            self._intake.close()
         finally:
             try:
-                self._finisher.close()
+                self._claims.close()
             finally:
                 try:
-                    _discard_all(arrived)
+                    self._put_all_aside()
                 finally:
+                    self._mailbox.close()
                     self._engine.close()
+
+    def _put_all_aside(self) -> None:
+        """End the partial files that no worker has any more."""
+        claims = [letter for letter in self._mailbox.collect() if isinstance(letter, Claim)]
+        parts = [arrival.part for arrival in self._arriving]
+        parts += [part for _, part in self._claimed]
+        parts += [claim.part for claim in claims if claim.part is not None]
+        try:
+            for part in parts:
+                part.put_aside()
+        except BaseException:
+            for part in parts:
+                part.put_aside()
+            raise
 
     def _fill(self) -> float:
         """Start what is due and what is new while there is room; return how long to wait then."""
         deadline_s = time.monotonic() + _FILL_S
-        while self._engine.has_room and self._finisher.has_room:
+        while True:
             now_s = time.monotonic()
             if now_s > deadline_s:
                 return 0.0
-            if self._waiting and self._waiting[0][0] <= now_s:
-                self._start(heappop(self._waiting)[2], now_s)
-                continue
-            if self._items is None or len(self._tasks) >= _MOST_TASKS:
-                break
-            try:
-                item = next(self._items)
-            except StopIteration:
-                self._items = None
-                break
-            if item is None:
-                return min(_NEXT_ITEM_S, self._wait_s())
-            task = _Task(item, self._retry, now_s)
-            self._tasks.add(task)
-            self._start(task, now_s)
-        return self._wait_s()
+            if self._claimed and self._engine.has_room and self._has_room:
+                self._start(*self._claimed[0], now_s)
+            elif not self._wants_claims:
+                return _LONGEST_WAIT_S
+            elif self._waiting and self._waiting[0][0] <= now_s:
+                self._claim(heappop(self._waiting)[2], now_s)
+            elif self._items is None or len(self._tasks) >= _MOST_TASKS:
+                return self._wait_s(now_s)
+            else:
+                try:
+                    item = next(self._items)
+                except StopIteration:
+                    self._items = None
+                    continue
+                if item is None:
+                    return min(_NEXT_ITEM_S, self._wait_s(now_s))
+                task = Task(item, self._retry, now_s)
+                self._tasks.add(task)
+                self._claim(task, now_s)
 
-    def _wait_s(self) -> float:
+    @property
+    def _has_room(self) -> bool:
+        """Whether the workers are not too far behind."""
+        return len(self._arriving) - len(self._arrivals) < _MOST_FINISHING
+
+    @property
+    def _wants_claims(self) -> bool:
+        """Whether files should be claimed: for every free connection, and some ahead."""
+        ahead = self._claims.pending + len(self._claimed)
+        return self._has_room and ahead < self._engine.free + self._most_ahead
+
+    def _wait_s(self, now_s: float) -> float:
         """Return how long nothing of our own is due."""
-        if not (self._waiting and self._engine.has_room and self._finisher.has_room):
+        if not self._waiting:
             return _LONGEST_WAIT_S
-        return min(max(0.0, self._waiting[0][0] - time.monotonic()), _LONGEST_WAIT_S)
+        return min(max(0.0, self._waiting[0][0] - now_s), _LONGEST_WAIT_S)
 
-    def _start(self, task: _Task, now_s: float) -> None:
-        """Make the next attempt, unless another process is at the same file or has finished it."""
-        try:
-            part = _open_part(task.item)
-        except FileAccessError as error:
-            self._fail(task, error)
-            return
-        present = _identity(task.item)
-        if present is not None and present != task.before:
-            if _is_valid(task.item, part):
-                self._observe(FilePresent(task.item.name))
-                self._finish(task, FetchStatus.PRESENT, size_bytes=present.size_bytes)
-                return
-            task.before = present
-        if part is None:
-            self._wait_for_other(task, now_s)
+    def _claim(self, task: Task, now_s: float) -> None:
+        """Claim the file for an attempt, unless no mirror takes a request in the near future."""
+        placement = self._servers.place(task.choice, now_s)
+        if placement.admission is Admission.NOW or (
+            # Full because of our own limit: by the time the file is claimed there will be room.
+            placement.admission is Admission.FULL and not self._engine.has_room
+        ):
+            self._claims.submit(task)
+        else:
+            self._wait_for_server(task, placement)
+
+    def _take_claim(self, claim: Claim) -> None:
+        """Go on after a claim, unless another process is at the same file or has finished it."""
+        self._claims.pending -= 1
+        task, now_s = claim.task, time.monotonic()
+        if claim.part is not None:
+            self._claimed.append((task, claim.part))
+        elif isinstance(claim.error, FileAccessError):
+            self._fail(task, claim.error)
+        elif claim.present is not None:
+            self._observe(FilePresent(task.item.name))
+            self._finish(task, FetchStatus.PRESENT, verified=claim.present)
+        else:
+            note_waiting(task, now_s, self._observe)
+            self._put_off(task, now_s + BUSY_RETRY_S)
+
+    def _start(self, task: Task, part: PartialFile, now_s: float) -> None:
+        """Make the next attempt, unless no mirror takes a request now."""
+        placement = self._servers.place(task.choice, now_s)
+        if placement.admission is not Admission.NOW:
+            part.put_aside()
+            self._wait_for_server(task, placement)
         else:
             task.requests += 1
-            request = Request(task.choice.source.url, part)
-            self._transferring[request] = (task, part)
+            url, expectation = task.choice.source.url, task.item.expectation
+            subject = without_credentials(url)
+            wanted = None
+            if part.resume is not None and part.size_bytes and part.resume.url == subject:
+                wanted = Wanted(part.resume, part.size_bytes)
+            arrival = self._intake.open(part, expectation, subject=subject)
+            request = Request(url, arrival, wanted, max_bytes=expectation.max_bytes)
+            ticket = self._servers.begin(task.choice.source, now_s)
+            self._arriving[arrival] = _Transfer(task, request, ticket)
+            self._arrivals[request] = arrival
             self._engine.start(request)
+        # Last, so that an interrupt in between can not make close() overlook the partial file.
+        self._claimed.popleft()
 
-    def _wait_for_other(self, task: _Task, now_s: float) -> None:
-        """Look again soon; say so once if it takes long."""
-        if task.busy_s is None:
-            task.busy_s = now_s
-        elif not task.noted and now_s - task.busy_s > _BUSY_NOTE_S:
-            task.noted = True
-            text = f"waiting for another process that is fetching {task.item.name}"
-            self._observe(Note(text))
-        self._put_off(task, now_s + _BUSY_RETRY_S)
+    def _wait_for_server(self, task: Task, placement: Placement) -> None:
+        """Wait until a mirror may be asked; give up the file if that makes no sense any more."""
+        admission = placement.admission
+        if admission is Admission.FULL:
+            self._servers.park(task.choice.source, task)
+        elif admission is Admission.HELD or (
+            admission is Admission.RESTING and task.choice.may_wait()
+        ):
+            self._put_off(task, placement.due_s)
+        else:
+            error = self._servers.trouble(task.choice)
+            task.choice.give_up(error)
+            self._give_up(task, error)
 
     def _take_attempt(self, attempt: FinishedAttempt) -> None:
-        """Go on after a transfer: verify what arrived, or see what else can be done."""
-        task, part = self._transferring[attempt.request]
-        error = attempt.error
-        if error is not None:
-            part.discard()
-            self._try_again(task, error)
-        else:
-            subject = without_credentials(attempt.request.url)
-            mtime_s = attempt.headers.last_modified_s
-            arrival = Arrival(part, task.item.expectation, subject, mtime_s)
-            self._finishing[arrival] = task
-            self._finisher.submit(arrival)
-        # Last, so that an interrupt in between can not make close() overlook the partial file.
-        del self._transferring[attempt.request]
+        """Tell whoever has the bytes that the transfer is over."""
+        arrival = self._arrivals.pop(attempt.request)
+        self._release(self._arriving[arrival].ticket, attempt.error)
+        arrival.end(Ending(attempt.error, attempt.headers.last_modified_s))
+
+    def _release(self, ticket: Ticket, error: PdbCliError | None) -> None:
+        """Let those go on that wait for the server."""
+        now_s = time.monotonic()
+        for waiting in self._servers.end(ticket, error, now_s):
+            self._put_off(waiting, now_s)
+
+    def _take_letters(self) -> None:
+        """Take what the workers have to say."""
+        for letter in self._mailbox.collect():
+            if isinstance(letter, Claim):
+                self._take_claim(letter)
+            else:
+                self._take_verdict(letter)
 
     def _take_verdict(self, verdict: Verdict) -> None:
-        """Go on after verification."""
-        task = self._finishing.pop(verdict.arrival)
-        if verdict.error is not None:
-            self._try_again(task, verdict.error)
-            return
-        size_bytes = verdict.arrival.part.size_bytes
-        self._observe(FilePublished(task.item.name, size_bytes))
-        self._finish(task, FetchStatus.FETCHED, size_bytes=size_bytes, source=task.choice.source)
+        """Go on after a file was published, or could not be."""
+        arrival = verdict.arrival
+        self._intake.release(arrival)
+        task, request, ticket = self._arriving.pop(arrival)
+        if self._arrivals.pop(request, None) is not None:
+            # What has come so far is enough to know that it is of no use.
+            self._engine.cancel(request)
+            self._release(ticket, verdict.error)
+        error = verdict.error
+        if verdict.verified is not None:
+            self._observe(FilePublished(task.item.name, verdict.verified.size_bytes))
+            source = task.choice.source
+            self._finish(task, FetchStatus.FETCHED, verified=verdict.verified, source=source)
+        elif error is not None and _is_due_to_earlier_try(error, arrival, request):
+            # It is not the mirror that is to blame; with nothing left, this can not repeat itself.
+            shown = arrival.subject
+            self._observe(AttemptFailed(task.item.name, _reason(error), 0.0, shown))
+            self._put_off(task, time.monotonic())
+        elif error is not None:
+            self._try_again(task, error)
 
-    def _try_again(self, task: _Task, error: PdbCliError) -> None:
+    def _try_again(self, task: Task, error: PdbCliError) -> None:
         """Put the next attempt on the list, or give the file up."""
         if isinstance(error, FileAccessError):
             self._fail(task, error)
@@ -299,16 +380,22 @@ class _Run:
         jitter = int.from_bytes(os.urandom(4), "big") / 2**32
         delay_s = task.choice.next_delay_s(error, jitter)
         if delay_s is None:
-            final = task.choice.error
-            if task.choice.status is FetchStatus.FAILED:
-                self._observe(FileFailed(task.item.name, _reason(final or error)))
-            self._finish(task, task.choice.status, error=final)
+            self._give_up(task, error)
             return
+        now_s = time.monotonic()
+        delay_s = self._servers.adjust_delay_s(task.choice, delay_s, now_s)
         next_url = without_credentials(task.choice.source.url)
         self._observe(AttemptFailed(task.item.name, _reason(error), delay_s, next_url))
-        self._put_off(task, time.monotonic() + delay_s)
+        self._put_off(task, now_s + delay_s)
 
-    def _fail(self, task: _Task, error: FileAccessError) -> None:
+    def _give_up(self, task: Task, error: PdbCliError) -> None:
+        """Make a result of a file that no mirror delivers."""
+        final = task.choice.error
+        if task.choice.status is FetchStatus.FAILED:
+            self._observe(FileFailed(task.item.name, _reason(final or error)))
+        self._finish(task, task.choice.status, error=final)
+
+    def _fail(self, task: Task, error: FileAccessError) -> None:
         """Give up a file that can not be written, and the others if they can not be either."""
         if error.errno in _NO_DESCRIPTORS and task.lacks < _DESCRIPTOR_TRIES:
             task.lacks += 1
@@ -321,69 +408,36 @@ class _Run:
 
     def _finish(
         self,
-        task: _Task,
+        task: Task,
         status: FetchStatus,
         *,
-        size_bytes: int = 0,
+        verified: VerifiedFile | None = None,
         source: Source | None = None,
         error: PdbCliError | None = None,
     ) -> None:
         """Make a result of a task."""
         self._tasks.discard(task)
         duration_s = time.monotonic() - task.started_s
+        size_bytes = verified.size_bytes if verified is not None else 0
         self._done.append(
-            FetchResult(task.item, status, size_bytes, source, task.requests, duration_s, error)
+            FetchResult(
+                task.item, status, size_bytes, source, task.requests, duration_s, error, verified
+            )
         )
 
-    def _put_off(self, task: _Task, due_s: float) -> None:
+    def _put_off(self, task: Task, due_s: float) -> None:
         """Come back to a task later."""
         self._number += 1
         heappush(self._waiting, (due_s, self._number, task))
 
 
-def _open_part(item: FetchItem) -> PartialFile | None:
-    """Open the partial file, and make the directories it needs."""
-    parent = item.destination.parent
-    try:
-        os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - Path.mkdir looks at it twice
-    except OSError as error:
-        raise FileAccessError.wrap("create", parent, error) from error
-    return PartialFile.open(item.destination)
-
-
-def _identity(item: FetchItem) -> _FileIdentity | None:
-    """Return what tells a file under the final name from another one; None if there is none."""
-    try:
-        status = os.stat(item.destination)  # noqa: PTH116 - for each attempt of each file
-    except OSError:
-        return None
-    return _FileIdentity(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
-
-
-def _is_valid(item: FetchItem, part: PartialFile | None) -> bool:
-    """Tell whether what is under the final name is what is wanted; then no part is needed."""
-    try:
-        verify_file(item.destination, item.expectation, subject=item.name)
-    except (VerificationError, FileAccessError):
-        return False
-    except BaseException:  # an interrupt: nobody else knows of the part yet
-        if part is not None:
-            part.discard()
-        raise
-    if part is not None:
-        part.discard()
-    return True
-
-
-def _discard_all(parts: list[PartialFile]) -> None:
-    """Discard partial files, also when an interrupt comes in between."""
-    try:
-        for part in parts:
-            part.discard()
-    except BaseException:
-        for part in parts:
-            part.discard()
-        raise
+def _is_due_to_earlier_try(error: PdbCliError, arrival: Arrival, request: Request) -> bool:
+    """Tell whether it is the fault of what an earlier try left that an attempt failed."""
+    if isinstance(error, HttpStatusError):
+        return request.wanted is not None and error.status == RANGE_NOT_SATISFIABLE
+    return isinstance(error, ResumeError) or (
+        arrival.resumed and isinstance(error, VerificationError)
+    )
 
 
 def _reason(error: PdbCliError) -> str:

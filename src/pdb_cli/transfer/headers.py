@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,16 +28,34 @@ _DATE_FORMS = tuple(
 )
 
 
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
+
+
+class ContentRange(NamedTuple):
+    """Which bytes of a file a response holds."""
+
+    first: int
+    """The offset of its first byte."""
+    last: int
+    """The offset of its last byte."""
+    length_bytes: int
+    """The length of the whole file."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseHeaders:
     """The headers that matter for a file."""
 
     last_modified_s: float | None = None
     """The file's time at the server, in seconds since 1970."""
+    last_modified: str | None = None
+    """The same as sent."""
     etag: str | None = None
     """The entity tag as sent, with its quotes."""
     retry_after_s: float | None = None
     """Seconds until the server wants to be asked again, not negative."""
+    content_range: ContentRange | None = None
+    """Which bytes of the file these are, in answers to a request for some of them."""
 
 
 def parse_headers(lines: Iterable[bytes], *, now_s: float) -> ResponseHeaders:
@@ -73,8 +91,10 @@ def parse_headers(lines: Iterable[bytes], *, now_s: float) -> ResponseHeaders:
             values[name.strip().lower()] = value.strip()
     return ResponseHeaders(
         last_modified_s=parse_http_date(values.get("last-modified", "")),
+        last_modified=values.get("last-modified"),
         etag=values.get("etag"),
         retry_after_s=_parse_retry_after(values.get("retry-after", ""), now_s),
+        content_range=_parse_content_range(values.get("content-range", "")),
     )
 
 
@@ -115,6 +135,12 @@ def parse_http_date(text: str) -> float | None:
 def _parse_count(text: str) -> int | None:
     """Turn decimal digits, not absurdly many, into a number."""
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def _parse_content_range(text: str) -> ContentRange | None:
+    """Read Content-Range of one part whose place and whole are told (RFC 9110, section 14.4)."""
+    match = _CONTENT_RANGE.fullmatch(text)
+    return ContentRange(*map(int, match.groups())) if match else None
 
 
 def _parse_retry_after(text: str, now_s: float) -> float | None:

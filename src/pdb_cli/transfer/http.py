@@ -5,8 +5,9 @@ Tries each request once; whether and when to try again is decided in
 
 libcurl hands over bytes by calling back. What a Python callback raises (a full disk, an interrupt
 that arrives just then) is printed and lost, so the callbacks here are ``append`` of built-in lists,
-in which no Python code runs. The bytes are written to their files between libcurl's turns, where
-errors and signals take their ordinary way; one turn brings a few 100 kB per transfer at most.
+in which no Python code runs. Between libcurl's turns, where errors and signals take their ordinary
+way, the lists are handed on: not each one, because a hand-over wakes a thread, but a good many
+together, or after a while.
 
 HTTP/2 is libcurl's own choice over TLS. ``PIPEWAIT`` lets a new transfer wait for a connection that
 is just being made, and share it if it turns out to be HTTP/2: one handshake instead of sixteen, and
@@ -15,22 +16,21 @@ mirrors that limit connections per client are spared.
 
 from __future__ import annotations
 
+import math
 import select
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from pdb_cli.errors import ConnectionFailedError, PdbCliError
-from pdb_cli.transfer.curl_errors import (
-    LARGEST_BODY_BYTES,
-    body_too_large,
-    translate_curl_error,
-    translate_status,
-)
+from pdb_cli.transfer.curl_errors import body_too_large, translate_curl_error, translate_status
+from pdb_cli.transfer.handle import READS_PER_TURN, buffer_bytes, make_handle, set_up_handle
 from pdb_cli.transfer.headers import ResponseHeaders, parse_headers
 from pdb_cli.transfer.options import HttpOptions, find_ca_bundle
+from pdb_cli.transfer.response import OK, PARTIAL_CONTENT, read_rest, read_whole
+from pdb_cli.transfer.throttle import Throttle
 from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
@@ -38,29 +38,18 @@ if TYPE_CHECKING:
 
     import pycurl
 
-_OK = 200
-_MOST_REDIRECTS = 5
-_BUFFER_BYTES = 64 * 1024
+    from pdb_cli.transfer.handle import Handle
+    from pdb_cli.transfer.request import Request
+
+_PIECES_TOGETHER = 16
+"""Pieces handed over at a time; libcurl makes them 16 KiB at most."""
+_HAND_OVER_S = 0.5
+"""Longest time that a piece waits for more."""
 _LARGEST_ERROR_PAGE_BYTES = 1024 * 1024
 _STALL_CHECK_S = 0.2
+_ABSENCE_S = 1.0
+"""The network is looked at several times as often."""
 _CLOSE_WAIT_S = 0.5
-
-
-class Sink(Protocol):
-    """Where the bytes of a body go."""
-
-    def write(self, data: bytes) -> None:
-        """Take some bytes; a ``PdbCliError`` ends the attempt."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Request:
-    """One file to ask one server for, once; each instance is a request of its own."""
-
-    url: str
-    """``http://`` or ``https://``."""
-    sink: Sink
-    """Gets the body of an answer with status 200, and of no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +60,7 @@ class FinishedAttempt:
     headers: ResponseHeaders
     """Those of the last response; empty if there was none."""
     error: PdbCliError | None
-    """None when the whole body arrived with status 200."""
+    """None when the whole file, or the rest of it, arrived."""
 
 
 class _Transfer:
@@ -79,27 +68,44 @@ class _Transfer:
 
     __slots__ = (
         "active_s",
+        "allowed_s",
         "body_bytes",
-        "chunks",
-        "curl",
-        "lines",
+        "handed_s",
+        "handle",
+        "has_begun",
+        "headers",
+        "is_paused",
         "lines_seen",
+        "pieces_seen",
         "request",
         "started_s",
     )
 
-    def __init__(self, curl: pycurl.Curl, request: Request, now_s: float) -> None:
-        self.curl = curl
+    def __init__(self, handle: Handle, request: Request, now_s: float) -> None:
+        self.handle = handle
         self.request = request
         self.started_s = now_s
         self.active_s = now_s
         """When something last arrived."""
+        self.handed_s = now_s
+        """When something was last handed over."""
+        self.is_paused = False
+        """Whether nothing is read, to keep to the rate limit."""
+        self.allowed_s = now_s
+        """When it was last allowed to read under that limit."""
         self.lines_seen = 0
+        self.pieces_seen = 0
         self.body_bytes = 0
-        self.chunks: list[bytes] = []
-        """Bytes libcurl has read and nobody has written yet."""
-        self.lines: list[bytes] = []
-        """Header lines so far, of all responses."""
+        """Handed over, or dropped; those of an earlier try included."""
+        self.has_begun = False
+        """Whether the sink knows."""
+        self.headers: ResponseHeaders | None = None
+
+    def read_headers(self) -> ResponseHeaders:
+        """Return the headers of the last response; they must be complete."""
+        if self.headers is None:
+            self.headers = parse_headers(self.handle.lines, now_s=time.time())
+        return self.headers
 
 
 class HttpEngine:
@@ -118,14 +124,19 @@ class HttpEngine:
         import pycurl
 
         self._options = options
+        self._buffer_bytes = buffer_bytes(options)
         self._ca_file = options.ca_file or find_ca_bundle()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, options.connections)
         # Those of the mirror that is failed over to, too.
         self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * options.connections)
-        self._idle: list[pycurl.Curl] = []
+        self._idle: list[Handle] = []
         self._active: dict[pycurl.Curl, _Transfer] = {}
         self._received_bytes = 0
+        rate_bytes_s = options.limit_rate_bytes_s
+        self._throttle = None if rate_bytes_s is None else Throttle(rate_bytes_s)
+        self._turn_s = 0.0
+        """When libcurl last had a turn."""
         self._stall_check_s = 0.0
         self._closed = False
 
@@ -138,7 +149,14 @@ class HttpEngine:
     @property
     def has_room(self) -> bool:
         """Whether another request may be started now."""
-        return len(self._active) < self._options.connections
+        return self.free > 0
+
+    @property
+    def free(self) -> int:
+        """How many requests may be started now."""
+        if self._throttle is not None and self._throttle.pause_s(time.monotonic()):
+            return 0
+        return self._options.connections - len(self._active)
 
     def start(self, request: Request) -> None:
         """Put a request on its way; it proceeds while :meth:`poll` runs.
@@ -148,20 +166,24 @@ class HttpEngine:
         request
             What to ask for. Ask :attr:`has_room` first.
         """
-        import pycurl
+        if not self._idle:
+            self._idle.append(make_handle(self._options, self._ca_file, self._buffer_bytes))
+        handle = self._idle.pop()
+        set_up_handle(handle, request)
+        self._active[handle.curl] = _Transfer(handle, request, time.monotonic())
+        self._multi.add_handle(handle.curl)
 
-        curl = self._idle.pop() if self._idle else self._make_handle()
-        transfer = _Transfer(curl, request, time.monotonic())
-        is_tls = request.url[:6].lower() == "https:"
-        curl.setopt(pycurl.URL, request.url.encode())
-        # Never from a protected connection to one that is not.
-        allowed = pycurl.PROTO_HTTPS if is_tls else pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
-        curl.setopt(pycurl.REDIR_PROTOCOLS, allowed)
-        curl.setopt(pycurl.PIPEWAIT, is_tls)
-        curl.setopt(pycurl.WRITEFUNCTION, transfer.chunks.append)
-        curl.setopt(pycurl.HEADERFUNCTION, transfer.lines.append)
-        self._active[curl] = transfer
-        self._multi.add_handle(curl)
+    def cancel(self, request: Request) -> None:
+        """Drop a request whose bytes nobody wants any more; nothing is said of how it ended.
+
+        Parameters
+        ----------
+        request
+            One that is on its way; others are ignored.
+        """
+        for transfer in list(self._active.values()):
+            if transfer.request is request:
+                self._take_off(transfer)
 
     def poll(self, timeout_s: float, *, wake_fds: Sequence[int] = ()) -> list[FinishedAttempt]:
         """Let the transfers proceed until something is finished or the time is over.
@@ -197,15 +219,15 @@ class HttpEngine:
             return
         self._closed = True
         while self._active:
-            curl, _ = self._active.popitem()
+            curl, transfer = self._active.popitem()
             with suppress(pycurl.error):  # an interrupt came just after its removal
                 self._multi.remove_handle(curl)
-            self._idle.append(curl)
+            self._idle.append(transfer.handle)
         idle, self._idle = self._idle, []
 
         def close_handles() -> None:
-            for curl in idle:
-                curl.close()
+            for handle in idle:
+                handle.curl.close()
             self._multi.close()
 
         # libcurl waits here for a name server that does not answer, 10 s and more. Nobody who
@@ -214,25 +236,6 @@ class HttpEngine:
         closer.start()
         closer.join(_CLOSE_WAIT_S)
 
-    def _make_handle(self) -> pycurl.Curl:
-        """Return a new handle with the settings that all requests share."""
-        import pycurl
-
-        options = self._options
-        curl = pycurl.Curl()
-        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        curl.setopt(pycurl.FOLLOWLOCATION, 1)
-        curl.setopt(pycurl.MAXREDIRS, _MOST_REDIRECTS)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(options.connect_timeout_s * 1000)))
-        curl.setopt(pycurl.MAXFILESIZE_LARGE, LARGEST_BODY_BYTES)
-        curl.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
-        curl.setopt(pycurl.USERAGENT, options.user_agent.encode())
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        if self._ca_file is not None:
-            curl.setopt(pycurl.CAINFO, self._ca_file.encode())
-            curl.setopt(pycurl.PROXY_CAINFO, self._ca_file.encode())
-        return curl
-
     def _wait(self, timeout_s: float, wake_fds: Sequence[int]) -> None:
         """Wait for a connection, for libcurl's own timers, or for a wake-up call."""
         if self._active:
@@ -240,6 +243,8 @@ class HttpEngine:
             if libcurl_ms >= 0:
                 timeout_s = min(timeout_s, libcurl_ms / 1000)
             timeout_s = min(timeout_s, _STALL_CHECK_S)
+        if self._throttle is not None and (pause_s := self._throttle.pause_s(time.monotonic())):
+            timeout_s = min(timeout_s, pause_s)
         readable, writable, _ = self._multi.fdset()
         events = dict.fromkeys((*readable, *wake_fds), select.POLLIN)
         for descriptor in writable:
@@ -253,8 +258,15 @@ class HttpEngine:
         """Give libcurl a turn, then write what arrived and collect what is finished."""
         if not self._active:
             return []
+        if self._throttle is not None:
+            self._keep_rate(self._throttle.ready_bytes(time.monotonic()))
+        before_s = self._turn_s
         self._multi.perform()
-        now_s = time.monotonic()
+        self._turn_s = now_s = time.monotonic()
+        if now_s - before_s > _STALL_CHECK_S + _ABSENCE_S:
+            # Nobody looked at the network: whether it was silent is not known.
+            for transfer in self._active.values():
+                transfer.active_s = now_s
         finished = [
             self._end(transfer, error)
             for transfer in list(self._active.values())
@@ -265,54 +277,113 @@ class HttpEngine:
             left, succeeded, failed = self._multi.info_read()
             finished.extend(self._end(self._active[curl], None) for curl in succeeded)
             for curl, code, message in failed:
-                url = self._active[curl].request.url
-                error = translate_curl_error(curl, code, message, url)
-                finished.append(self._end(self._active[curl], error))
+                transfer = self._active[curl]
+                finished.append(self._end(transfer, _curl_error(transfer, code, message)))
         if now_s >= self._stall_check_s:
             self._stall_check_s = now_s + _STALL_CHECK_S
             finished += self._end_stalled(now_s)
         return finished
 
-    def _drain(self, transfer: _Transfer, now_s: float) -> PdbCliError | None:
-        """Hand the bytes that arrived to the sink; return what ends the attempt, if anything."""
+    def _keep_rate(self, ready_bytes: int) -> None:
+        """Let as many transfers read as the rate allows in this turn, those first that waited."""
         import pycurl
 
-        if len(transfer.lines) > transfer.lines_seen:
-            transfer.lines_seen = len(transfer.lines)
+        now_s = time.monotonic()
+        readers = math.ceil(ready_bytes / (READS_PER_TURN * self._buffer_bytes))
+        by_wait = sorted(self._active.values(), key=lambda transfer: transfer.allowed_s)
+        for number, transfer in enumerate(by_wait):
+            is_paused = number >= readers
+            if not is_paused:
+                transfer.allowed_s = now_s
+            if transfer.is_paused is not is_paused:
+                with suppress(pycurl.error):  # it has no connection yet and reads nothing
+                    curl = transfer.handle.curl
+                    curl.pause(pycurl.PAUSE_RECV if is_paused else pycurl.PAUSE_CONT)
+                    transfer.is_paused = is_paused
+
+    def _drain(self, transfer: _Transfer, now_s: float) -> PdbCliError | None:
+        """Hand over what arrived if it is worth it; return what ends the attempt, if anything."""
+        handle = transfer.handle
+        lines, pieces = len(handle.lines), len(handle.pieces)
+        if lines != transfer.lines_seen:
+            transfer.lines_seen = lines
             transfer.active_s = now_s
-        if not transfer.chunks:
+        if pieces == 0:
             return None
-        transfer.active_s = now_s
-        data = transfer.chunks[0] if len(transfer.chunks) == 1 else b"".join(transfer.chunks)
-        transfer.chunks.clear()
-        transfer.body_bytes += len(data)
-        status = transfer.curl.getinfo(pycurl.RESPONSE_CODE)
-        if status != _OK:
-            if transfer.body_bytes > _LARGEST_ERROR_PAGE_BYTES:
-                return self._status_error(transfer, status)
+        if pieces != transfer.pieces_seen:
+            if self._throttle is not None:
+                new = handle.pieces[transfer.pieces_seen :]
+                self._throttle.take(sum(map(len, new)), now_s=now_s)
+            transfer.pieces_seen = pieces
+            transfer.active_s = now_s
+        if pieces < _PIECES_TOGETHER and now_s - transfer.handed_s < _HAND_OVER_S:
             return None
-        self._received_bytes += len(data)
-        if transfer.body_bytes > LARGEST_BODY_BYTES:
-            return body_too_large(transfer.request.url)
-        try:
-            transfer.request.sink.write(data)
-        except PdbCliError as error:
-            return error
+        return self._hand_over(transfer, now_s)
+
+    def _hand_over(self, transfer: _Transfer, now_s: float) -> PdbCliError | None:
+        """Give what arrived to the sink; return what ends the attempt, if anything."""
+        import pycurl
+
+        handle, request = transfer.handle, transfer.request
+        pieces = handle.pieces.copy()
+        handle.pieces.clear()
+        transfer.pieces_seen = 0
+        transfer.handed_s = now_s
+        size_bytes = sum(map(len, pieces))
+        if not transfer.has_begun:
+            status = handle.curl.getinfo(pycurl.RESPONSE_CODE)
+            if not _brings_file(status, request):
+                transfer.body_bytes += size_bytes
+                if transfer.body_bytes > _LARGEST_ERROR_PAGE_BYTES:
+                    return self._status_error(transfer, status)
+                return None
+            error = self._begin(transfer, status)
+            if error is not None:
+                return error
+        transfer.body_bytes += size_bytes
+        self._received_bytes += size_bytes
+        if transfer.body_bytes > request.max_bytes:
+            return body_too_large(without_credentials(request.url), request.max_bytes)
+        request.sink.take(pieces, size_bytes)
+        return None
+
+    def _begin(self, transfer: _Transfer, status: int) -> PdbCliError | None:
+        """Tell the sink what comes; return why it may not come."""
+        import pycurl
+
+        request = transfer.request
+        headers = transfer.read_headers()
+        if request.wanted is not None and status == PARTIAL_CONTENT:
+            try:
+                start = read_rest(headers, request.wanted, request.url)
+            except PdbCliError as error:
+                return error
+        else:
+            length_bytes = transfer.handle.curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T)
+            start = read_whole(headers, length_bytes, request.url)
+        transfer.has_begun = True
+        transfer.body_bytes = start.offset_bytes
+        request.sink.begin(start)
         return None
 
     def _end(self, transfer: _Transfer, error: PdbCliError | None) -> FinishedAttempt:
-        """Take a transfer off libcurl, keep its handle for another, and say how it ended."""
+        """Take a transfer off libcurl, and say how it ended."""
         import pycurl
 
-        curl = transfer.curl
-        status = curl.getinfo(pycurl.RESPONSE_CODE)
+        status = transfer.handle.curl.getinfo(pycurl.RESPONSE_CODE)
+        if transfer.handle.pieces and (error is None or isinstance(error, ConnectionFailedError)):
+            error = self._hand_over(transfer, self._turn_s) or error
+        self._take_off(transfer)
+        if error is None and not _brings_file(status, transfer.request):
+            error = self._status_error(transfer, status)
+        return FinishedAttempt(transfer.request, transfer.read_headers(), error)
+
+    def _take_off(self, transfer: _Transfer) -> None:
+        """Take a transfer off libcurl, and keep its handle for another."""
+        curl = transfer.handle.curl
         self._multi.remove_handle(curl)
         del self._active[curl]
-        self._idle.append(curl)
-        if error is None and status != _OK:
-            error = self._status_error(transfer, status)
-        headers = parse_headers(transfer.lines, now_s=time.time())
-        return FinishedAttempt(transfer.request, headers, error)
+        self._idle.append(transfer.handle)
 
     def _end_stalled(self, now_s: float) -> list[FinishedAttempt]:
         """End the transfers that are connected and have not moved for too long."""
@@ -321,10 +392,10 @@ class HttpEngine:
         limit_s = self._options.stall_timeout_s
         finished = []
         for transfer in list(self._active.values()):
-            if now_s - transfer.active_s <= limit_s:
+            if transfer.is_paused or now_s - transfer.active_s <= limit_s:
                 continue
             # Before the request is sent, the time limit for connecting rules.
-            connecting_s = transfer.curl.getinfo(pycurl.PRETRANSFER_TIME)
+            connecting_s = transfer.handle.curl.getinfo(pycurl.PRETRANSFER_TIME)
             if connecting_s <= 0 or now_s - transfer.started_s - connecting_s <= limit_s:
                 continue
             url = without_credentials(transfer.request.url)
@@ -334,6 +405,20 @@ class HttpEngine:
 
     @staticmethod
     def _status_error(transfer: _Transfer, status: int) -> PdbCliError:
-        """Return the error for a status other than 200."""
-        headers = parse_headers(transfer.lines, now_s=time.time())
-        return translate_status(status, headers, transfer.request.url)
+        """Return the error for a status of a response that does not bring the file."""
+        return translate_status(status, transfer.read_headers(), transfer.request.url)
+
+
+def _brings_file(status: int, request: Request) -> bool:
+    """Tell whether the body of a response with this status is the file, or its rest."""
+    return status == OK or (status == PARTIAL_CONTENT and request.wanted is not None)
+
+
+def _curl_error(transfer: _Transfer, code: int, message: str) -> PdbCliError:
+    """Return the error for a transfer that failed in libcurl."""
+    import pycurl
+
+    request = transfer.request
+    if code == pycurl.E_FILESIZE_EXCEEDED:
+        return body_too_large(without_credentials(request.url), request.max_bytes)
+    return translate_curl_error(transfer.handle.curl, code, message, request.url)

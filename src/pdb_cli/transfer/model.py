@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pdb_cli.errors import PdbCliError
-    from pdb_cli.transfer.verify import Expectation
+    from pdb_cli.transfer.verify import Expectation, VerifiedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +72,5 @@ class FetchResult:
     """Seconds from the first look at the item to its result, waits included."""
     error: PdbCliError | None
     """Why not, for what was not found or failed; the last thing that happened."""
+    verified: VerifiedFile | None = None
+    """The figures of what is under the final name; None unless fetched or present."""

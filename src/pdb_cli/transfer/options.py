@@ -35,12 +35,21 @@ class HttpOptions:
     """Longest time without a single byte. A transfer may take for ever as long as it moves."""
     ca_file: str | None = None
     """Trusted certificates, a PEM file; None means those of the system."""
+    ca_dir: str | None = None
+    """More of them: a directory of PEM files, prepared with ``c_rehash``."""
+    netrc_file: str | None = None
+    """Names and passwords by host, for mirrors that ask for them; a missing file is no error. Those
+    of one host are never sent to another, and those in a URL win."""
+    limit_rate_bytes_s: int | None = None
+    """Most bytes per second over all transfers together; None for no limit."""
     user_agent: str = "pdb-cli"
     """How we introduce ourselves."""
 
     def __post_init__(self) -> None:
         if self.connections < 1:
             raise ValueError(f"connections must be at least 1, not {self.connections}")
+        if self.limit_rate_bytes_s is not None and self.limit_rate_bytes_s < 1:
+            raise ValueError(f"a rate must be at least 1, not {self.limit_rate_bytes_s}")
         if self.connect_timeout_s <= 0 or self.stall_timeout_s <= 0:
             raise ValueError("time limits must be positive")
 

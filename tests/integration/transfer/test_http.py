@@ -2,19 +2,16 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pdb_cli.errors import ConnectionFailedError, RedirectError, TransferError
 from pdb_cli.transfer.fetch import FetchStatus, HttpOptions
 from pdb_cli.transfer.options import find_ca_bundle
 from pdb_cli.transfer.retry import RetryPolicy
-from support.fault_server import DEFAULT_MTIME_S, FaultServer
+from support.fault_server import DEFAULT_MTIME_S
 from support.faults import Redirect
 from support.fetching import SMALL, fetch, fetch_one, files_below, item_for, real_paths
 from support.nginx import Nginx
@@ -22,7 +19,9 @@ from support.programs import require_program
 from support.real_entries import CLASSIC_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import pytest
+
+    from support.fault_server import FaultServer
 
 ONCE = RetryPolicy(retries=0)
 
@@ -126,33 +125,6 @@ def test_unusable_url_is_one_failed_file(mirror: FaultServer, tmp_path: Path) ->
     assert fetch_one(item_for(SMALL, tmp_path, mirror)).status is FetchStatus.FETCHED
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a certificate for loopback that no system trusts; one file with its key."""
-    folder = tmp_path_factory.mktemp("certificate")
-    both = folder / "both.pem"
-    subprocess.run(
-        [
-            *(require_program("openssl", package="openssl"), "req", "-x509"),
-            *("-newkey", "rsa:2048", "-nodes"),
-            *("-keyout", both, "-out", folder / "certificate.pem", "-days", "2"),
-            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    both.write_bytes(both.read_bytes() + (folder / "certificate.pem").read_bytes())
-    return both
-
-
-@pytest.fixture
-def tls_mirror(certificate: Path) -> Iterator[FaultServer]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with FaultServer(real_paths(), tls=context) as server:
-        yield server
-
-
 def test_d12_own_certificate_authority_is_trusted(
     tls_mirror: FaultServer, certificate: Path, tmp_path: Path
 ) -> None:
@@ -176,6 +148,52 @@ def test_over_tls_files_come_by_http2(certificate: Path, tmp_path: Path) -> None
         assert item.destination.read_bytes() == real_paths()[path]
     assert len(requests) == len(paths) > 2
     assert all('HTTP/2.0" 200' in line for line in requests)
+
+
+def test_http2_needs_few_connections_for_many_transfers(certificate: Path, tmp_path: Path) -> None:
+    program = require_program("nginx", package="nginx")
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    with Nginx(
+        program, CLASSIC_ROOT.parent.parent, folder=folder, certificate=certificate
+    ) as nginx:
+        items = [item_for(SMALL, tmp_path / str(n), nginx.origin) for n in range(300)]
+        options = HttpOptions(connections=64, ca_file=str(certificate))
+        results, _ = fetch(items, options=options)
+        connections = {line.rpartition("connection=")[2] for line in nginx.requests()}
+    assert [result.status for result in results] == [FetchStatus.FETCHED] * 300
+    assert len(connections) <= 2
+
+
+def test_rate_is_kept_over_http2(certificate: Path, tmp_path: Path) -> None:
+    program = require_program("nginx", package="nginx")
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    with Nginx(
+        program, CLASSIC_ROOT.parent.parent, folder=folder, certificate=certificate
+    ) as nginx:
+        items = [item_for(SMALL, tmp_path / str(n), nginx.origin) for n in range(60)]
+        size_bytes = len(real_paths()[SMALL]) * len(items)
+        options = HttpOptions(
+            connections=16, ca_file=str(certificate), limit_rate_bytes_s=size_bytes // 2
+        )
+        started_s = time.monotonic()
+        results, _ = fetch(items, options=options)
+    assert {result.status for result in results} == {FetchStatus.FETCHED}
+    assert 1.7 < time.monotonic() - started_s < 2.6
+
+
+def test_certificates_of_a_directory_are_trusted(
+    tls_mirror: FaultServer, certificate: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    (folder / "lab.pem").write_bytes(certificate.with_name("certificate.pem").read_bytes())
+    openssl = require_program("openssl", package="openssl")
+    subprocess.run([openssl, "rehash", folder], check=True, capture_output=True)
+    options = HttpOptions(ca_dir=str(folder))
+    result = fetch_one(item_for(SMALL, tmp_path / "c", tls_mirror), options=options)
+    assert result.status is FetchStatus.FETCHED
 
 
 def test_unknown_certificate_is_refused_and_not_tried_again(

@@ -64,6 +64,11 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.ConnectTimeoutError("http://a/b", "connection timed out after 10 s"),
+        "http://a/b: connection timed out after 10 s; try another mirror with -m",
+        ExitCode.FAILED,
+    ),
+    (
         e.RedirectError("http://a/b", "redirected in a circle"),
         "http://a/b: redirected in a circle; try another mirror with -m",
         ExitCode.FAILED,

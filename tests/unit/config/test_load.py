@@ -37,6 +37,7 @@ retry = 5
 connect_timeout_s = 10
 stall_timeout_s = 30
 limit_rate = ""
+contact_url = ""
 format = "mmcif"
 fallback = true
 [sync]
@@ -67,6 +68,7 @@ OTHER_VALUES: dict[str, tuple[Any, Any]] = {
     "download.connect_timeout_s": (1.5, 2.5),
     "download.stall_timeout_s": (3.5, 4.5),
     "download.limit_rate": ("1M", "2M"),
+    "download.contact_url": ("https://lab.example", "ada@lab.example"),
     "download.format": ("pdb", FileFormat.XML),
     "download.fallback": (False, True),
     "sync.types": (["validation"], (DataType.ASSEMBLIES, DataType.STRUCTURES)),

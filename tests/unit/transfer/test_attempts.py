@@ -106,3 +106,27 @@ def test_retry_after_counts_for_the_server_that_said_it() -> None:
 def test_no_retries() -> None:
     asked, delays, _ = story([BROKEN, BAD], mirrors=2, policy=RetryPolicy(retries=0))
     assert (asked, delays) == ("ab", [0.0, None])
+
+
+def test_candidates_begin_with_the_one_to_ask_and_leave_out_the_useless() -> None:
+    _, _, choice = story([MISSING], mirrors=3)
+    assert [source.mirror for source in choice.candidates()] == ["b", "c"]
+    choice.move_to(next(source for source in choice.candidates() if source.mirror == "c"))
+    assert [source.mirror for source in choice.candidates()] == ["c", "b"]
+
+
+@pytest.mark.parametrize(("retries", "waits"), [(0, 2), (2, 6)])
+def test_file_may_wait_for_resting_mirrors_as_often_as_it_may_try(retries: int, waits: int) -> None:
+    _, _, choice = story([], mirrors=2, policy=RetryPolicy(retries=retries))
+    assert [choice.may_wait() for _ in range(waits + 1)] == [True] * waits + [False]
+
+
+@pytest.mark.parametrize(
+    ("met", "told"), [([], BROKEN), ([MISSING], BROKEN), ([FORBIDDEN], FORBIDDEN), ([BUSY], BUSY)]
+)
+def test_file_given_up_while_waiting_tells_its_own_trouble_first(
+    met: list[PdbCliError], told: PdbCliError
+) -> None:
+    _, _, choice = story(met, mirrors=2)
+    choice.give_up(BROKEN)
+    assert (choice.status, choice.error) == (FetchStatus.FAILED, told)

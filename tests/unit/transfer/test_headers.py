@@ -48,7 +48,9 @@ def test_headers_of_a_file() -> None:
         b"\r\n",
     ]
     assert parse_headers(lines, now_s=0.0) == ResponseHeaders(
-        last_modified_s=SAMPLE_S, etag='W/"5f11ff26-2f5d"'
+        last_modified_s=SAMPLE_S,
+        last_modified="Sun, 06 Nov 1994 08:49:37 GMT",
+        etag='W/"5f11ff26-2f5d"',
     )
 
 

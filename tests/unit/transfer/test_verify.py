@@ -117,7 +117,9 @@ def test_name_in_the_header_must_not_contradict(
     known = identify(expected)
     assert known is not None
     block = (
-        b"data_r4hhbsf\n" if known[0].data_type is DataType.STRUCTURE_FACTORS else b"data_4HHB\n"
+        b"data_r4hhbsf\n"
+        if known[0].data_type is DataType.STRUCTURE_FACTORS
+        else b"data_4HHB\n# \n"
     )
     data = archive_gzip(block, name=name)
     assert defect_of(data, expect(known[0], "x.gz"), tmp_path) is defect
@@ -178,7 +180,7 @@ def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_large_text_is_read_in_pieces(tmp_path: Path) -> None:
-    text = b"data_3HYA\n" + b"".join(b"ATOM %d\n" % number for number in range(400_000))
+    text = b"data_3HYA\n" + b"".join(b"ATOM %d\n" % number for number in range(400_000)) + b"#\n"
     verified = check(archive_gzip(text, name="3hya.cif"), EXPECTED, tmp_path)
     assert verified.text_bytes == len(text)
 

@@ -96,6 +96,11 @@ _TYPES_HELP = (
 @click.option(
     "--retry", type=click.IntRange(0, 100), metavar="N", help="More tries after the first."
 )
+@click.option(
+    "--limit-rate",
+    metavar="RATE",
+    help="Bytes per second over all transfers, such as 500K or 2M (units of 1024).",
+)
 @click.option("--overwrite", is_flag=True, help="Fetch again what is there and valid.")
 @click.option("--fallback/--no-fallback", default=None, help="mmCIF where no PDB file exists.")
 @click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
@@ -138,6 +143,7 @@ def _add_flags(session: Session, options: dict[str, Any]) -> None:
     for option, key in (
         ("parallel", "download.parallel"),
         ("retry", "download.retry"),
+        ("limit_rate", "download.limit_rate"),
         ("fallback", "download.fallback"),
         ("file_format", "download.format"),
         ("mirrors", "mirror.default"),

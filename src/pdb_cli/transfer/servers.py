@@ -1,0 +1,274 @@
+"""The servers of a run: which of them a file may ask now, and what to think of how they answered.
+
+Brings :mod:`~pdb_cli.transfer.breaker` and :mod:`~pdb_cli.transfer.pace` together, for each server
+by itself (scheme, host and port), and keeps the files that wait for a free place at one. No clock
+and no network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from enum import StrEnum
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from pdb_cli.errors import (
+    ConnectionFailedError,
+    ConnectTimeoutError,
+    HttpStatusError,
+    TransferError,
+)
+from pdb_cli.transfer.breaker import Breaker, BreakerState
+from pdb_cli.transfer.pace import Pace
+
+if TYPE_CHECKING:
+    from pdb_cli.errors import PdbCliError
+    from pdb_cli.transfer.attempts import MirrorChoice
+    from pdb_cli.transfer.model import Source
+    from pdb_cli.transfer.retry import RetryPolicy
+
+_BUSY = frozenset({429, 503})
+"""Too many requests; unavailable just now."""
+_SERVER_TROUBLE = 500
+
+_Task = TypeVar("_Task")
+
+
+class Admission(StrEnum):
+    """Whether a file may be asked for now."""
+
+    NOW = "now"
+    HELD = "held"
+    """The server asked everybody to come back later."""
+    RESTING = "resting"
+    """Every mirror of the file rests."""
+    FULL = "full"
+    """The server has as many requests as it gets at once, or just one that probes it."""
+    NEVER = "never"
+    """Every mirror of the file is out of reach, and waiting makes no sense."""
+
+
+class Placement(NamedTuple):
+    """What a file has to do next."""
+
+    admission: Admission
+    due_s: float = math.inf
+    """When to ask again, if it is held or its mirrors rest."""
+
+
+class Ticket(NamedTuple):
+    """A request on its way, to be handed back when it ends."""
+
+    origin: str
+    """Of the server that was asked; a redirect makes no difference."""
+    started_s: float
+    is_probe: bool
+
+
+class _Server(Generic[_Task]):
+    """What is known of one server."""
+
+    __slots__ = ("breaker", "error", "pace", "parked")
+
+    def __init__(self, connections: int, policy: RetryPolicy) -> None:
+        self.breaker = Breaker(policy)
+        self.pace = Pace(connections, policy)
+        self.error: PdbCliError | None = None
+        """Its last trouble."""
+        self.parked: deque[_Task] = deque()
+
+
+class Servers(Generic[_Task]):
+    """All servers of a run.
+
+    Parameters
+    ----------
+    connections
+        Requests at once, the most that any one of them gets.
+    policy
+        How often and how late to try again.
+    """
+
+    def __init__(self, connections: int, policy: RetryPolicy) -> None:
+        self._connections = connections
+        self._policy = policy
+        self._servers: dict[str, _Server[_Task]] = {}
+
+    def place(self, choice: MirrorChoice, now_s: float) -> Placement:
+        """Choose the mirror a file asks next, and see whether it may do so now.
+
+        The file keeps its mirror if that may be asked. Otherwise it moves on to the next that may,
+        or to the one whose rest ends first.
+
+        Parameters
+        ----------
+        choice
+            The file's mirrors; moved on if need be.
+        now_s
+            The time, on any clock that does not jump.
+        """
+        best: Source | None = None
+        due_s = math.inf
+        hopeless = True
+        for source in choice.candidates():
+            server = self._of(source)
+            if server.breaker.may_ask(now_s):
+                choice.move_to(source)
+                if server.pace.held_until_s > now_s:
+                    return Placement(Admission.HELD, server.pace.held_until_s)
+                return Placement(Admission.NOW if server.pace.room else Admission.FULL)
+            if server.breaker.is_hopeless(now_s):
+                continue
+            hopeless = False
+            is_probing = server.breaker.state is BreakerState.PROBING
+            ready_s = math.inf if is_probing else server.breaker.rests_until_s
+            if best is None or ready_s < due_s:
+                best, due_s = source, ready_s
+        if hopeless or best is None:
+            return Placement(Admission.NEVER)
+        choice.move_to(best)
+        if due_s == math.inf:
+            return Placement(Admission.FULL)
+        return Placement(Admission.RESTING, due_s)
+
+    def adjust_delay_s(self, choice: MirrorChoice, delay_s: float, now_s: float) -> float:
+        """Return how long a file waits after a failed attempt, now that this may have had effects.
+
+        Parameters
+        ----------
+        choice
+            The file's mirrors; moved on at once if the current one rests and another does not.
+        delay_s
+            How long the file would wait for the current one by itself.
+        now_s
+            The time.
+        """
+        current = choice.source
+        if self._of(current).breaker.may_ask(now_s):
+            return delay_s
+        waits_s = []
+        for source in choice.candidates():
+            breaker = self._of(source).breaker
+            if breaker.may_ask(now_s):
+                choice.move_to(source)
+                return 0.0
+            if breaker.state is BreakerState.OPEN and not breaker.is_hopeless(now_s):
+                rest_s = breaker.rests_until_s - now_s
+                waits_s.append(max(delay_s, rest_s) if source is current else rest_s)
+        return min(waits_s, default=0.0)
+
+    def begin(self, source: Source, now_s: float) -> Ticket:
+        """Take note of a request that begins; :meth:`place` said it may.
+
+        Parameters
+        ----------
+        source
+            Whom it asks.
+        now_s
+            The time.
+        """
+        server = self._of(source)
+        server.pace.begin()
+        return Ticket(_origin(source.url), now_s, server.breaker.begin(now_s))
+
+    def end(self, ticket: Ticket, error: PdbCliError | None, now_s: float) -> list[_Task]:
+        """Take note of how a request ended.
+
+        Parameters
+        ----------
+        ticket
+            The request.
+        error
+            Why it failed; None if the whole body arrived.
+        now_s
+            The time.
+
+        Returns
+        -------
+        list
+            Files that waited for this server and have to be placed again.
+        """
+        server = self._servers[ticket.origin]
+        self._judge(server, ticket, error, now_s)
+        server.pace.end()
+        # To those who wait for a server that rests now, it can not be too soon to go elsewhere.
+        free = server.pace.room if server.breaker.may_ask(now_s) else len(server.parked)
+        return [server.parked.popleft() for _ in range(min(free, len(server.parked)))]
+
+    def park(self, source: Source, task: _Task) -> None:
+        """Keep a file until :meth:`end` hands it out again.
+
+        Parameters
+        ----------
+        source
+            The server for which :meth:`place` said ``FULL``.
+        task
+            The file.
+        """
+        self._of(source).parked.append(task)
+
+    def trouble(self, choice: MirrorChoice) -> PdbCliError:
+        """Return what is wrong with the mirrors of a file, the last that was seen of any.
+
+        Parameters
+        ----------
+        choice
+            The file's mirrors.
+        """
+        found = [self._of(source).error for source in choice.candidates()]
+        shown = choice.source.url
+        return next((error for error in found if error), TransferError(shown, "can not be reached"))
+
+    def _judge(
+        self, server: _Server[_Task], ticket: Ticket, error: PdbCliError | None, now_s: float
+    ) -> None:
+        """Tell breaker and pace what an ending means."""
+        breaker, pace = server.breaker, server.pace
+        if error is None:
+            breaker.note_answer()
+            pace.note_success()
+        elif isinstance(error, ConnectionFailedError):
+            server.error = error
+            breaker.note_trouble(
+                now_s,
+                started_s=ticket.started_s,
+                # Seconds of vain asking, repeated by the system all along.
+                is_certain=isinstance(error, ConnectTimeoutError),
+                is_probe=ticket.is_probe,
+            )
+        elif isinstance(error, HttpStatusError):
+            wait_s = error.retry_after_s
+            if error.status in _BUSY:
+                pace.note_busy(now_s, started_s=ticket.started_s, retry_after_s=wait_s)
+            if self._policy.is_too_long(wait_s):
+                server.error = error
+                breaker.shut(now_s + (wait_s or 0.0))
+            elif error.status >= _SERVER_TROUBLE and wait_s is None:
+                server.error = error
+                breaker.note_trouble(
+                    now_s, started_s=ticket.started_s, answered=True, is_probe=ticket.is_probe
+                )
+            else:
+                breaker.note_answer()
+        else:
+            # A full disk, a refused certificate, a redirect to nowhere: no trouble that passes.
+            breaker.note_nothing(is_probe=ticket.is_probe)
+
+    def _of(self, source: Source) -> _Server[_Task]:
+        """Return what is known of a source's server."""
+        origin = _origin(source.url)
+        server = self._servers.get(origin)
+        if server is None:
+            server = self._servers[origin] = _Server(self._connections, self._policy)
+        return server
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port of a URL, without credentials.
+
+    >>> _origin("https://me:secret@Mirror.example:8443/pub/pdb/x")
+    'https://mirror.example:8443'
+    """
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0].rpartition("@")[2]
+    return f"{scheme}://{host}".lower()

@@ -1,0 +1,68 @@
+"""A file in hand: what :mod:`pdb_cli.transfer.fetch` remembers of it between its attempts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdb_cli.transfer.attempts import MirrorChoice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pdb_cli.transfer.model import FetchItem
+    from pdb_cli.transfer.retry import RetryPolicy
+
+
+class FileIdentity(NamedTuple):
+    """A file is the same as long as all of these are."""
+
+    device: int
+    inode: int
+    mtime_ns: int
+    size_bytes: int
+
+
+class Task:
+    """A file in hand.
+
+    Parameters
+    ----------
+    item
+        The file.
+    retry
+        How often and how late to try again.
+    now_s
+        The time, on the monotonic clock.
+    """
+
+    __slots__ = ("before", "busy_s", "choice", "item", "lacks", "noted", "requests", "started_s")
+
+    def __init__(self, item: FetchItem, retry: RetryPolicy, now_s: float) -> None:
+        self.item = item
+        self.choice = MirrorChoice(item.sources, retry)
+        self.started_s = now_s
+        self.before = identity_of(item.destination)
+        """What is under the final name and is not what is wanted."""
+        self.requests = 0
+        self.busy_s: float | None = None
+        """Since when another process has the file."""
+        self.noted = False
+        """Whether that was said."""
+        self.lacks = 0
+        """How often there was no descriptor for it."""
+
+
+def identity_of(path: Path) -> FileIdentity | None:
+    """Return what tells a file from any other under the same name; None if there is none.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+    try:
+        status = os.stat(path)  # noqa: PTH116 - for each attempt of each file
+    except OSError:
+        return None
+    return FileIdentity(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)

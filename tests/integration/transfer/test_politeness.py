@@ -1,0 +1,207 @@
+"""Servers that are dead, busy or slow by order, and how many requests they then get."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import closing
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pdb_cli.errors import ConnectionFailedError, HttpStatusError
+from pdb_cli.events import BytesReceived
+from pdb_cli.transfer.fetch import FetchStatus, HttpOptions, fetch_files
+from pdb_cli.transfer.retry import RetryPolicy
+from support.fault_server import FaultServer
+from support.faults import Body, Stall, Status
+from support.fetching import OTHER, SMALL, fetch, fetch_one, item_for, real_paths
+from support.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pdb_cli.events import Event
+    from pdb_cli.transfer.fetch import FetchItem
+
+DEFAULT = RetryPolicy()
+WIDE = HttpOptions(connections=16)
+
+
+def dead() -> str:
+    """Return the address of a mirror that is not there."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+def copies(count: int, folder: Path, *mirrors: FaultServer | str) -> Iterator[FetchItem]:
+    """List the same file under many names."""
+    return (item_for(SMALL, folder / str(number), *mirrors) for number in range(count))
+
+
+@pytest.mark.parametrize(("files", "limit_s"), [(1, 6.0), (200, 4.0)])
+def test_without_a_network_it_is_said_soon(files: int, limit_s: float, tmp_path: Path) -> None:
+    started_s = time.monotonic()
+    mirrors = [dead() for _ in range(3)]
+    results, _ = fetch(copies(files, tmp_path, *mirrors), options=WIDE, retry=DEFAULT)
+    assert time.monotonic() - started_s < limit_s
+    assert [result.status for result in results] == [FetchStatus.FAILED] * files
+    assert all(isinstance(result.error, ConnectionFailedError) for result in results)
+    # Three in a row and a probe for each mirror; more only of what was on its way at once.
+    assert sum(result.attempts for result in results) <= (12 if files == 1 else 3 * (16 + 1))
+
+
+def test_dead_first_mirror_costs_next_to_nothing(mirror: FaultServer, tmp_path: Path) -> None:
+    started_s = time.monotonic()
+    results, _ = fetch(copies(200, tmp_path, dead(), mirror), options=WIDE, retry=DEFAULT)
+    assert {result.status for result in results} == {FetchStatus.FETCHED}
+    assert sum(result.attempts for result in results) < 200 + 16 + 8
+    assert time.monotonic() - started_s < 5.0
+
+
+def test_swallowed_connections_are_left_after_one_time_limit(
+    mirror: FaultServer, tmp_path: Path
+) -> None:
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        for filler in (first, second):
+            filler.setblocking(False)  # noqa: FBT003 - the library's own way
+            filler.connect_ex(address)
+        options = HttpOptions(connections=4, connect_timeout_s=0.5)
+        black_hole = f"http://127.0.0.1:{address[1]}"
+        started_s = time.monotonic()
+        result = fetch_one(
+            item_for(SMALL, tmp_path, black_hole, mirror), options=options, retry=DEFAULT
+        )
+        took_s = time.monotonic() - started_s
+    assert (result.status, result.attempts) == (FetchStatus.FETCHED, 2)
+    assert 0.4 < took_s < 2.0
+
+
+def test_outage_is_waited_for_by_all_files(mirror: FaultServer, tmp_path: Path) -> None:
+    fault_ends_s = time.monotonic() + 0.8
+
+    def observe(_: Event) -> None:
+        if time.monotonic() > fault_ends_s:
+            mirror.clear()
+
+    mirror.inject(Status(500))
+    retry = RetryPolicy(retries=5, base_s=0.1)
+    with closing(
+        fetch_files(copies(300, tmp_path, mirror), options=WIDE, retry=retry, observe=observe)
+    ) as run:
+        results = list(run)
+    assert {result.status for result in results} == {FetchStatus.FETCHED}
+    # A mirror in trouble sees a few requests, not one from each file again and again.
+    assert len(mirror.requests) < 300 + 16 + 20
+
+
+def test_files_that_only_wait_fail_with_what_others_met(
+    mirror: FaultServer, tmp_path: Path
+) -> None:
+    mirror.inject(Status(500))
+    retry = RetryPolicy(retries=1, base_s=0.01)
+    results, _ = fetch(copies(100, tmp_path, mirror), options=WIDE, retry=retry)
+    assert {result.status for result in results} == {FetchStatus.FAILED}
+    errors = [result.error for result in results]
+    assert all(isinstance(error, HttpStatusError) and error.status == 500 for error in errors)
+    assert min(result.attempts for result in results) == 0
+    assert len(mirror.requests) < 50
+
+
+def test_one_bad_file_gets_all_its_tries_and_holds_up_no_other(
+    mirror: FaultServer, second_mirror: FaultServer, tmp_path: Path
+) -> None:
+    mirror.inject(Status(500), SMALL)
+    second_mirror.inject(Status(404), SMALL)
+    items = [
+        item_for(SMALL, tmp_path, mirror, second_mirror),
+        *(item_for(OTHER, tmp_path / str(n), mirror, second_mirror) for n in range(40)),
+    ]
+    retry = RetryPolicy(retries=5, base_s=0.02)
+    results, _ = fetch(items, options=HttpOptions(connections=2), retry=retry)
+    bad = [result for result in results if result.status is not FetchStatus.FETCHED]
+    assert [(result.item, result.status) for result in bad] == [(items[0], FetchStatus.FAILED)]
+    assert mirror.count(SMALL) == 6
+
+
+def test_d12_retry_after_holds_back_all_files_of_the_server(
+    mirror: FaultServer, tmp_path: Path
+) -> None:
+    mirror.inject(Status(429, retry_after_s=1), times=1)
+    options = HttpOptions(connections=1)
+    results, _ = fetch(copies(20, tmp_path, mirror), options=options)
+    assert [result.status for result in results] == [FetchStatus.FETCHED] * 20
+    times = [request.time_s for request in mirror.requests]
+    assert times[1] - times[0] > 0.95
+    assert max(later - earlier for earlier, later in pairwise(times[1:])) < 0.5
+    assert len(times) == 21
+
+
+def test_busy_server_gets_half_as_many_requests_and_slowly_more_again(tmp_path: Path) -> None:
+    with FaultServer(real_paths(), delay_s=0.05) as mirror:
+        mirror.inject(Status(429), times=16)
+        retry = RetryPolicy(retries=5, base_s=0.02)
+        results, _ = fetch(copies(200, tmp_path, mirror), options=WIDE, retry=retry)
+        starts = [request.time_s for request in mirror.requests]
+    assert {result.status for result in results} == {FetchStatus.FETCHED}
+
+    def at_once(number: int) -> int:
+        """Return how many requests began while one was in work."""
+        return sum(0 <= start - starts[number] < 0.045 for start in starts)
+
+    assert at_once(0) == 16
+    assert max(map(at_once, range(16, 40))) <= 12
+    assert max(map(at_once, range(150, 216))) > 12
+
+
+@pytest.mark.parametrize(
+    ("rate_bytes_s", "connections", "size_bytes"),
+    [(1_000_000, 1, 20_000_000), (1_000_000, 16, 50_000), (4_000_000, 8, 3_000_000)],
+)
+def test_rate_is_kept_over_all_connections(
+    rate_bytes_s: int, connections: int, size_bytes: int, mirror: FaultServer, tmp_path: Path
+) -> None:
+    mirror.inject(Body(bytes(size_bytes)))
+    options = HttpOptions(connections=connections, limit_rate_bytes_s=rate_bytes_s)
+    received_bytes = 0
+    started_s = time.monotonic()
+
+    def observe(event: Event) -> None:
+        nonlocal received_bytes
+        if isinstance(event, BytesReceived):
+            received_bytes += event.size_bytes
+            if time.monotonic() - started_s > 3.0:
+                raise _EnoughError
+
+    with (
+        pytest.raises(_EnoughError),
+        closing(
+            fetch_files(
+                copies(1000, tmp_path, mirror),
+                options=options,
+                retry=RetryPolicy(retries=0),
+                observe=observe,
+            )
+        ) as run,
+    ):
+        for _ in run:
+            pass
+    took_s = time.monotonic() - started_s
+    assert received_bytes / took_s == pytest.approx(rate_bytes_s, rel=0.15)
+
+
+class _EnoughError(Exception):
+    """It was measured long enough."""
+
+
+def test_slow_by_order_is_no_stall_and_a_stall_is_one(mirror: FaultServer, tmp_path: Path) -> None:
+    mirror.inject(Stall(), SMALL)
+    options = HttpOptions(connections=4, stall_timeout_s=0.6, limit_rate_bytes_s=30_000)
+    items = [item_for(path, tmp_path, mirror) for path in (SMALL, OTHER)]
+    results, _ = fetch(items, options=options, retry=RetryPolicy(retries=0))
+    statuses = {result.item.name: result.status for result in results}
+    assert statuses == {items[0].name: FetchStatus.FAILED, items[1].name: FetchStatus.FETCHED}
