@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.layouts import ArchiveFile, Layout, collection_path
+from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.errors import ConnectionFailedError, FileAccessError, VerificationError
 from pdb_cli.events import (
     FileFailed,
@@ -280,7 +281,10 @@ def _item(planned: PlannedFile, request: DownloadRequest) -> FetchItem:
     """Return what the transfer layer needs to fetch a file."""
     return FetchItem(
         name=_name(planned.file),
-        sources=tuple(Source(mirror.name, mirror.url(planned.file)) for mirror in request.mirrors),
+        sources=tuple(
+            Source(mirror.name, url)
+            for mirror, url in serving_mirrors(request.mirrors, planned.file)
+        ),
         destination=planned.path,
         expectation=expect(planned.file, planned.path.name),
         tag=planned.file,

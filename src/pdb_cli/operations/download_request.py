@@ -19,7 +19,7 @@ from pdb_cli.archive.layouts import (
     collection_path,
     supported_formats,
 )
-from pdb_cli.archive.mirrors import Mirror
+from pdb_cli.archive.mirrors import Mirror, serving_mirrors
 
 _NAMED_AS_STRUCTURES = frozenset({DataType.OBSOLETE, DataType.IHM})
 
@@ -147,11 +147,10 @@ class DownloadRequest(NamedTuple):
         Raises
         ------
         UnsupportedError
-            The archive has no such combination of type and format, or a mirror can not serve it.
+            The archive has no such combination of type and format, or no mirror can serve it.
         """
         for kind in self.kinds:
-            for mirror in self.mirrors:
-                mirror.url(self._file(self.entries[0], kind))
+            serving_mirrors(self.mirrors, self._file(self.entries[0], kind))
 
     def _file(self, entry: EntryId, kind: FileKind) -> ArchiveFile:
         """Return the wanted file of one entry and kind."""
