@@ -79,6 +79,12 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.HoldingsError("https://a/holdings/unreleased_entries.json.gz", "cut short"),
+        "https://a/holdings/unreleased_entries.json.gz: cut short; try again later, or another "
+        "mirror with -m",
+        ExitCode.FAILED,
+    ),
+    (
         e.UnknownJobError("job_xxxxxx"),
         "no job 'job_xxxxxx'; 'pdb-cli jobs --all' lists them",
         ExitCode.FAILED,
