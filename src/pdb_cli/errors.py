@@ -14,7 +14,7 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     ├── TransferError         a mirror did not deliver
     │   ├── ConnectionFailedError   ├── HttpStatusError   └── RedirectError
     ├── VerificationError     bytes arrived that are not what was asked for
-    ├── HoldingsError         a list of what the archive holds can not be used
+    │   └── HoldingsError         a list of what the archive holds can not be used
     └── JobError              background jobs
         ├── UnknownJobError   ├── AmbiguousJobError   ├── JobStartError
         ├── JobRecordError    ├── JobStateError     ├── JobRestartError
@@ -209,13 +209,12 @@ class VerificationError(PdbCliError):
         self.detail = detail
 
 
-class HoldingsError(PdbCliError):
+class HoldingsError(VerificationError):
     """A list of what the archive holds is cut short, damaged, or not what it should be."""
 
     def __init__(self, subject: str, reason: str) -> None:
-        super().__init__(subject, reason)
-        self.subject = subject
-        """The name, URL or path of the list."""
+        super().__init__(subject, Defect.CORRUPT, reason)
+        self.args = (subject, reason)
         self.reason = reason
 
 

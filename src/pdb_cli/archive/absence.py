@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from pdb_cli.archive.holdings import DAY, iterate_entries
 from pdb_cli.archive.ids import EntryId, parse_id_list
@@ -117,6 +117,8 @@ class Absence(NamedTuple):
                 text = f"not yet released: {words} ({self.status or 'no status'})"
             case AbsenceKind.UNKNOWN:
                 text = "no such entry"
+            case _:
+                assert_never(self.kind)
         return text
 
 

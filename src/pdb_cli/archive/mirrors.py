@@ -88,9 +88,29 @@ class Mirror(NamedTuple):
                     "name a place",
                 )
             return self.bcif.format(id=file.entry)
+        return self.path_url(archive_path(file, self.layout))
+
+    def path_url(self, path: str) -> str:
+        """Return the URL of a path below the root, such as that of a list.
+
+        Parameters
+        ----------
+        path
+            Relative; one ``../`` at its start goes to the tree beside the root.
+
+        Raises
+        ------
+        UnsupportedError
+            The mirror has no ``https``.
+
+        Examples
+        --------
+        >>> BUILTIN_MIRRORS["wwpdb"].path_url("holdings/unreleased_entries.json.gz")
+        'https://files.wwpdb.org/pub/pdb/holdings/unreleased_entries.json.gz'
+        """
         if self.https is None:
             raise UnsupportedError(f"mirror {self.name}", f"mirrors.{self.name}.https is not set")
-        return _below(self.https, archive_path(file, self.layout))
+        return _below(self.https, path)
 
     def rsync_paths(self, file: ArchiveFile) -> tuple[str, ...]:
         """Return the rsync URLs of a file, the preferred one first.

@@ -61,6 +61,8 @@ class Request:
     """``http://`` or ``https://``."""
     sink: Sink
     """Gets the body of an answer with status 200, and of no other."""
+    headers: tuple[str, ...] = ()
+    """Further headers, such as ``If-None-Match: "..."``; then the answer may be status 304."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,10 @@ class HttpEngine:
         allowed = pycurl.PROTO_HTTPS if is_tls else pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
         curl.setopt(pycurl.REDIR_PROTOCOLS, allowed)
         curl.setopt(pycurl.PIPEWAIT, is_tls)
+        # The handle may have those of an earlier request, and an empty list would leave them.
+        curl.unsetopt(pycurl.HTTPHEADER)
+        if request.headers:
+            curl.setopt(pycurl.HTTPHEADER, [header.encode() for header in request.headers])
         curl.setopt(pycurl.WRITEFUNCTION, transfer.chunks.append)
         curl.setopt(pycurl.HEADERFUNCTION, transfer.lines.append)
         self._active[curl] = transfer

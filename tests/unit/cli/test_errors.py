@@ -79,9 +79,8 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
-        e.HoldingsError("https://a/holdings/unreleased_entries.json.gz", "cut short"),
-        "https://a/holdings/unreleased_entries.json.gz: cut short; try again later, or another "
-        "mirror with -m",
+        e.HoldingsError("https://a/x.json.gz", "cut short"),
+        "https://a/x.json.gz: cut short; try again later, or another mirror with -m",
         ExitCode.FAILED,
     ),
     (
