@@ -116,7 +116,7 @@ class Absence(NamedTuple):
                     words = f"on hold until {self.held_until}"
                 text = f"not yet released: {words} ({self.status or 'no status'})"
             case AbsenceKind.UNKNOWN:
-                text = "no such entry"
+                text = "neither obsolete nor announced"
             case _:
                 assert_never(self.kind)
         return text
@@ -269,7 +269,7 @@ def explain_missing(
     Examples
     --------
     >>> print(explain_missing(EntryId.parse("9zzz"), RemovedEntries([]), {}))
-    no such entry
+    neither obsolete nor announced
     """
     if (gone := removed.get(entry)) is not None:
         return Absence(

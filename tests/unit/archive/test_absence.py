@@ -129,7 +129,7 @@ def test_a_long_chain_is_followed() -> None:
             AbsenceKind.UNRELEASED,
             "not yet released: in the archive's hands (no status)",
         ),
-        ("9zzz", AbsenceKind.UNKNOWN, "no such entry"),
+        ("9zzz", AbsenceKind.UNKNOWN, "neither obsolete nor announced"),
     ],
 )
 def test_what_is_missing_is_explained(entry: str, kind: AbsenceKind, text: str) -> None:
