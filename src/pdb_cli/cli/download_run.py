@@ -27,6 +27,7 @@ from pdb_cli.operations.download import (
     plan_download,
     run_download,
 )
+from pdb_cli.operations.download_lists import find_assemblies
 from pdb_cli.transfer.fetch import HttpOptions
 from pdb_cli.transfer.retry import RetryPolicy
 
@@ -38,16 +39,24 @@ _SHORT_S = 10.0
 _GOOD = {Outcome.DOWNLOADED, Outcome.UP_TO_DATE}
 
 
-def show_plan(request: DownloadRequest, *, mode: OutputMode) -> None:
+def show_plan(session: Session, request: DownloadRequest, *, mode: OutputMode) -> None:
     """Write what a download would do to stdout.
 
     Parameters
     ----------
+    session
+        This run.
     request
         What is wanted.
     mode
         How; ``ids`` lists the entries that would be fetched.
     """
+    if request.assembly is None:
+        retry = RetryPolicy(retries=session.settings().download.retry)
+        with make_reporter(session) as report:
+            request = find_assemblies(
+                request, options=_http_options(session), retry=retry, observe=report
+            )
     planned = list(plan_download(request))
     if mode is OutputMode.IDS:
         planned = [item for item in planned if item.action is Action.FETCH]
@@ -81,13 +90,7 @@ def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
         Nothing could be written (disk full, read-only).
     """
     settings = session.settings().download
-    options = HttpOptions(
-        connections=settings.parallel,
-        connect_timeout_s=settings.connect_timeout_s,
-        stall_timeout_s=settings.stall_timeout_s,
-        ca_file=session.environ.get("SSL_CERT_FILE") or session.environ.get("CURL_CA_BUNDLE"),
-        user_agent=f"pdb-cli/{__version__}",
-    )
+    options = _http_options(session)
     result = DownloadResult()
     rows: list[dict[str, Any]] = []
     started_s = time.monotonic()
@@ -117,6 +120,18 @@ def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
         raise stopped
     session.complain(describe(stopped).lines[0])
     return ExitCode.PARTIAL
+
+
+def _http_options(session: Session) -> HttpOptions:
+    """Return how to talk to mirrors, from the settings and the environment."""
+    settings = session.settings().download
+    return HttpOptions(
+        connections=settings.parallel,
+        connect_timeout_s=settings.connect_timeout_s,
+        stall_timeout_s=settings.stall_timeout_s,
+        ca_file=session.environ.get("SSL_CERT_FILE") or session.environ.get("CURL_CA_BUNDLE"),
+        user_agent=f"pdb-cli/{__version__}",
+    )
 
 
 def _summary(result: DownloadResult, duration_s: float) -> str:
@@ -165,6 +180,7 @@ def _row(outcome: FileOutcome) -> dict[str, Any]:
         "type": str(outcome.file.data_type),
         "format": str(outcome.file.file_format),
         "asked_format": str(outcome.replaces_format or outcome.file.file_format),
+        "asked_ids": [str(entry) for entry in outcome.replaces_entries or (outcome.file.entry,)],
         "path": str(outcome.path),
         "status": str(outcome.outcome),
         "bytes": outcome.size_bytes,
@@ -172,8 +188,15 @@ def _row(outcome: FileOutcome) -> dict[str, Any]:
         "mirror": outcome.mirror,
         "attempts": outcome.attempts,
         "seconds": round(outcome.duration_s, 3),
-        "reason": reason_of(outcome.error) if outcome.error is not None else None,
+        "reason": _reason(outcome),
     }
+
+
+def _reason(outcome: FileOutcome) -> str | None:
+    """Return why a file is not there."""
+    if outcome.absence is not None:
+        return str(outcome.absence)
+    return reason_of(outcome.error) if outcome.error is not None else None
 
 
 def _plan_row(planned: PlannedFile) -> dict[str, Any]:
