@@ -45,6 +45,8 @@ class PlannedFile:
     """Why it is fetched: ``missing``, ``wanted again``, or its defect; why it is kept."""
     size_bytes: int | None
     """The size of what is there now, if anything is."""
+    sha256: str | None = None
+    """Of what is kept, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,15 @@ class FileOutcome:
     """The obsolete entries that were asked for, when their successor was fetched instead."""
     absence: Absence | None = None
     """Why there is no such entry, for what was not found."""
+    sha256: str | None = None
+    """Of the bytes under ``path``, in hexadecimal, where it is known."""
+    received_bytes: int | None = None
+    """Bytes of the archive's file that was downloaded; None if they are those under ``path``."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the file is there and valid now."""
+        return self.outcome in {Outcome.DOWNLOADED, Outcome.UP_TO_DATE}
 
 
 @dataclass(slots=True)
@@ -82,7 +93,8 @@ class DownloadResult:
         self.counts[outcome.outcome] += 1
         self.unreachable += isinstance(outcome.error, ConnectionFailedError)
         if outcome.outcome is Outcome.DOWNLOADED:
-            self.received_bytes += outcome.size_bytes
+            received_bytes = outcome.received_bytes
+            self.received_bytes += outcome.size_bytes if received_bytes is None else received_bytes
 
     @property
     def good(self) -> int:

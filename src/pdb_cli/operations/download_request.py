@@ -7,7 +7,7 @@ back, and a dataclass costs a millisecond at import (docs/adr/0009-start-up-time
 # Annotations stay values: as text they triple what each named tuple costs at start-up (ADR 0009).
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
@@ -20,6 +20,7 @@ from pdb_cli.archive.layouts import (
     supported_formats,
 )
 from pdb_cli.archive.mirrors import Mirror, serving_mirrors
+from pdb_cli.errors import UnsupportedError
 
 _NAMED_AS_STRUCTURES = frozenset({DataType.OBSOLETE, DataType.IHM})
 
@@ -31,6 +32,15 @@ class Arrangement(StrEnum):
     """The archive's own relative paths."""
     FLAT = "flat"
     """All in one directory; obsolete entries and integrative structures in one of their own."""
+
+
+class Packing(StrEnum):
+    """How files are kept."""
+
+    ARCHIVE = "archive"
+    """As the archive has them, compressed."""
+    PLAIN = "plain"
+    """Decompressed, under the name without ``.gz``."""
 
 
 class ExistingFile(StrEnum):
@@ -65,6 +75,7 @@ class Destination(NamedTuple):
     arrangement: Arrangement = Arrangement.DIVIDED
     data_type_dirs: Mapping[DataType, Path] = MappingProxyType({})
     """Data types that live elsewhere: this replaces the first part of their path."""
+    packing: Packing = Packing.ARCHIVE
 
     def roots(self, kinds: Iterable[FileKind]) -> tuple[Path, ...]:
         """Return the directories below which files of some kinds go, each once."""
@@ -74,15 +85,17 @@ class Destination(NamedTuple):
 
     def path(self, file: ArchiveFile) -> Path:
         """Return the path of a file."""
-        relative = PurePosixPath(collection_path(file, Layout.CLASSIC))
+        relative = collection_path(file, Layout.CLASSIC)
+        if self.packing is Packing.PLAIN:
+            relative = relative.removesuffix(".gz")
         if self.arrangement is Arrangement.FLAT:
             # Only their directories tell these from the structures of the same entries.
-            own = str(file.data_type) if file.data_type in _NAMED_AS_STRUCTURES else ""
-            return self.root / own / relative.name
+            own = f"{file.data_type}/" if file.data_type in _NAMED_AS_STRUCTURES else ""
+            return self.root / (own + relative.rpartition("/")[2])
         elsewhere = self.data_type_dirs.get(file.data_type)
         if elsewhere is not None:
-            return elsewhere.joinpath(*relative.parts[1:])
-        return self.root.joinpath(*relative.parts)
+            return elsewhere / relative.partition("/")[2]
+        return self.root / relative
 
 
 def choose_kinds(
@@ -180,8 +193,15 @@ class DownloadRequest(NamedTuple):
         Raises
         ------
         UnsupportedError
-            The archive has no such combination of type and format, or no mirror can serve it.
+            The archive has no such combination of type and format, or no mirror can serve it; or
+            the archive's own tree is to hold decompressed files.
         """
+        place = self.destination
+        if place.packing is Packing.PLAIN and place.arrangement is Arrangement.DIVIDED:
+            raise UnsupportedError(
+                "--decompress in a collection",
+                "it keeps the archive's own files; use -d DIR or --layout flat",
+            )
         for kind in self.kinds:
             number = (self.assembly or 1) if kind.data_type in NUMBERED_TYPES else None
             serving_mirrors(self.mirrors, ArchiveFile(self.entries[0], *kind, assembly=number))

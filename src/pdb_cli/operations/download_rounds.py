@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -14,9 +13,9 @@ from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.events import FileFailed, FilePresent, Note, PlanMade
 from pdb_cli.operations.download_lists import AbsenceLists
 from pdb_cli.operations.download_model import Action, FileOutcome, Outcome
-from pdb_cli.operations.download_request import FileKind, ObsoletePolicy
+from pdb_cli.operations.download_request import FileKind, ObsoletePolicy, Packing
 from pdb_cli.operations.entry_countdown import EntryCountdown
-from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Source, fetch_files
+from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Passed, Source, fetch_files
 from pdb_cli.transfer.urls import without_credentials
 from pdb_cli.transfer.verify import expect
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from pdb_cli.operations.download_request import DownloadRequest
     from pdb_cli.transfer.fetch import FetchResult, HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
+    from pdb_cli.transfer.verify import Expectation
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +83,14 @@ class DownloadRounds:
         """Files no mirror has, whose reason is to be looked up."""
 
     def fetch(
-        self, plan: Iterable[PlannedFile], instead: Instead = _AS_ASKED
+        self, plan: Iterable[PlannedFile | None], instead: Instead = _AS_ASKED
     ) -> Iterator[FileOutcome]:
         """Fetch what a plan lacks; outcomes of files that are there come out in between.
 
         Parameters
         ----------
         plan
-            Taken as there is room for transfers.
+            Taken as there is room for transfers; None where nothing is known just now.
         instead
             What the files are fetched in place of.
 
@@ -99,22 +99,23 @@ class DownloadRounds:
         FileOutcome
             One per file, but for those that are left over as ``without_pdb`` or ``absent``.
         """
-        kept: deque[FileOutcome] = deque()
-        items = self._items(plan, instead, kept)
         transfers = fetch_files(
-            items, options=self._options, retry=self._retry, observe=self._observe
+            self._items(plan),
+            options=self._options,
+            retry=self._retry,
+            observe=self._observe,
         )
         with closing(transfers) as results:
             for result in results:
-                while kept:
-                    yield kept.popleft()
+                if isinstance(result, Passed):
+                    yield self._keep(result.tag, instead)
+                    continue
                 outcome = _outcome(result, instead)
                 if not self._puts_aside(outcome, instead):
                     self._settle(outcome, instead)
                     yield outcome
                 if len(self.absent) >= _MOST_ABSENT:
                     yield from self.explain()
-            yield from kept
 
     def explain(self) -> Iterator[FileOutcome]:
         """Look up why files are absent.
@@ -167,26 +168,30 @@ class DownloadRounds:
             self._observe(Note(f"{absence.entry} is obsolete: fetching {names} instead"))
         return rounds
 
-    def _items(
-        self, plan: Iterable[PlannedFile], instead: Instead, kept: deque[FileOutcome]
-    ) -> Iterator[FetchItem | None]:
-        """Put aside what is there; hand on the rest, and None so that transfers are served."""
+    def _items(self, plan: Iterable[PlannedFile | None]) -> Iterator[FetchItem | Passed | None]:
+        """Pass what is there by the transfers; hand on the rest."""
         for planned in plan:
-            if planned.action is Action.FETCH:
+            if planned is None:
+                yield None
+            elif planned.action is Action.FETCH:
                 yield self._item(planned)
-                continue
-            outcome = FileOutcome(
-                Outcome.UP_TO_DATE,
-                planned.file,
-                planned.path,
-                planned.size_bytes or 0,
-                replaces_format=instead.of_format,
-                replaces_entries=instead.of_entries.get(planned.file.entry, ()),
-            )
-            self._observe(FilePresent(_name(planned.file)))
-            self._settle(outcome, instead)
-            kept.append(outcome)
-            yield None
+            else:
+                yield Passed(planned)
+
+    def _keep(self, planned: PlannedFile, instead: Instead) -> FileOutcome:
+        """Report a file that is there."""
+        outcome = FileOutcome(
+            Outcome.UP_TO_DATE,
+            planned.file,
+            planned.path,
+            planned.size_bytes or 0,
+            replaces_format=instead.of_format,
+            replaces_entries=instead.of_entries.get(planned.file.entry, ()),
+            sha256=planned.sha256,
+        )
+        self._observe(FilePresent(_name(planned.file)))
+        self._settle(outcome, instead)
+        return outcome
 
     def _item(self, planned: PlannedFile) -> FetchItem:
         """Return what the transfer layer needs to fetch a file."""
@@ -197,9 +202,15 @@ class DownloadRounds:
                 for mirror, url in serving_mirrors(self._request.mirrors, planned.file)
             ),
             destination=planned.path,
-            expectation=expect(planned.file, planned.path.name),
+            expectation=self._expectation(planned.file),
             tag=planned.file,
         )
+
+    def _expectation(self, file: ArchiveFile) -> Expectation:
+        """Say what will arrive, and how it is kept."""
+        name = _name(file)
+        plain = self._request.destination.packing is Packing.PLAIN and name.endswith(".gz")
+        return replace(expect(file, name), unpacked=plain)
 
     def _puts_aside(self, outcome: FileOutcome, instead: Instead) -> bool:
         """Keep a file that was not found for a later round, if there may be one."""
@@ -254,4 +265,6 @@ def _outcome(result: FetchResult, instead: Instead) -> FileOutcome:
         error=result.error,
         replaces_format=instead.of_format,
         replaces_entries=instead.of_entries.get(result.item.tag.entry, ()),
+        sha256=result.verified.sha256 if result.verified else None,
+        received_bytes=result.verified.packed_bytes if result.verified else None,
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import ConnectionFailedError, HttpStatusError, PdbCliError
 from pdb_cli.transfer.response import BodyStart
+from pdb_cli.transfer.unpack import unpack
 from pdb_cli.transfer.verify import Digest, Verifier
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Arrival:
     """
 
     __slots__ = (
+        "_is_unpacked",
         "_may_resume",
         "_verifier",
         "_worker",
@@ -91,6 +93,7 @@ class Arrival:
         self.is_over = False
         """Set by the worker: there is a verdict."""
         self._worker = worker
+        self._is_unpacked = expectation.unpacked
         # The checksum of the whole is what tells whether two halves belong together.
         self._may_resume = expectation.gzipped
         self._verifier = Verifier(expectation, subject=subject, digest=Digest.SHA256)
@@ -154,7 +157,10 @@ class Arrival:
                 self._stop(news.error)
                 return Verdict(self, None, news.error)
             verified = self._verifier.finish()
-            self.part.publish(mtime_s=news.mtime_s)
+            if self._is_unpacked:
+                verified = unpack(self.part, verified, mtime_s=news.mtime_s)
+            else:
+                self.part.publish(mtime_s=news.mtime_s)
         except PdbCliError as error:
             self.is_over = True
             self.part.discard()

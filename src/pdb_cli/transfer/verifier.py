@@ -72,6 +72,8 @@ class VerifiedFile:
     """CRC-32 of the text, from the gzip file itself; None where it is not compressed."""
     sha256: str | None = None
     """Of the bytes on disk, in hexadecimal, where it was asked for."""
+    packed_bytes: int | None = None
+    """Bytes that arrived, of a file that is kept decompressed; else None."""
 
 
 class Verifier:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError
@@ -53,6 +53,13 @@ class Expectation:
     """The number of the assembly, for types that are numbered."""
     max_bytes: int = LARGEST_FILE_BYTES
     """The most bytes it may have; from the archive's own lists where they tell."""
+    unpacked: bool = False
+    """Whether it is kept decompressed, once it has arrived and is known to be good."""
+
+    @property
+    def kept(self) -> Expectation:
+        """What the file under the final name should be."""
+        return replace(self, gzipped=False, unpacked=False) if self.unpacked else self
 
 
 def expect(file: ArchiveFile, name: str) -> Expectation:

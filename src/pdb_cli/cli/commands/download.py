@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from pdb_cli.operations.download_request import (
     DownloadRequest,
     ExistingFile,
     ObsoletePolicy,
+    Packing,
     choose_kinds,
 )
 from pdb_cli.storage.destination import check_writable
@@ -106,6 +108,11 @@ _FORMATS_HELP = (
     metavar="RATE",
     help="Bytes per second over all transfers, such as 500K or 2M (units of 1024).",
 )
+@click.option(
+    "--decompress/--no-decompress",
+    default=False,
+    help="Keep 4hhb.cif instead of 4hhb.cif.gz; not in a collection.",
+)
 @click.option("--overwrite", is_flag=True, help="Fetch again what is there and valid.")
 @click.option("--fallback/--no-fallback", default=None, help="mmCIF where no PDB file exists.")
 @click.option(
@@ -114,6 +121,18 @@ _FORMATS_HELP = (
     default=str(ObsoletePolicy.REPORT),
     show_default=True,
     help="Name the successors of a superseded entry, or fetch them in its place.",
+)
+@click.option(
+    "--failed-out",
+    type=click.Path(),
+    metavar="FILE",
+    help="At the end, write the ids that lack something and why; another run takes it with -l.",
+)
+@click.option(
+    "--report",
+    type=click.Path(),
+    metavar="FILE.jsonl",
+    help="Write one JSON object per file as results come; what FILE had before is dropped.",
 )
 @click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
@@ -138,6 +157,7 @@ def command(context: click.Context, /, **options: Any) -> int:
         say=session.say,
     )
     request = _request(session, ids, options)
+    files = _output_files(options)
     if background:
         from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
 
@@ -147,7 +167,39 @@ def command(context: click.Context, /, **options: Any) -> int:
     if options["dry_run"]:
         show_plan(session, request, mode=options["mode"])
         return ExitCode.DONE
-    return run(session, request, mode=options["mode"])
+    return run(
+        session,
+        request,
+        mode=options["mode"],
+        report_path=files["report"],
+        failed_path=files["failed_out"],
+    )
+
+
+def _output_files(options: dict[str, Any]) -> dict[str, Path | None]:
+    """Return the paths of the files to write, once it is known that they can be written."""
+    names = ("report", "failed_out")
+    paths = {name: None if options[name] is None else Path(options[name]) for name in names}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        if options[name] in {"", "-"}:
+            raise InvalidValueError(flag, options[name], "a file; standard output is for data")
+        if name == "report" and any(_is_same(options[name], other) for other in options["lists"]):
+            raise InvalidValueError(flag, options[name], "another file than that of -l")
+        if not options["dry_run"]:
+            from pdb_cli.cli.download_files import check_output_file  # noqa: PLC0415 - seldom
+
+            check_output_file(path)
+    if None not in paths.values() and _is_same(options["report"], options["failed_out"]):
+        raise InvalidValueError("--failed-out", options["failed_out"], "another file than --report")
+    return paths
+
+
+def _is_same(path: str, other: str) -> bool:
+    """Tell whether two paths lead to one file, which need not exist."""
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _add_flags(session: Session, options: dict[str, Any]) -> None:
@@ -208,4 +260,5 @@ def _destination(session: Session, settings: Settings, options: dict[str, Any]) 
         session.say(_HINT)
     if options["arrangement"] is not None:
         arrangement = Arrangement(options["arrangement"])
-    return Destination(root, arrangement, settings.paths.data_type_dirs)
+    packing = Packing.PLAIN if options["decompress"] else Packing.ARCHIVE
+    return Destination(root, arrangement, settings.paths.data_type_dirs, packing)
