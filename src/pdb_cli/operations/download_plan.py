@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.layouts import ArchiveFile
     from pdb_cli.operations.download_request import DownloadRequest
 
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _FILES_TOGETHER = 64
 """Files looked at by a thread in one go: handing over each costs more than looking at it."""
 _MOST_AHEAD = 16
@@ -114,18 +114,17 @@ def _look_at_all(
 def _look_at(file: ArchiveFile, request: DownloadRequest, digest: Digest) -> PlannedFile:
     """Look whether one file is there, and is what it should be."""
     path = request.destination.path(file)
-    size_bytes = _size_bytes(path)
-    if size_bytes is None:
-        return PlannedFile(Action.FETCH, file, path, "missing", None)
     if request.existing is ExistingFile.REPLACE:
-        return PlannedFile(Action.FETCH, file, path, "wanted again", size_bytes)
+        size_bytes = _size_bytes(path)
+        reason = "missing" if size_bytes is None else "wanted again"
+        return PlannedFile(Action.FETCH, file, path, reason, size_bytes)
     try:
         found = verify_file(path, expect(file, path.name), subject=str(path), digest=digest)
     except VerificationError as error:
-        return PlannedFile(Action.FETCH, file, path, str(error.defect), size_bytes)
+        return PlannedFile(Action.FETCH, file, path, str(error.defect), _size_bytes(path))
     except FileAccessError as error:
-        # It may have gone since we looked; what can not be read is fetched again, not lost.
-        reason = "missing" if error.errno == errno.ENOENT else error.reason
+        # What can not be read is fetched again, not lost.
+        reason = "missing" if error.errno in _NOT_THERE else error.reason
         return PlannedFile(Action.FETCH, file, path, reason, None)
     return PlannedFile(Action.KEEP, file, path, "up to date", found.size_bytes, found.sha256)
 
@@ -133,6 +132,6 @@ def _look_at(file: ArchiveFile, request: DownloadRequest, digest: Digest) -> Pla
 def _size_bytes(path: Path) -> int | None:
     """Return the size of a file; None if there is none."""
     try:
-        return os.stat(path).st_size  # noqa: PTH116 - one object less per file
+        return path.stat().st_size
     except OSError:
         return None

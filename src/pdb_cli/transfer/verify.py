@@ -122,10 +122,14 @@ def verify_file(
         # Else a pipe under that name would be waited for until somebody writes to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise FileAccessError("read", path, "not a regular file")
-            while data := os.read(descriptor, _READ_BYTES):
+            left_bytes = status.st_size
+            # Most files are one piece: another call only to hear that it was the last one counts.
+            while left_bytes > 0 and (data := os.read(descriptor, _READ_BYTES)):
                 verifier.feed(data)
+                left_bytes -= len(data)
         finally:
             os.close(descriptor)
     except OSError as error:
