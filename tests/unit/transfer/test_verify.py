@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import random
 import zlib
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ KQE = next(path for path in REAL if path.name == "1kqe.cif.gz")
 DATA = HYA.read_bytes()
 EXPECTED = expectation_of(HYA)
 TEXT = inflate(DATA)
+NOISE = random.Random(1).randbytes(100_000)
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
@@ -289,9 +291,9 @@ def test_pieces_hide_no_defect(path: Path, data: st.DataObject) -> None:
         (b"<html>" + bytes(600), Defect.WRONG_KIND),
         (b"PK\x03\x04" + bytes(600), Defect.NOT_GZIP),
         (KQE.read_bytes()[:2000], Defect.WRONG_ENTRY),
-        (gzip.compress(b"data_1KQE\n" + bytes(100_000)), Defect.WRONG_ENTRY),
+        (gzip.compress(b"data_1KQE\n" + NOISE), Defect.WRONG_ENTRY),
         (gzip.compress(b"data_3HYA\n" + bytes(60_000_000)), Defect.TOO_LARGE),
-        (DATA[:1000] + bytes(9000), Defect.CORRUPT),
+        (DATA[:1000] + NOISE, Defect.CORRUPT),
         (DATA + b"x", Defect.TRAILING),
     ],
 )
