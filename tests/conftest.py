@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Settings of the machine that would change what a test sees.
-_REMOVED_PREFIXES = ("PDB_", "XDG_", "RSYNC_", "SLURM_", "PBS_", "LSB_", "SGE_")
+_REMOVED_PREFIXES = (
+    "PDB_", "XDG_", "RSYNC_",
+    "SLURM_", "PBS_", "LSB_", "SGE_", "OAR_", "FLUX_", "COBALT_", "_CONDOR_",
+)  # fmt: skip
 _REMOVED = frozenset({
     "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY",
     "CURL_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "NETRC",

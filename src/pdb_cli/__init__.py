@@ -27,12 +27,11 @@ if TYPE_CHECKING:
     from pdb_cli.config.load import load_settings
     from pdb_cli.config.settings import Settings
     from pdb_cli.errors import PdbCliError
-    from pdb_cli.jobs.cancel import cancel_job
-    from pdb_cli.jobs.launch import start_supervisor
-    from pdb_cli.jobs.listing import JobFilter, list_jobs
+    from pdb_cli.jobs.clean import CleanResult
+    from pdb_cli.jobs.listing import JobFilter
+    from pdb_cli.jobs.liveness import Doubt, Observation
+    from pdb_cli.jobs.manager import JobManager
     from pdb_cli.jobs.model import Job, JobStatus
-    from pdb_cli.jobs.spawn import spawn_background
-    from pdb_cli.jobs.store import JobStore
     from pdb_cli.operations.download import FileOutcome, Outcome, plan_download, run_download
     from pdb_cli.operations.download_request import (
         Arrangement,
@@ -48,8 +47,10 @@ if TYPE_CHECKING:
 _HOME = {
     "ArchiveFile": "pdb_cli.archive.layouts",
     "Arrangement": "pdb_cli.operations.download_request",
+    "CleanResult": "pdb_cli.jobs.clean",
     "DataType": "pdb_cli.archive.datatypes",
     "Destination": "pdb_cli.operations.download_request",
+    "Doubt": "pdb_cli.jobs.liveness",
     "DownloadRequest": "pdb_cli.operations.download_request",
     "EntryId": "pdb_cli.archive.ids",
     "ExistingFile": "pdb_cli.operations.download_request",
@@ -59,34 +60,33 @@ _HOME = {
     "HttpOptions": "pdb_cli.transfer.options",
     "Job": "pdb_cli.jobs.model",
     "JobFilter": "pdb_cli.jobs.listing",
+    "JobManager": "pdb_cli.jobs.manager",
     "JobStatus": "pdb_cli.jobs.model",
-    "JobStore": "pdb_cli.jobs.store",
     "Layout": "pdb_cli.archive.layouts",
     "Mirror": "pdb_cli.archive.mirrors",
+    "Observation": "pdb_cli.jobs.liveness",
     "Outcome": "pdb_cli.operations.download",
     "PdbCliError": "pdb_cli.errors",
     "RetryPolicy": "pdb_cli.transfer.retry",
     "Settings": "pdb_cli.config.settings",
     "archive_path": "pdb_cli.archive.layouts",
-    "cancel_job": "pdb_cli.jobs.cancel",
     "collection_path": "pdb_cli.archive.layouts",
     "find_mirror": "pdb_cli.archive.mirrors",
     "identify": "pdb_cli.archive.identify",
-    "list_jobs": "pdb_cli.jobs.listing",
     "load_settings": "pdb_cli.config.load",
     "parse_id_list": "pdb_cli.archive.ids",
     "plan_download": "pdb_cli.operations.download",
     "run_download": "pdb_cli.operations.download",
-    "spawn_background": "pdb_cli.jobs.spawn",
-    "start_supervisor": "pdb_cli.jobs.launch",
     "verify_file": "pdb_cli.transfer.verify",
 }
 
 __all__ = [
     "ArchiveFile",
     "Arrangement",
+    "CleanResult",
     "DataType",
     "Destination",
+    "Doubt",
     "DownloadRequest",
     "EntryId",
     "ExistingFile",
@@ -96,27 +96,24 @@ __all__ = [
     "HttpOptions",
     "Job",
     "JobFilter",
+    "JobManager",
     "JobStatus",
-    "JobStore",
     "Layout",
     "Mirror",
+    "Observation",
     "Outcome",
     "PdbCliError",
     "RetryPolicy",
     "Settings",
     "__version__",
     "archive_path",
-    "cancel_job",
     "collection_path",
     "find_mirror",
     "identify",
-    "list_jobs",
     "load_settings",
     "parse_id_list",
     "plan_download",
     "run_download",
-    "spawn_background",
-    "start_supervisor",
     "verify_file",
 ]
 

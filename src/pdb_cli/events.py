@@ -12,11 +12,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseBegan:
+    """Another part of the work begins."""
+
+    phase: str
+    """What is done in it, in one word: ``planning``, ``downloading``."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanMade:
     """It is known what is wanted; nothing has been transferred yet."""
 
     files_total: int
     """Files asked for, those already there included."""
+    entries_total: int = 0
+    """Entries these files are of; 0 where the work is not counted in entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +73,31 @@ class FileFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class EntrySettled:
+    """Every wanted file of an entry is settled: there, or given up."""
+
+    entry: str
+    """The entry's id."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something a person should know, in one line, such as a fall-back."""
 
     text: str
 
 
-Event = PlanMade | BytesReceived | FilePublished | FilePresent | AttemptFailed | FileFailed | Note
+Event = (
+    PhaseBegan
+    | PlanMade
+    | BytesReceived
+    | FilePublished
+    | FilePresent
+    | AttemptFailed
+    | FileFailed
+    | EntrySettled
+    | Note
+)
 Observer = Callable[[Event], None]
 
 

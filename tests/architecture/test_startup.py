@@ -13,6 +13,7 @@ import pytest
 from pdb_cli.jobs.store import JobStore
 from support.archive_simulator import ArchiveSimulator
 from support.imports import imported_modules
+from support.jobs import a_job, put
 from support.wait import wait_until
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ def test_quick_answers_import_little(argument: str, isolated: Isolated) -> None:
     modules = imported_modules("-m", "pdb_cli", argument, cwd=isolated.work_dir)
     assert "pdb_cli.cli.main" in modules
     assert intruders(modules, FORBIDDEN[argument]) == []
+
+
+def test_jobs_that_have_ended_cost_no_look_at_how_far_they_came(isolated: Isolated) -> None:
+    put(JobStore(isolated.jobs_dir), a_job())
+    modules = imported_modules("-m", "pdb_cli", "jobs", "--all", cwd=isolated.work_dir)
+    assert "pdb_cli.cli.job_table" in modules
+    unneeded = {"pdb_cli.jobs.progress", "pdb_cli.jobs.liveness", "pdb_cli.cli.job_progress"}
+    assert intruders(modules, FORBIDDEN["jobs"] | unneeded) == []
 
 
 def test_starting_a_job_imports_little(tmp_path: Path, isolated: Isolated) -> None:

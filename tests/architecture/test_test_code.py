@@ -23,6 +23,7 @@ MAY_SKIP = {
     "support/programs.py": "a program that is not installed",
     "support/small_disk.py": "no right to mount",
     "support/read_only_mount.py": "no right to mount",
+    "support/namespaces.py": "no right to make namespaces",
     "integration/transfer/test_interrupts.py": "no right to put a name server in place",
     "integration/jobs/test_liveness.py": "no kernel that can refuse locks",
 }

@@ -6,15 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import Phase
 
 from pdb_cli.jobs.index import read_index
 from pdb_cli.jobs.store import JobStore
+from support.job_machine import check_random_lives
 from support.jobs import JobStarter, racing_reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import Isolated
+
+ROUNDS = 100
+"""Of each of the two races."""
+LIVES = 300
 
 
 @pytest.fixture
@@ -25,13 +32,13 @@ def start_job(isolated: Isolated) -> Iterator[JobStarter]:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("round_number", range(20))
+@pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_j03_status_read_while_sixty_jobs_end(start_job: JobStarter, round_number: int) -> None:
     assert (round_number, racing_reads(start_job, jobs=60)) == (round_number, [])
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("round_number", range(10))
+@pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_j03_forty_starts_at_once(start_job: JobStarter, round_number: int) -> None:
     def run(code: int) -> tuple[str, int | None]:
         job = start_job.ended(start_job("/bin/sh", "-c", f"exit {code}"), timeout_s=60)
@@ -41,5 +48,9 @@ def test_j03_forty_starts_at_once(start_job: JobStarter, round_number: int) -> N
         ends = list(pool.map(run, range(40)))
     assert [code for _, code in ends] == list(range(40)), round_number
     start_job.reap()
-    start_job.supervisors.clear()
     assert sorted(read_index(start_job.store)) == sorted(job_id for job_id, _ in ends)
+
+
+@pytest.mark.soak
+def test_whatever_happens_to_jobs_the_promises_hold(tmp_path: Path) -> None:
+    check_random_lives(tmp_path, lives=LIVES, steps=50, phases=list(Phase))

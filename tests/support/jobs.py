@@ -109,6 +109,7 @@ class JobStarter:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
                 raise
+        self.supervisors.clear()
 
 
 def pid_of_child(job: Job) -> int:

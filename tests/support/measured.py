@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,18 @@ def succeed(run: Measured, errors: Path) -> Measured:
             f"a measured command failed with {run.exit_code}: {errors.read_text()[-2000:]}"
         )
     return run
+
+
+def median_ratio(
+    rounds: int, bare: Callable[[], Measured], command: Callable[[], Measured]
+) -> tuple[float, float, float]:
+    """Return the medians of the bare start and the command (both ms) and of their ratios."""
+    pairs = [(bare().wall_s, command().wall_s) for _ in range(rounds + 1)][1:]  # the first warms up
+    return (
+        statistics.median(pair[0] for pair in pairs) * 1000,
+        statistics.median(pair[1] for pair in pairs) * 1000,
+        statistics.median(pair[1] / pair[0] for pair in pairs),
+    )
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

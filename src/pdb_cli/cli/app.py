@@ -193,11 +193,12 @@ def _termination() -> Iterator[None]:
     def stop(number: int, _: object) -> None:
         raise Terminated(number)
 
-    # What the caller had ignored (nohup) stays ignored.
+    # What the caller had ignored (nohup) stays ignored. SIGBREAK is how Windows asks for an end.
     numbers = [
         number
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN
+        for number in signal.Signals
+        if number.name in {"SIGTERM", "SIGHUP", "SIGBREAK"}
+        and signal.getsignal(number) is not signal.SIG_IGN
     ]
     before = {number: signal.signal(number, stop) for number in numbers}
     try:

@@ -114,7 +114,11 @@ def take_supervisor(session: Session) -> WaitingSupervisor:
         The system could not start a process.
     """
     supervisor, session.supervisor = session.supervisor, None
-    return supervisor or start_supervisor(session.environ)
+    if supervisor is None:
+        supervisor = start_supervisor(session.environ)
+    if not supervisor.outlives_caller:
+        session.say(f"{PROGRAM}: this job ends with what started it, which keeps its processes")
+    return supervisor
 
 
 def make_handling(session: Session, notify: str | None) -> Handling:

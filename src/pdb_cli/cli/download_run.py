@@ -27,6 +27,7 @@ from pdb_cli.operations.download import (
     plan_download,
     run_download,
 )
+from pdb_cli.operations.download_lists import find_assemblies
 from pdb_cli.transfer.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -37,16 +38,24 @@ _SHORT_S = 10.0
 _GOOD = {Outcome.DOWNLOADED, Outcome.UP_TO_DATE}
 
 
-def show_plan(request: DownloadRequest, *, mode: OutputMode) -> None:
+def show_plan(session: Session, request: DownloadRequest, *, mode: OutputMode) -> None:
     """Write what a download would do to stdout.
 
     Parameters
     ----------
+    session
+        This run.
     request
         What is wanted.
     mode
         How; ``ids`` lists the entries that would be fetched.
     """
+    if request.assembly is None:
+        settings = session.settings().download
+        options = choose_http_options(settings, session.environ)
+        retry = RetryPolicy(retries=settings.retry)
+        with make_reporter(session) as report:
+            request = find_assemblies(request, options=options, retry=retry, observe=report)
     planned = list(plan_download(request))
     if mode is OutputMode.IDS:
         planned = [item for item in planned if item.action is Action.FETCH]
@@ -158,6 +167,7 @@ def _row(outcome: FileOutcome) -> dict[str, Any]:
         "type": str(outcome.file.data_type),
         "format": str(outcome.file.file_format),
         "asked_format": str(outcome.replaces_format or outcome.file.file_format),
+        "asked_ids": [str(entry) for entry in outcome.replaces_entries or (outcome.file.entry,)],
         "path": str(outcome.path),
         "status": str(outcome.outcome),
         "bytes": outcome.size_bytes,
@@ -165,8 +175,15 @@ def _row(outcome: FileOutcome) -> dict[str, Any]:
         "mirror": outcome.mirror,
         "attempts": outcome.attempts,
         "seconds": round(outcome.duration_s, 3),
-        "reason": reason_of(outcome.error) if outcome.error is not None else None,
+        "reason": _reason(outcome),
     }
+
+
+def _reason(outcome: FileOutcome) -> str | None:
+    """Return why a file is not there."""
+    if outcome.absence is not None:
+        return str(outcome.absence)
+    return reason_of(outcome.error) if outcome.error is not None else None
 
 
 def _plan_row(planned: PlannedFile) -> dict[str, Any]:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pdb_cli.cli.job_progress import progress_rows
 from pdb_cli.cli.job_records import as_row
-from pdb_cli.cli.job_table import local_time, posix_time
+from pdb_cli.cli.job_table import local_time, posix_time, status_text
 from pdb_cli.cli.output import (
     OutputMode,
     human_duration,
-    human_size,
     printable,
     write_document,
     write_rows,
 )
 from pdb_cli.jobs.liveness import observe
-from pdb_cli.jobs.regular_file import read_regular
+from pdb_cli.jobs.model import JobStatus, utc_text
+from pdb_cli.jobs.progress import read_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pdb_cli.jobs.liveness import Observation
+    from pdb_cli.jobs.progress import Progress
     from pdb_cli.jobs.store import JobStore
 
 
@@ -46,59 +47,49 @@ def show_status(store: JobStore, job_id: str, *, mode: OutputMode) -> None:
     """
     seen = observe(store, job_id)
     paths = store.paths(job_id)
-    progress = _progress(paths.progress)
     if mode is OutputMode.IDS:
         write_rows([{"id": job_id}], mode=mode, columns={})
         return
+    progress = read_progress(paths.progress)
     if mode is OutputMode.JSON:
         record = as_row(seen.job)
-        record |= {"doubt": str(seen.doubt), "progress": progress, "log": str(paths.stderr)}
+        record |= {
+            "doubt": str(seen.doubt),
+            "last_seen": None if seen.last_seen_s is None else utc_text(seen.last_seen_s),
+            "progress": progress and progress._asdict(),
+            "log": str(paths.stderr),
+        }
         write_document(record)
         return
-    rows = _rows(seen, progress, log=paths.log_link)
+    rows = [(name, value) for name, value in _rows(seen, progress, log=paths.log_link) if value]
     width = max(len(name) for name, _ in rows) + 2
-    sys.stdout.write(
-        "".join(f"{name + ':':<{width}}{printable(value)}\n" for name, value in rows if value)
-    )
+    sys.stdout.write("".join(f"{name + ':':<{width}}{printable(value)}\n" for name, value in rows))
 
 
-def _rows(seen: Observation, progress: dict[str, Any], *, log: Path) -> list[tuple[str, str]]:
+def _rows(seen: Observation, progress: Progress | None, *, log: Path) -> list[tuple[str, str]]:
     """Return what people want to know, in the order they ask."""
     job = seen.job
     started_s, finished_s = posix_time(job.started_at), posix_time(job.finished_at)
-    took_s = (finished_s or time.time()) - (started_s or 0.0)
+    now_s = time.time()
+    took_s = (finished_s or now_s) - (started_s or 0.0)
+    running = job.status is JobStatus.RUNNING
     return [
         ("job", job.id),
-        ("status", f"{job.status} ({seen.doubt})" if seen.doubt else str(job.status)),
+        ("status", status_text(job.status, seen.doubt, job.host, seen.last_seen_s, now_s)),
         ("exit code", "" if job.exit_code is None else str(job.exit_code)),
         ("reason", job.reason or ""),
         ("command", f"pdb-cli {job.command}"),
         ("directory", job.cwd),
-        ("progress", _progress_text(progress)),
-        ("started", local_time(started_s)),
+        ("label", job.label or ""),
+        ("after", job.after or ""),
+        ("restarted from", job.restarted_from or ""),
+        ("tells", job.notify or ""),
+        *progress_rows(progress, running=running, now_s=now_s),
+        ("queued", local_time(posix_time(job.queued_at))),
+        ("started", "" if job.status is JobStatus.QUEUED else local_time(started_s)),
         ("finished", local_time(finished_s)),
         ("time", human_duration(max(0.0, took_s)) if started_s is not None else ""),
         ("host", job.host),
         ("pid", "" if job.pid is None else f"{job.pid} (supervisor)"),
         ("log", str(log)),
     ]
-
-
-def _progress(path: Path) -> dict[str, Any]:
-    """Read the latest snapshot; none is fine."""
-    try:
-        document = json.loads(read_regular(path))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _progress_text(progress: dict[str, Any]) -> str:
-    """Put a snapshot into one line."""
-    try:
-        return (
-            f"{progress['files_done']} of {progress['files_total']} files, "
-            f"{human_size(progress['bytes_received'])}, {progress['files_failed']} failed"
-        )
-    except (KeyError, TypeError, ValueError):
-        return ""

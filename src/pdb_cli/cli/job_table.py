@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+_SHOWN_IF_ANY = ("progress", "label")
+"""Columns that are left out where no row has something in them."""
 _COLUMNS = {
     "id": "JOB",
     "status": "STATUS",
     "started": "STARTED",
     "time": "TIME",
+    "progress": "PROGRESS",
+    "label": "LABEL",
     "command": "COMMAND",
 }
 
@@ -78,7 +82,10 @@ def show_jobs(jobs_dir: Path, *, which: JobFilter, mode: OutputMode) -> None:
         if not rows:
             write_rows([], mode=mode, columns={"none": _nothing(which)})
             return
-        write_rows([_for_people(row, now_s) for row in rows], mode=mode, columns=_COLUMNS)
+        cells = [_for_people(row, now_s) for row in rows]
+        empty = {key for key in _SHOWN_IF_ANY if not any(row[key] for row in cells)}
+        columns = {key: heading for key, heading in _COLUMNS.items() if key not in empty}
+        write_rows(cells, mode=mode, columns=columns)
         return
     write_rows([_as_data(row) for row in rows], mode=mode, columns={})
 
@@ -96,7 +103,7 @@ def _nothing(which: JobFilter) -> str:
 
 def _as_data(row: JobRow) -> dict[str, Any]:
     """Return a row for programs."""
-    return row._asdict()
+    return row._asdict() | {"progress": row.progress and row.progress._asdict()}
 
 
 def _for_people(row: JobRow, now_s: float) -> dict[str, str]:
@@ -105,11 +112,56 @@ def _for_people(row: JobRow, now_s: float) -> dict[str, str]:
     ended_s = posix_time(row.finished_at) or now_s
     return {
         "id": row.id,
-        "status": f"{row.status} ({row.note})" if row.note else row.status,
+        "status": status_text(row.status, row.note, row.host, posix_time(row.last_seen), now_s),
         "started": local_time(started_s),
         "time": human_duration(max(0.0, ended_s - started_s)) if started_s is not None else "",
+        "progress": _progress(row, now_s),
+        "label": row.label or "",
         "command": row.command,
     }
+
+
+def status_text(status: str, note: str, host: str, last_seen_s: float | None, now_s: float) -> str:
+    """Return a job's status with what qualifies it.
+
+    Parameters
+    ----------
+    status
+        The recorded one.
+    note
+        What qualifies it; empty if nothing does.
+    host
+        Where the job runs.
+    last_seen_s
+        The last sign of life of a job on another host, POSIX seconds.
+    now_s
+        The time now, POSIX seconds.
+
+    Examples
+    --------
+    >>> status_text("running", "unsupervised", "node1", None, 0.0)
+    'running (unsupervised)'
+    >>> status_text("running", "unknown", "login01", 7200.0, 18_000.0)
+    'unknown (login01, last seen 3 h 0 min ago)'
+    """
+    if note == "unknown":
+        seen = "never seen" if last_seen_s is None else _ago(now_s - last_seen_s)
+        return f"unknown ({host}, {seen})"
+    return f"{status} ({note})" if note else status
+
+
+def _ago(age_s: float) -> str:
+    """Say how long ago something was seen; clocks of hosts differ."""
+    return f"last seen {human_duration(max(0.0, age_s))} ago"
+
+
+def _progress(row: JobRow, now_s: float) -> str:
+    """Return how far a running job is."""
+    if row.progress is None:
+        return ""
+    from pdb_cli.cli.job_progress import progress_line  # noqa: PLC0415 - only if something runs
+
+    return progress_line(row.progress, now_s)
 
 
 def posix_time(text: str | None) -> float | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.job_records import end_line, exit_code_of, write_records
+from pdb_cli.cli.job_records import as_row, end_line, exit_code_of, write_records
 from pdb_cli.cli.options import SECONDS, complete_job, output_option
 from pdb_cli.cli.output import OutputMode, printable, write_rows
 from pdb_cli.errors import InvalidValueError, JobRecordError
@@ -210,9 +210,9 @@ def clean(
         status=JobStatus.FAILED if failed else None,
         keep=keep,
     )
-    gone: Sequence[str] = [*(job.id for job in plan.jobs), *plan.never_started]
+    gone = {*(job.id for job in plan.jobs), *plan.never_started}
     if not dry_run:
-        gone = remove_planned(store, plan).removed
+        gone = set(remove_planned(store, plan).removed)
     _show_cleaned(plan, gone, mode=mode, dry_run=dry_run)
     if mode is OutputMode.TEXT:
         noun = f"{'failed ' if failed else ''}{'job' if len(gone) == 1 else 'jobs'}"
@@ -233,10 +233,9 @@ def _resolve(store: JobStore, references: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([store.resolve(reference) for reference in references]))
 
 
-def _show_cleaned(plan: CleanPlan, gone: Sequence[str], *, mode: OutputMode, dry_run: bool) -> None:
+def _show_cleaned(plan: CleanPlan, gone: set[str], *, mode: OutputMode, dry_run: bool) -> None:
     """Write what was removed for programs, what would be removed also for people."""
-    from pdb_cli.cli.job_records import as_row  # noqa: PLC0415 - only for this subcommand
-    from pdb_cli.cli.job_table import local_time, posix_time  # noqa: PLC0415 - as above
+    from pdb_cli.cli.job_table import local_time, posix_time  # noqa: PLC0415 - only for this one
     from pdb_cli.jobs.index import shortened  # noqa: PLC0415 - as above
 
     rows = [as_row(job) for job in plan.jobs if job.id in gone]

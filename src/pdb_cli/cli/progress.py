@@ -6,23 +6,25 @@ nothing but what failed for good, and with ``-v`` a line per file and try.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Protocol, Self, assert_never
 
 from pdb_cli.cli.output import human_size
+from pdb_cli.cli.tally import Tally
 from pdb_cli.errors import FileAccessError
 from pdb_cli.events import (
     AttemptFailed,
     BytesReceived,
+    EntrySettled,
     Event,
     FileFailed,
     FilePresent,
     FilePublished,
     Note,
+    PhaseBegan,
     PlanMade,
 )
-from pdb_cli.storage.atomic import write_atomic
+from pdb_cli.jobs.progress import write_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,48 +68,6 @@ def make_reporter(session: Session) -> Reporter:
     return LineReporter(session)
 
 
-class Tally:
-    """The running sums that every reporter shows."""
-
-    def __init__(self) -> None:
-        self.files_total = 0
-        self.files_done = 0
-        self.files_failed = 0
-        self.bytes_received = 0
-        self.started_s = time.monotonic()
-
-    def add(self, event: Event) -> None:
-        """Count one event."""
-        match event:
-            case PlanMade():
-                self.files_total = event.files_total
-            case BytesReceived():
-                self.bytes_received += event.size_bytes
-            case FilePublished() | FilePresent():
-                self.files_done += 1
-            case FileFailed():
-                self.files_failed += 1
-            case AttemptFailed() | Note():
-                pass
-            case _:
-                assert_never(event)
-
-    def snapshot(self) -> dict[str, float | int | None]:
-        """Return the sums for ``progress.json``; rate in bytes per second, ETA in seconds."""
-        elapsed_s = max(time.monotonic() - self.started_s, 1e-6)
-        settled = self.files_done + self.files_failed
-        left = self.files_total - settled
-        return {
-            "files_total": self.files_total,
-            "files_done": self.files_done,
-            "files_failed": self.files_failed,
-            "bytes_received": self.bytes_received,
-            "rate_bytes_s": round(self.bytes_received / elapsed_s),
-            "elapsed_s": round(elapsed_s, 1),
-            "eta_s": round(elapsed_s / settled * left, 1) if settled else None,
-        }
-
-
 class LineReporter:
     """Lines on stderr: failures always, files and tries with ``-v`` or when asked for."""
 
@@ -136,7 +96,10 @@ class LineReporter:
 
 
 class JobReporter(LineReporter):
-    """In a job: a line per file in the log, and a snapshot at most twice a second."""
+    """In a job: a line per file in the log, and a snapshot of the sums.
+
+    It is written when a phase begins, else at most twice a second, and once more at the end.
+    """
 
     def __init__(self, session: Session, snapshot: Path) -> None:
         super().__init__(session, every_file=True)
@@ -150,21 +113,23 @@ class JobReporter(LineReporter):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the last snapshot exact."""
+        """Leave the last snapshot exact; its phase says ``done``, or during which it stopped."""
+        if kind is None:
+            self._tally.add(PhaseBegan("done"))
         self._write()
 
     def __call__(self, event: Event) -> None:
         """Count, log, and now and then write a snapshot."""
         self._tally.add(event)
         super().__call__(event)
-        if time.monotonic() - self._written_s >= _SNAPSHOT_EVERY_S:
+        due = time.monotonic() - self._written_s >= _SNAPSHOT_EVERY_S
+        if due or isinstance(event, PhaseBegan):
             self._write()
 
     def _write(self) -> None:
         self._written_s = time.monotonic()
-        data = json.dumps({"schema": 1, **self._tally.snapshot()}).encode()
         try:
-            write_atomic(self._path, data, mode=0o600, durable=False)
+            write_progress(self._path, self._tally.snapshot())
         except FileAccessError:
             # A full disk or a removed job directory must not stop the work itself.
             return
@@ -192,7 +157,7 @@ class BarReporter:
             console=Console(stderr=True, no_color=not colour if colour is False else None),
             transient=True,
         )
-        self._task = self._progress.add_task("downloading", total=None, received="")
+        self._task = self._progress.add_task("", total=None, received="")
         self._progress.start()
         return self
 
@@ -211,14 +176,14 @@ class BarReporter:
         self._tally.add(event)
         if self._progress is None:
             return
-        tally = self._tally
-        snapshot = tally.snapshot()
+        snapshot = self._tally.snapshot()
         self._progress.update(
             self._task,
-            total=tally.files_total,
-            completed=tally.files_done + tally.files_failed,
-            received=f"{human_size(tally.bytes_received)}, "
-            f"{human_size(snapshot['rate_bytes_s'] or 0)}/s",
+            description=snapshot.phase,
+            total=snapshot.files_total,
+            completed=snapshot.files_settled,
+            received=f"{human_size(snapshot.bytes_received)}, "
+            f"{human_size(snapshot.rate_bytes_s)}/s",
         )
         line = line_of(event, every_file=self._session.verbosity > 0)
         if line:
@@ -254,7 +219,7 @@ def line_of(event: Event, *, every_file: bool) -> str | None:
             return f"{event.name}: {event.reason}"
         case Note():
             return event.text
-        case BytesReceived():
+        case BytesReceived() | EntrySettled() | PhaseBegan():
             return None
         case _:
             assert_never(event)

@@ -217,13 +217,19 @@ class _Cancellation:
             raise FileAccessError.wrap("write", paths.lock, error) from error
         with lock:
             # While it is held nobody else writes a verdict; whoever holds it now cancels too.
-            if not lock.claim() or self._store.read(job.id).status.final:
+            if not lock.claim():
                 return
-            system().end_unsupervised(
+            job = self._store.read(job.id)
+            if job.status.final:
+                return
+            gone = system().end_unsupervised(
                 [*([] if job.child is None else [job.child]), *tree],
                 mark=(JOB_DIR_VARIABLE, str(paths.directory)),
                 grace_s=self._grace_of(job),
+                patience_s=_PATIENCE_S,
             )
+            if not gone:
+                raise JobStateError(self._job_id, f"still {job.status}", "cancel")
             ended = job.with_changes(
                 status=JobStatus.CANCELLED,
                 finished_at=utc_now(),

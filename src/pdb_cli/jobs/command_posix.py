@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from pdb_cli.jobs.ending import Exit
-from pdb_cli.jobs.process_tree import descendants, end_tree
+from pdb_cli.jobs.paths import JOB_DIR_VARIABLE
+from pdb_cli.jobs.process_tree import descendants, end_tree, started_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,7 +86,9 @@ class PosixSupervision:
         finally:
             os.chdir(before)
         self._exits[pid] = None
-        return PosixCommand(self, pid)
+        # Without a subreaper the only trace of what daemonised itself (``process_tree.py``).
+        mark = None if sys.platform == "linux" else (JOB_DIR_VARIABLE, environ[JOB_DIR_VARIABLE])
+        return PosixCommand(self, pid, mark=mark)
 
     def exit_of(self, pid: int) -> Exit | None:
         """Collect every dead child, then say how a command ended, if it did.
@@ -116,11 +120,14 @@ class PosixSupervision:
 
 
 class PosixCommand:
-    """A ``Command``: the descendants of the supervisor are its tree."""
+    """A ``Command``: its tree is the descendants of the supervisor, and what has its mark."""
 
-    def __init__(self, supervision: PosixSupervision, pid: int) -> None:
+    def __init__(
+        self, supervision: PosixSupervision, pid: int, *, mark: tuple[str, str] | None
+    ) -> None:
         self._supervision = supervision
         self._pid = pid
+        self._mark = mark
 
     @property
     def pid(self) -> int:
@@ -140,4 +147,7 @@ class PosixCommand:
         end_tree(self._members, grace_s=grace_s, tick=self._supervision.reap)
 
     def _members(self) -> list[ProcessIdentity]:
-        return descendants(os.getpid())
+        found = descendants(os.getpid())
+        if self._mark is not None:
+            found += [process for process in started_with(*self._mark) if process not in found]
+        return found

@@ -167,15 +167,17 @@ def cancel_reason(cancel: Mapping[str, Any], *, note: str = "") -> str:
 
 def _signal_reason(number: int) -> str:
     """Say what killed the command, and what usually does."""
-    hint = {
-        signal.SIGKILL: " (out of memory, or a process limit?)",
-        signal.SIGXCPU: " (the CPU time limit of this machine)",
-        signal.SIGXFSZ: " (the file size limit of this machine)",
-    }.get(signal.Signals(number) if number in _KNOWN else signal.SIGTERM, "")
-    return f"killed by {_signal_name(number)}{hint}"
+    name = _signal_name(number)
+    return f"killed by {name}{_HINTS.get(name or '', '')}"
 
 
 _KNOWN = {int(item) for item in signal.Signals}
+# By name: not every system has all of them.
+_HINTS = {
+    "SIGKILL": " (out of memory, or a process limit?)",
+    "SIGXCPU": " (the CPU time limit of this machine)",
+    "SIGXFSZ": " (the file size limit of this machine)",
+}
 
 
 def _signal_name(number: int | None) -> str | None:

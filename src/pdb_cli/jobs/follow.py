@@ -119,9 +119,12 @@ class _Tail:
         self._path = path
         self._stream = stream
         self._fd: int | None = None
+        self._cut: tuple[int, int] | None = None
+        """Which part before a cut was there when the log was last looked at."""
 
     def open(self, last_lines: int | None = None) -> None:
         """Open the file if it is there, at its start or before its last lines."""
+        self._cut = self._last_cut()
         try:
             self._fd = open_regular(self._path)
         except FileNotFoundError:
@@ -140,7 +143,10 @@ class _Tail:
         if self._fd is None:
             return
         position = os.lseek(self._fd, 0, os.SEEK_CUR)
-        if os.fstat(self._fd).st_size < position:
+        cut = self._last_cut()
+        # The size alone does not tell: what came after a cut may be as long as what was before.
+        if cut != self._cut or os.fstat(self._fd).st_size < position:
+            self._cut = cut
             yield from self._unread_before_cut(position)
             yield Chunk(self._stream, b"[the log was cut; from its start:]\n")
             os.lseek(self._fd, 0, os.SEEK_SET)
@@ -149,6 +155,14 @@ class _Tail:
             self.close()
             self.open()
             yield from self._drain()
+
+    def _last_cut(self) -> tuple[int, int] | None:
+        """Return what changes whenever the log is cut because it grew too large."""
+        try:
+            kept = kept_part(self._path).stat()
+        except OSError:
+            return None
+        return kept.st_ino, kept.st_mtime_ns
 
     def _unread_before_cut(self, position: int) -> Iterator[Chunk]:
         """Yield what was written before a log that grew too large was cut, and not read yet."""
@@ -190,10 +204,10 @@ def _start_of_last(fd: int, lines: int) -> int:
     if lines == 0 or size == 0:
         return size
     # The line end that closes the last line separates nothing.
-    separators = lines + (os.pread(fd, 1, size - 1) == b"\n")
+    separators = lines + (_read_at(fd, size - 1, 1) == b"\n")
     while position > 0:
         start = max(0, position - _CHUNK)
-        block = os.pread(fd, position - start, start)
+        block = _read_at(fd, start, position - start)
         offset = len(block)
         while (offset := block.rfind(b"\n", 0, offset)) >= 0:
             separators -= 1
@@ -201,3 +215,9 @@ def _start_of_last(fd: int, lines: int) -> int:
                 return start + offset + 1
         position = start
     return 0
+
+
+def _read_at(fd: int, position: int, size_bytes: int) -> bytes:
+    """Read from somewhere in a file; the position moves, since Windows has no ``pread``."""
+    os.lseek(fd, position, os.SEEK_SET)
+    return os.read(fd, size_bytes)

@@ -11,6 +11,8 @@ from pdb_cli.jobs.model import FINAL_STATUSES, JobStatus, utc_text
 
 if TYPE_CHECKING:
     from pdb_cli.jobs.index import IndexEntry
+    from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.progress import Progress
     from pdb_cli.jobs.store import JobStore
 
 
@@ -39,7 +41,11 @@ class JobRow(NamedTuple):
     host: str
     label: str | None
     note: str
-    """What qualifies the status: ``unsupervised``, ``unknown``, or why it is unreadable."""
+    """What qualifies the status: a ``Doubt``, what it waits for, or why it is unreadable."""
+    progress: Progress | None = None
+    """How far a running job is, if it has said so."""
+    last_seen: str | None = None
+    """When a job that is ``unknown`` from here gave the last sign of life; UTC."""
 
 
 def list_jobs(store: JobStore, *, which: JobFilter, now_s: float) -> list[JobRow]:
@@ -122,6 +128,11 @@ def _observed(store: JobStore, job_id: str) -> JobRow | None:
             note=error.reason,
         )
     job = seen.job
+    progress = None
+    if job.status is JobStatus.RUNNING:
+        from pdb_cli.jobs.progress import read_progress  # noqa: PLC0415 - as above
+
+        progress = read_progress(store.paths(job_id).progress)
     return JobRow(
         id=job_id,
         status=str(job.status),
@@ -130,5 +141,12 @@ def _observed(store: JobStore, job_id: str) -> JobRow | None:
         finished_at=job.finished_at,
         host=job.host,
         label=job.label,
-        note=str(seen.doubt),
+        note=str(seen.doubt) or _waits_for(job),
+        progress=progress,
+        last_seen=None if seen.last_seen_s is None else utc_text(seen.last_seen_s),
     )
+
+
+def _waits_for(job: Job) -> str:
+    """Return what a queued job waits for."""
+    return f"after {job.after}" if job.status is JobStatus.QUEUED and job.after else ""

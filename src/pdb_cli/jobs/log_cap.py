@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 1 << 20
+_NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
+"""Windows has no such flag, and hardly any links."""
 
 
 def kept_part(log: Path) -> Path:
@@ -74,7 +76,7 @@ def cap_log(log: Path, *, max_bytes: int) -> bool:
 
 def _open_no_link(path: str, flags: int) -> int:
     """Open a file, but not through a link."""
-    return os.open(path, flags | os.O_NOFOLLOW)
+    return os.open(path, flags | _NO_LINK)
 
 
 def _open_private(path: str, flags: int) -> int:

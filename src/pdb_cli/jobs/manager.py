@@ -30,6 +30,7 @@ from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.notify import check_target
 from pdb_cli.jobs.options import Handling, JobOptions
+from pdb_cli.jobs.process import system
 from pdb_cli.jobs.restart import find_restartable, restart_job
 from pdb_cli.jobs.spawn import command_line, create_job, spawn_background, start_job
 from pdb_cli.jobs.store import JobStore
@@ -404,13 +405,7 @@ class JobManager:
 
     def _reap(self) -> None:
         """Collect supervisors of ours that have ended, so that they are not left as zombies."""
-        for pid in list(self._supervisors):
-            try:
-                if os.waitpid(pid, os.WNOHANG)[0] == 0:
-                    continue
-            except ChildProcessError:
-                pass  # collected by somebody else in this process
-            self._supervisors.discard(pid)
+        self._supervisors -= {pid for pid in list(self._supervisors) if system().collect(pid)}
 
 
 def _directory(cwd: Path | None) -> str:

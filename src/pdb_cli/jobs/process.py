@@ -1,13 +1,14 @@
 """The port between jobs and the operating system: processes, signals, locks.
 
 Nothing else in ``jobs`` knows POSIX from Windows: it asks ``system()``. The adapters are
-``process_posix.py`` and ``process_windows.py``; each has the functions that ``System`` lists.
+``process_posix.py`` (the module itself) and ``process_windows.py`` (a class).
 """
 
 # Annotations stay values: as text they triple what each named tuple costs at start-up (ADR 0009).
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class Supervision(Protocol):
     ) -> Command:
         """Start the command in a session of its own, appending to its logs.
 
-        Meant for a process with one thread.
+        Meant for a process with one thread. ``environ`` holds ``JOB_DIR_VARIABLE``, by which what
+        escapes from the tree is found.
 
         Raises
         ------
@@ -97,7 +99,7 @@ class Supervision(Protocol):
 
 
 class System(Protocol):
-    """What an adapter offers: its module is one."""
+    """What an adapter offers."""
 
     def start_supervisor(
         self, command: Sequence[str], environ: Mapping[str, str]
@@ -132,12 +134,26 @@ class System(Protocol):
         """
 
     def end_unsupervised(
-        self, members: "Sequence[ProcessIdentity]", *, mark: tuple[str, str], grace_s: float
-    ) -> None:
+        self,
+        members: "Sequence[ProcessIdentity]",
+        *,
+        mark: tuple[str, str],
+        grace_s: float,
+        patience_s: float,
+    ) -> bool:
         """End what lives of a command that has no supervisor any more, and what that started.
 
         ``mark`` is an environment variable and its value that all of it was started with.
+
+        Returns
+        -------
+        bool
+            False if something still lived ``patience_s`` after the grace time: a process that
+            can not be killed (a dead disk, another user).
         """
+
+    def collect(self, pid: int) -> bool:
+        """Take note of the end of a child of this process; False if it has not ended."""
 
     def user_name(self) -> str:
         """Return the name of this process's owner."""
@@ -161,13 +177,16 @@ class System(Protocol):
         """Tell whether somebody has locked an open file; raises as ``lock_exclusively``."""
 
 
+@cache
 def system() -> System:
     """Return the adapter for this operating system."""
     # Imported here: an adapter needs the types above, and only one of them can be imported.
     if sys.platform == "win32":
-        from pdb_cli.jobs import process_windows  # noqa: PLC0415
+        from pdb_cli.jobs.process_windows import WindowsSystem  # noqa: PLC0415
+        from pdb_cli.jobs.win32 import Kernel32  # noqa: PLC0415
 
-        return process_windows
-    from pdb_cli.jobs import process_posix  # noqa: PLC0415
+        return WindowsSystem(Kernel32())
+    else:  # noqa: RET505 - mypy takes what follows a return on the other system for a mistake
+        from pdb_cli.jobs import process_posix  # noqa: PLC0415
 
-    return process_posix
+        return process_posix

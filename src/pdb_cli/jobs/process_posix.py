@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PR_SET_CHILD_SUBREAPER = 36
 _STREAMS = 3
+ZOMBIES = (b"Z", b"X")
+"""States of processes that have ended and were not waited for."""
 
 
 def start_supervisor(command: Sequence[str], environ: Mapping[str, str]) -> WaitingSupervisor:
@@ -117,19 +119,37 @@ def kill_supervisor(supervisor: ProcessIdentity) -> list[ProcessIdentity]:
 
 
 def end_unsupervised(
-    members: Sequence[ProcessIdentity], *, mark: tuple[str, str], grace_s: float
-) -> None:
+    members: Sequence[ProcessIdentity],
+    *,
+    mark: tuple[str, str],
+    grace_s: float,
+    patience_s: float,
+) -> bool:
     """End a tree by parentage and by start environment; see ``System``."""
+    import time  # noqa: PLC0415 - only to cancel
+
     from pdb_cli.jobs.process_tree import end_tree, orphans  # noqa: PLC0415 - only to cancel
 
-    end_tree(orphans(members, mark=mark), grace_s=lambda: grace_s, tick=lambda: None)
+    limit_s = time.monotonic() + grace_s + patience_s
+
+    def look_at_the_clock() -> None:
+        """Leave the loop when it has taken too long."""
+        if time.monotonic() > limit_s:
+            raise TimeoutError
+
+    try:
+        end_tree(orphans(members, mark=mark), grace_s=lambda: grace_s, tick=look_at_the_clock)
+    except TimeoutError:
+        return False
+    return True
 
 
 def start_token(pid: int) -> str | None:
     """Return when a process started; see ``System``.
 
     On Linux this is field 22 of ``/proc/PID/stat`` (clock ticks after boot, proc(5)). Elsewhere
-    it is the start time that ``ps`` prints.
+    it is the start time that ``ps`` prints: whole seconds, so a pid used again within the same
+    second would go unseen.
     """
     if sys.platform != "linux":
         from pdb_cli.jobs import ps  # noqa: PLC0415 - only on systems without /proc
@@ -137,17 +157,41 @@ def start_token(pid: int) -> str | None:
         return ps.start_token(pid)
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - no Path in a hot loop
-            # The command name, in parentheses, may hold blanks and parentheses itself.
-            fields = file.read().rpartition(b")")[2].split()
+            state, _, started = parse_stat(file.read())
     except OSError:
         return None
-    state, started = fields[0], fields[19]
-    return None if state in b"ZX" else started.decode("ascii")
+    return None if state in ZOMBIES else started
+
+
+def parse_stat(stat: bytes) -> tuple[bytes, int, str]:
+    """Return state, parent's pid and start time out of ``/proc/PID/stat``.
+
+    Parameters
+    ----------
+    stat
+        The content of the file.
+
+    Examples
+    --------
+    >>> parse_stat(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 6789 0")
+    (b'S', 1, '6789')
+    """
+    # The command name, in parentheses, may hold blanks and parentheses itself.
+    fields = stat.rpartition(b")")[2].split()
+    return fields[0], int(fields[1]), fields[19].decode("ascii")
 
 
 def this_place() -> Place:
     """Return the place this process runs in; see ``System``."""
     return Place(host=os.uname().nodename, boot_id=_boot_id(), pid_namespace=_pid_namespace())
+
+
+def collect(pid: int) -> bool:
+    """Wait for a child that has ended, so that it does not stay as a zombie; see ``System``."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True  # somebody else in this process was quicker
 
 
 def user_name() -> str:

@@ -1,8 +1,8 @@
-"""Ending a whole tree of processes: polite first, then for certain.
+"""The processes of POSIX systems as trees: finding a whole one, ending it.
 
 Everything a job started is a descendant of its supervisor, also what daemonised itself, because
-the supervisor is a child subreaper (Linux). Elsewhere a daemonised grandchild can escape; it is
-then not ours to see.
+the supervisor is a child subreaper (Linux). Elsewhere what daemonised itself is found by the
+environment it was started with, as far as the system shows that (``ps.py``).
 """
 
 from __future__ import annotations
@@ -13,16 +13,36 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pdb_cli.jobs.identity import identify, is_alive
+from pdb_cli.jobs.identity import is_alive
+from pdb_cli.jobs.model import ProcessIdentity
+from pdb_cli.jobs.process_posix import ZOMBIES, parse_stat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pdb_cli.jobs.model import ProcessIdentity
-
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.25
 _PAUSE_GROWTH = 1.3
+
+
+def list_processes() -> list[tuple[int, ProcessIdentity]]:
+    """Return every process of this machine with its parent's pid, zombies left out."""
+    if sys.platform != "linux":
+        from pdb_cli.jobs import ps  # noqa: PLC0415 - only on systems without /proc
+
+        return ps.list_processes()
+    table = []
+    for name in os.listdir("/proc"):  # noqa: PTH208 - no Path in a hot loop
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+                    stat = file.read()
+            except OSError:
+                continue
+            state, parent, started = parse_stat(stat)
+            if state not in ZOMBIES:
+                table.append((parent, ProcessIdentity(int(name), started)))
+    return table
 
 
 def descendants(pid: int) -> list[ProcessIdentity]:
@@ -33,38 +53,40 @@ def descendants(pid: int) -> list[ProcessIdentity]:
     pid
         The root; it is not in the result.
     """
-    children: dict[int, list[int]] = {}
-    for parent, child in _parents():
-        children.setdefault(parent, []).append(child)
+    children: dict[int, list[ProcessIdentity]] = {}
+    for parent, process in list_processes():
+        children.setdefault(parent, []).append(process)
     found: list[ProcessIdentity] = []
     wave = [pid]
     while wave:
-        wave = [child for parent in wave for child in children.get(parent, [])]
-        found += [identify(child) for child in wave]
-    return [process for process in found if is_alive(process)]
+        next_wave = [child for parent in wave for child in children.get(parent, [])]
+        found += next_wave
+        wave = [process.pid for process in next_wave]
+    return found
 
 
 def started_with(name: str, value: str) -> list[ProcessIdentity]:
     """Return the living processes that were started with an environment variable set so.
 
-    Finds what daemonised itself out of a tree whose root is gone. Linux only, where the start
-    environment of one's own processes can be read; this process is never among them.
+    Finds what daemonised itself out of a tree. Only one's own processes can be seen; this process
+    is never among them.
 
     Parameters
     ----------
     name, value
         The variable.
     """
-    wanted = os.fsencode(f"{name}={value}")
-    found = []
-    for _, pid in _parents():
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
-                matches = wanted in file.read().split(b"\0")
-        except OSError:
-            continue
-        if matches and pid != os.getpid():
-            found.append(identify(pid))
+    table = list_processes()
+    if sys.platform == "linux":
+        entry = os.fsencode(f"{name}={value}")
+        pids = {process.pid for _, process in table if _environ_has(process.pid, entry)}
+    else:
+        from pdb_cli.jobs import ps  # noqa: PLC0415 - only on systems without /proc
+
+        pids = ps.pids_started_with(name, value)
+    pids.discard(os.getpid())
+    found = [process for _, process in table if process.pid in pids]
+    # The pid may have been used again between the two looks.
     return [process for process in found if is_alive(process)]
 
 
@@ -154,18 +176,10 @@ def _tick_and_list(
     return members()
 
 
-def _parents() -> list[tuple[int, int]]:
-    """Return (parent, child) of every process on this machine."""
-    if sys.platform != "linux":
-        from pdb_cli.jobs import ps  # noqa: PLC0415 - only on systems without /proc
-
-        return ps.parents()
-    pairs = []
-    for name in os.listdir("/proc"):  # noqa: PTH208 - no Path in a hot loop
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
-                    pairs.append((int(file.read().rpartition(b")")[2].split()[1]), int(name)))
-            except OSError:
-                continue
-    return pairs
+def _environ_has(pid: int, entry: bytes) -> bool:
+    """Tell whether a process was started with an environment entry, as far as we may know."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+            return entry in file.read().split(b"\0")
+    except OSError:
+        return False

@@ -4,7 +4,7 @@ Looked at before a job is started, so it is quick: nearly everywhere one small f
 """
 
 # Annotations stay values: as text they triple what each named tuple costs at start-up (ADR 0009).
-import resource
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -73,6 +73,10 @@ def survival_warnings(user: str, *, root: Path = Path("/")) -> list[SurvivalWarn
     root
         Where the system's files are: ``proc/self/cgroup``, logind's configuration, and who lingers.
     """
+    if sys.platform == "win32":
+        return []  # neither logind nor such limits; a Job Object shows when the process is made
+    import resource  # noqa: PLC0415 - Windows has none
+
     warnings = []
     threat = logout_threat(user, root=root)
     if threat is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType, FileFormat
 from pdb_cli.archive.ids import EntryId
@@ -19,7 +19,7 @@ from pdb_cli.archive.layouts import (
     collection_path,
     supported_formats,
 )
-from pdb_cli.archive.mirrors import Mirror
+from pdb_cli.archive.mirrors import Mirror, serving_mirrors
 
 _NAMED_AS_STRUCTURES = frozenset({DataType.OBSOLETE, DataType.IHM})
 
@@ -40,6 +40,15 @@ class ExistingFile(StrEnum):
     """Keep it if it is valid."""
     REPLACE = "replace"
     """Fetch it again; it stays until the new one is verified."""
+
+
+class ObsoletePolicy(StrEnum):
+    """What becomes of an entry that was superseded."""
+
+    REPORT = "report"
+    """It is not found, and its successors are named."""
+    FOLLOW = "follow"
+    """Its successors are fetched instead."""
 
 
 class FileKind(NamedTuple):
@@ -109,6 +118,10 @@ def _offered(data_type: DataType, preferred: FileFormat) -> FileFormat:
     return offered[0] if offered and preferred in known and preferred not in offered else preferred
 
 
+AssemblyNumbers = Mapping[DataType, Mapping[EntryId, tuple[int, ...]]]
+"""The numbers of the assemblies there are; an entry that is not in it has none."""
+
+
 class DownloadRequest(NamedTuple):
     """What is wanted, and from where."""
 
@@ -118,11 +131,16 @@ class DownloadRequest(NamedTuple):
     destination: Destination
     mirrors: tuple[Mirror, ...]
     """In order of preference, which is the order of fail-over."""
-    assembly: int = 1
-    """Number of the assembly, for data types that have several."""
+    assembly: int | None = 1
+    """Number of the assembly, for data types that have several; None is every one there is."""
     existing: ExistingFile = ExistingFile.SKIP
     fallback: bool = True
     """Whether an entry without a legacy PDB file is fetched as mmCIF instead."""
+    obsolete: ObsoletePolicy = ObsoletePolicy.REPORT
+    holdings_dir: Path | None = None
+    """Where lists of the archive are kept; None: what is not found is not explained."""
+    assembly_numbers: AssemblyNumbers = MappingProxyType({})
+    """The numbers there are, where every assembly is wanted: see ``find_assemblies``."""
 
     def files(self) -> Iterator[ArchiveFile]:
         """Yield the wanted files, entry by entry.
@@ -134,12 +152,27 @@ class DownloadRequest(NamedTuple):
         """
         for entry in self.entries:
             for kind in self.kinds:
-                yield self._file(entry, kind)
+                for number in self._numbers(entry, kind):
+                    yield ArchiveFile(entry, *kind, assembly=number)
+
+    def files_of(self, entry: EntryId) -> int:
+        """Return how many files of an entry are wanted."""
+        return sum(len(self._numbers(entry, kind)) for kind in self.kinds)
 
     @property
     def files_total(self) -> int:
         """Return how many files are wanted."""
+        if self.assembly is None:
+            return sum(map(self.files_of, self.entries))
         return len(self.entries) * len(self.kinds)
+
+    def as_mmcif(self, files: Iterable[ArchiveFile]) -> Self:
+        """Return the request for the structures of other files' entries as mmCIF."""
+        return self._replace(
+            entries=tuple(file.entry for file in files),
+            kinds=(FileKind(DataType.STRUCTURES, FileFormat.MMCIF),),
+            fallback=False,
+        )
 
     def check(self) -> None:
         """Raise before anything starts if a wanted combination does not exist.
@@ -147,13 +180,19 @@ class DownloadRequest(NamedTuple):
         Raises
         ------
         UnsupportedError
-            The archive has no such combination of type and format, or a mirror can not serve it.
+            The archive has no such combination of type and format, or no mirror can serve it.
         """
         for kind in self.kinds:
-            for mirror in self.mirrors:
-                mirror.url(self._file(self.entries[0], kind))
+            number = (self.assembly or 1) if kind.data_type in NUMBERED_TYPES else None
+            serving_mirrors(self.mirrors, ArchiveFile(self.entries[0], *kind, assembly=number))
 
-    def _file(self, entry: EntryId, kind: FileKind) -> ArchiveFile:
-        """Return the wanted file of one entry and kind."""
-        number = self.assembly if kind.data_type in NUMBERED_TYPES else None
-        return ArchiveFile(entry, *kind, assembly=number)
+    def _numbers(self, entry: EntryId, kind: FileKind) -> tuple[int | None, ...]:
+        """Return the numbers of the wanted files of one entry and kind.
+
+        Of an entry without assemblies the first is asked for, so that it is reported.
+        """
+        if kind.data_type not in NUMBERED_TYPES:
+            return (None,)
+        if self.assembly is not None:
+            return (self.assembly,)
+        return self.assembly_numbers[kind.data_type].get(entry) or (1,)

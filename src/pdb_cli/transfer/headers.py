@@ -133,6 +133,24 @@ def parse_http_date(text: str) -> float | None:
     return None
 
 
+def format_http_date(moment_s: float) -> str:
+    """Turn seconds since 1970 into a date of HTTP.
+
+    Parameters
+    ----------
+    moment_s
+        The moment.
+
+    Examples
+    --------
+    >>> format_http_date(784111777.0)
+    'Sun, 06 Nov 1994 08:49:37 GMT'
+    """
+    from email.utils import formatdate  # its names do not depend on the locale
+
+    return formatdate(moment_s, usegmt=True)
+
+
 def _parse_count(text: str) -> int | None:
     """Turn decimal digits, not absurdly many, into a number."""
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

@@ -10,11 +10,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from pdb_cli.jobs.index import read_index
+from pdb_cli.jobs.store import JobStore
+from support.read_only_mount import read_only
 from support.wait import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conftest import Isolated
     from support.lab import Lab
 
 STARTED = re.compile(
@@ -242,3 +246,59 @@ def test_secrets_do_not_reach_the_record(lab: Lab, isolated: object) -> None:
     assert "hunter2" not in stored
     assert "password=***" in stored
     assert (lab.run.cwd / "password=hunter2" / "3hya.cif.gz").is_file()
+
+
+def test_j03_forty_command_lines_at_once_all_keep_their_exit_code(
+    lab: Lab, isolated: Isolated
+) -> None:
+    # Everything there, nothing there, some there: 0, 1 and 3, and every caller knows which.
+    kinds = ((["3hya"], 0), (["9zzz"], 1), (["1dsr", "9zzz"], 3), (["1kqe", "1c58"], 0))
+    callers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "pdb_cli", "-q", "download", *ids, "-d", str(number), "--bg"],
+            cwd=lab.run.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number, (ids, _) in enumerate(kinds * 10)
+    ]
+    answers = [caller.communicate(timeout=50) for caller in callers]
+    assert [caller.returncode for caller in callers] == [0] * 40, answers
+    job_ids = [printed.strip() for printed, _ in answers]
+    assert len(set(job_ids)) == 40
+    store = JobStore(isolated.jobs_dir)
+
+    def ended() -> bool:
+        return all(store.read(job_id).status.final for job_id in job_ids)
+
+    wait_until(ended, timeout_s=50, what="the end of forty jobs")
+    expected = [code for _, code in kinds * 10]
+    assert [store.read(job_id).exit_code for job_id in job_ids] == expected
+    statuses = {
+        job_id: "failed" if code else "completed"
+        for job_id, code in zip(job_ids, expected, strict=True)
+    }
+
+    def indexed() -> dict[str, str]:
+        return {job_id: entry["status"] for job_id, entry in read_index(store).items()}
+
+    # The supervisors update the index as their last act; nobody has listed the jobs.
+    wait_until(lambda: indexed() == statuses, what="the index to know them all")
+    assert set(lab.run("jobs", "--all", "-o", "ids").stdout.split()) == set(job_ids)
+
+
+def test_a_read_only_jobs_directory_is_one_line_and_hides_no_job(
+    lab: Lab, isolated: Isolated
+) -> None:
+    job_id, _ = _start(lab, "3hya")
+    _wait_for_end(lab, job_id)
+    with read_only(isolated.jobs_dir):
+        refused = lab.run("download", "1kqe", "--bg")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert len(refused.stderr.splitlines()) == 1
+        assert "Read-only file system" in refused.stderr
+        assert lab.run("jobs", "--all", "-o", "ids").stdout == f"{job_id}\n"
+        assert lab.run("jobs", "status", job_id).returncode == 0
+        assert lab.run("jobs", "clean", "--older-than", "0s").returncode == 1

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.jobs.model import JobStatus
+from pdb_cli.jobs.model import JobStatus, utc_now
+from pdb_cli.jobs.progress import Progress, write_progress
 from support.jobs import SLEEP, JobStarter, a_job, kill_child, kill_supervisor, pid_of_child, put
 
 if TYPE_CHECKING:
@@ -64,7 +67,17 @@ def test_a_job_of_another_host_is_unknown(store: JobStore, run_cli: CliRunner) -
     from pdb_cli.jobs.model import JobStatus
 
     put(store, a_job(host="login01", status=JobStatus.RUNNING, finished_at=None, exit_code=None))
-    assert "running (unknown)" in run_cli("jobs").stdout
+    assert "unknown (login01, never seen)" in run_cli("jobs").stdout
+    lock = store.paths("job_aaaaaa").lock
+    lock.touch()
+    # A fresh heartbeat is a sign of life, also from where the lock can not be seen.
+    assert "running" in run_cli("jobs").stdout
+    assert "unknown" not in run_cli("jobs").stdout
+    os.utime(lock, (time.time() - 7230, time.time() - 7230))
+    assert "unknown (login01, last seen 2 h 0 min ago)" in run_cli("jobs").stdout
+    status = json.loads(run_cli("jobs", "status", "last", "-o", "json").stdout)
+    assert (status["status"], status["doubt"]) == ("running", "unknown")
+    assert status["last_seen"].endswith("Z")
 
 
 def test_j06_a_command_of_any_text_is_one_line_in_the_list(
@@ -109,3 +122,29 @@ def test_a_job_of_thousands_of_ids_has_a_short_line(store: JobStore, run_cli: Cl
     lines = run_cli("jobs", "--all").stdout.splitlines()
     assert len(lines) >= 2
     assert max(len(line) for line in lines) < 400
+
+
+def test_progress_and_label_have_columns_where_a_job_has_them(
+    store: JobStore, run_cli: CliRunner
+) -> None:
+    put(store, a_job("job_ended1"))
+    write_progress(store.paths("job_ended1").progress, Progress(4, 4, 0, 10))
+    headings = run_cli("jobs", "--all").stdout.splitlines()[0].split()
+    assert headings == ["JOB", "STATUS", "STARTED", "TIME", "COMMAND"]
+    put(store, a_job("job_runner", status=JobStatus.RUNNING, host="elsewhere", label="we\x1bkly"))
+    snapshot = Progress(4000, 1200, 3, 10**9, 12_000_000, 83.5, 190.0, "downloading", 2000, 600)
+    snapshot = snapshot._replace(updated_at=utc_now())
+    write_progress(store.paths("job_runner").progress, snapshot)
+    listed = run_cli("jobs", "--all").stdout.splitlines()
+    headings, *lines = (re.split(" {2,}", line) for line in listed)
+    assert headings[-3:] == ["PROGRESS", "LABEL", "COMMAND"]
+    line = next(line for line in lines if line[0] == "job_runner")
+    assert line[-6:-1] == ["1,203/4,000 30 %", "3 failed", "12.0 MB/s", "3 min left", "we?kly"]
+    rows = {row["id"]: row for row in json.loads(run_cli("jobs", "-a", "-o", "json").stdout)}
+    assert rows["job_runner"]["progress"] == snapshot._asdict()
+    assert rows["job_ended1"]["progress"] is None
+    status = run_cli("jobs", "status", "job_runner").stdout
+    for text in ("we?kly", "downloading", "600 of 2,000", "(30 %), 3 failed", "1.0 GB, 12.0 MB/s"):
+        assert text in status
+    document = json.loads(run_cli("jobs", "status", "job_ended1", "-o", "json").stdout)
+    assert document["progress"]["files_done"] == 4

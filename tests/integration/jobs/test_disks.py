@@ -61,7 +61,9 @@ def test_a_job_that_fills_the_disk_ends_with_its_own_reason(
     disk: Path, store: JobStore, start_job: JobStarter
 ) -> None:
     put(store, a_job())
-    job = start_job("/bin/sh", "-c", "exec 2>&1; yes x; echo unseen; exit 1")
+    # Only when the supervisor has written that it runs (the file pid comes last), not before.
+    started = 'until [ -e "$PDB_CLI_JOB_DIR/pid" ]; do sleep 0.01; done'
+    job = start_job("/bin/sh", "-c", f"{started}; exec 2>&1; yes x; echo unseen; exit 1")
     # The log has taken all the room, so the end can not be written; it is tried again and again.
     assert job.supervisor is not None
     assert job.child is not None

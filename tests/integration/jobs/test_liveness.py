@@ -16,6 +16,7 @@ from pdb_cli.jobs.clean import clean_jobs
 from pdb_cli.jobs.index import read_index
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import Doubt, Observation, observe
+from pdb_cli.jobs.locks import LockState, probe
 from pdb_cli.jobs.model import JobStatus, ProcessIdentity
 from support.jobs import (
     SLEEP,
@@ -143,13 +144,34 @@ def test_a_command_recorded_by_a_dying_supervisor_is_not_called_lost(
 
     assert _record_lost(store, stale, this_place()) == Observation(job, Doubt.UNSUPERVISED)
     kill_child(job)
-    assert _record_lost(store, stale, this_place()).job.status is JobStatus.FAILED
+    lost = _record_lost(store, stale, this_place())
+    assert lost.job.status is JobStatus.FAILED
+    # A verdict is given once: a reader that comes later, with an old copy too, finds it there.
+    record = store.paths(job.id).meta.read_bytes()
+    os.utime(store.paths(job.id).stdout, (time.time() + 60,) * 2)
+    assert _record_lost(store, stale, this_place()) == lost
+    assert store.paths(job.id).meta.read_bytes() == record
 
 
 def test_j03_status_read_while_jobs_end_is_never_wrong(
     start_job: JobStarter,
 ) -> None:
     assert racing_reads(start_job, jobs=20) == []
+
+
+def test_j03_a_job_of_another_host_that_ends_between_two_looks_has_ended(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = a_job(host="login01")
+    put(store, ended.with_changes(status=JobStatus.RUNNING, finished_at=None, exit_code=None))
+
+    def end_and_probe(path: Path) -> LockState:
+        """Write the end just before the real look at the lock: no other moment is as bad."""
+        store.write(ended)
+        return probe(path)
+
+    monkeypatch.setattr("pdb_cli.jobs.liveness.probe", end_and_probe)
+    assert observe(store, ended.id) == Observation(ended)
 
 
 NO_LOCKS = """

@@ -109,25 +109,50 @@ def test_a_caller_in_a_pipe_returns_at_once(store: JobStore, start_job: JobStart
     assert took_s < 1.0
 
 
-def test_closing_the_callers_terminal_does_not_end_the_job(
-    store: JobStore, start_job: JobStarter
+CONTROLLED = """
+import fcntl, os, sys, termios
+
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv("/bin/sh", ["sh", "-c", '"$@" && exec sleep 60', "sh", *sys.argv[1:]])
+"""
+"""A shell whose controlling terminal is its standard input: what a hang-up is sent to."""
+
+
+def test_a_callers_terminal_that_hangs_up_does_not_end_the_job(
+    store: JobStore, start_job: JobStarter, tmp_path: Path
 ) -> None:
+    go = tmp_path / "go"
     controller, terminal = pty.openpty()
+    command = spawn_elsewhere(
+        "/bin/sh", "-c", f"while [ ! -e {go} ]; do sleep 0.02; done; echo end; exit 7"
+    )
     caller = subprocess.Popen(
-        ["/bin/sh", "-c", 'exec "$@" && sleep 60', "sh", *spawn_elsewhere(*SLEEP)],
+        [sys.executable, "-c", CONTROLLED, *command],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
         start_new_session=True,
     )
     os.close(terminal)
-    printed = os.read(controller, 100)
-    os.close(controller)  # everybody who has this terminal is hung up on
-    caller.wait(timeout=10)
-    job = store.read(printed.decode().strip())
-    assert not is_gone(pid_of_child(job))
+    job = store.read(os.read(controller, 100).decode().strip())
+    assert job.supervisor is not None
+    os.close(controller)
+    # The kernel has hung up on everybody who had this terminal.
+    assert caller.wait(timeout=10) == -signal.SIGHUP
     assert observe(store, job.id).job.status is JobStatus.RUNNING
-    assert stop(start_job, job).signal == "SIGTERM"
+    for pid in (job.supervisor.pid, pid_of_child(job)):
+        assert os.getsid(pid) == pid
+        assert terminal_of(pid) == 0
+    go.touch()
+    ended = start_job.ended(job)
+    assert (ended.status, ended.exit_code) == (JobStatus.FAILED, 7)
+    assert store.paths(job.id).stdout.read_text() == "end\n"
+
+
+def terminal_of(pid: int) -> int:
+    """Return the number of a process's controlling terminal, 0 if it has none."""
+    stat = Path(f"/proc/{pid}/stat").read_bytes()
+    return int(stat.rpartition(b")")[2].split()[4])
 
 
 def test_j06_everything_is_private_whatever_the_umask(

@@ -84,6 +84,11 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.HoldingsError("https://a/x.json.gz", "cut short"),
+        "https://a/x.json.gz: cut short; try again later, or another mirror with -m",
+        ExitCode.FAILED,
+    ),
+    (
         e.UnknownJobError("job_xxxxxx"),
         "no job 'job_xxxxxx'; 'pdb-cli jobs --all' lists them",
         ExitCode.FAILED,
@@ -112,6 +117,11 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
     (
         e.JobStateError("job_abc123", "completed", "cancel"),
         "can not cancel job_abc123: it is completed",
+        ExitCode.FAILED,
+    ),
+    (
+        e.JobRestartError("job_abc123", "its arguments held a secret", "run it again: cd / && x"),
+        "can not restart job_abc123: its arguments held a secret; run it again: cd / && x",
         ExitCode.FAILED,
     ),
     (

@@ -89,10 +89,10 @@ def test_an_unknown_command_is_answered_with_the_nearest(run_cli: CliRunner) -> 
 
 
 def test_an_unknown_option_is_one_line(run_cli: CliRunner) -> None:
-    done = run_cli("download", "--frobnicate")
+    done = run_cli("download", "--fromat")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert "--frobnicate" in done.stderr
+    assert "--fromat" in done.stderr
     assert "did you mean --format?" in done.stderr
     other = run_cli("download", "--zzz")
     assert other.stderr == (

@@ -210,15 +210,15 @@ def test_the_marks_of_the_program_agree_with_what_its_source_reads() -> None:
 
 def test_keys_without_effect_are_marked(extension: Any, tmp_path: Path) -> None:
     text = extension.fill("<!-- generated: keys-without-effect -->\n")
-    assert "`log_max_mb`, `notify`" in text
+    assert "`limit_rate`" in text
     assert "`parallel`" not in text
     has_effect = sys.modules["generated_settings"].has_effect
     assert has_effect(("download", "stall_timeout_s"))
     # A key that some module begins to read loses its mark.
-    assert not has_effect(("jobs", "log_max_mb"))
-    (tmp_path / "jobs").mkdir()
-    (tmp_path / "jobs" / "log.py").write_text("limit = settings.jobs.log_max_mb\n")
-    assert has_effect(("jobs", "log_max_mb"), tmp_path)
+    assert not has_effect(("api", "rcsb_data"))
+    (tmp_path / "operations").mkdir()
+    (tmp_path / "operations" / "info.py").write_text("url = settings.api.rcsb_data\n")
+    assert has_effect(("api", "rcsb_data"), tmp_path)
 
 
 def test_generated_exit_codes_are_complete(extension: Any) -> None:

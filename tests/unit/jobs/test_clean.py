@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.errors import FileAccessError
-from pdb_cli.jobs.clean import CleanResult, clean_jobs
+from pdb_cli.jobs.clean import CleanResult, clean_jobs, plan_clean
 from pdb_cli.jobs.identity import identify
 from pdb_cli.jobs.index import read_index, update_index
 from pdb_cli.jobs.locks import JobLock
@@ -147,3 +147,45 @@ def test_a_record_that_can_not_be_removed_is_an_error_and_the_index_is_right(
         clean(store)
     assert "job_aaaaaa" not in read_index(store)
     assert store.read("job_cccccc").id == "job_cccccc"
+
+
+@pytest.mark.parametrize(
+    ("days", "status", "keep", "gone"),
+    [
+        (7, None, 0, "abcd"),
+        (7, JobStatus.FAILED, 0, "bd"),
+        # The newest of all that ended are e, d and c: one of them is young, one did not fail.
+        (7, None, 3, "ab"),
+        (7, JobStatus.FAILED, 3, "b"),
+        (0, None, 0, "abcde"),
+        (0, None, 99, ""),
+        (0, JobStatus.CANCELLED, 0, "e"),
+        (30, None, 1, "a"),
+    ],
+)
+def test_the_conditions_add_up(
+    store: JobStore, days: float, status: JobStatus | None, keep: int, gone: str
+) -> None:
+    put(store, old("job_aaaaaa", 40))
+    put(store, old("job_bbbbbb", 20, status=JobStatus.FAILED))
+    put(store, old("job_cccccc", 19))
+    put(store, old("job_dddddd", 18, status=JobStatus.FAILED))
+    put(store, old("job_eeeeee", 1, status=JobStatus.CANCELLED))
+    put(store, old("job_ffffff", 99, status=JobStatus.RUNNING, child=identify(os.getpid())))
+    expected = tuple(f"job_{letter * 6}" for letter in gone)
+    plan = plan_clean(store, older_than_s=days * DAY_S, now_s=NOW_S, status=status, keep=keep)
+    assert tuple(job.id for job in plan.jobs) == expected
+    assert len(store.job_ids()) == 6, "a plan removes nothing"
+    result = clean_jobs(store, older_than_s=days * DAY_S, now_s=NOW_S, status=status, keep=keep)
+    assert result == CleanResult(expected, ())
+    assert len(store.job_ids()) == 6 - len(gone)
+
+
+def test_what_never_started_did_not_fail_either(store: JobStore) -> None:
+    paths = store.reserve()
+    long_ago = time.time() - DAY_S
+    os.utime(paths.directory, (long_ago, long_ago))
+    now_s = time.time()
+    failed = plan_clean(store, older_than_s=0, now_s=now_s, status=JobStatus.FAILED)
+    assert failed.never_started == ()
+    assert plan_clean(store, older_than_s=0, now_s=now_s, keep=9).never_started == (paths.job_id,)

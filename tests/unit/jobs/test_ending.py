@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pdb_cli.jobs.ending import Exit, ended, failed
+from pdb_cli.jobs.ending import Exit, cancel_reason, ended, failed
 from pdb_cli.jobs.model import Job, JobStatus
 from support.jobs import a_job
 
@@ -134,3 +134,11 @@ def test_without_usable_arguments_it_is_what_the_user_typed(argv: tuple[str, ...
     job = a_job(command="download typed", argv=argv)
     reason = str(failed(job, "lost", finished_at="T").reason)
     assert reason == "lost; run it again: cd / && pdb-cli download typed"
+
+
+def test_a_cancel_says_who_from_where_what_else_and_why() -> None:
+    assert cancel_reason(ASKED) == "cancelled by ann from login01"
+    assert cancel_reason(ASKED, note="gone") == "cancelled by ann from login01, gone"
+    why = {**ASKED, "reason": "wrong list"}
+    assert cancel_reason(why) == "cancelled by ann from login01: wrong list"
+    assert cancel_reason(why, note="gone") == "cancelled by ann from login01, gone: wrong list"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from pdb_cli.jobs.identity import identify
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.model import JobStatus, utc_text
+from pdb_cli.jobs.progress import Progress, write_progress
 from support.jobs import a_job, put
 
 if TYPE_CHECKING:
@@ -59,3 +60,24 @@ def test_no_jobs_are_an_empty_list(store: JobStore) -> None:
 def test_a_job_that_is_just_being_made_is_not_shown(store: JobStore) -> None:
     store.reserve()
     assert ids(store, JobFilter.ALL) == []
+
+
+def test_only_a_running_job_has_progress(store: JobStore) -> None:
+    me = identify(os.getpid())
+    snapshot = Progress(4, 1, 0, 10, phase="downloading")
+    live: dict[str, object] = {"supervisor": me, "finished_at": None, "exit_code": None}
+    put(store, a_job("job_runner", status=JobStatus.RUNNING, **live))
+    put(store, a_job("job_silent", status=JobStatus.RUNNING, **live))
+    put(store, a_job("job_queued", status=JobStatus.QUEUED, **live))
+    put(store, a_job("job_ended1"))
+    for job_id in ("job_runner", "job_queued", "job_ended1"):
+        write_progress(store.paths(job_id).progress, snapshot)
+    store.paths("job_silent").progress.write_bytes(b"{torn")
+    for _ in range(2):
+        rows = list_jobs(store, which=JobFilter.ALL, now_s=NOW_S)
+        assert {row.id: row.progress for row in rows} == {
+            "job_runner": snapshot,
+            "job_silent": None,
+            "job_queued": None,
+            "job_ended1": None,
+        }

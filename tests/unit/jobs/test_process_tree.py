@@ -91,6 +91,26 @@ def test_a_process_is_told_once_and_killed_after_the_grace_time() -> None:
     process.stdout.close()
 
 
+def test_the_grace_time_can_be_shortened_meanwhile() -> None:
+    code = (
+        "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    me = identify(process.pid)
+    grace_s = iter([60.0, 60.0, 60.0])
+    started_s = time.monotonic()
+    end_tree(
+        lambda: [me] if is_alive(me) else [],
+        grace_s=lambda: next(grace_s, 0.0),
+        tick=lambda: None,
+    )
+    assert time.monotonic() - started_s < 5
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+
+
 def test_what_has_the_pid_of_a_member_that_died_is_spared() -> None:
     lists = iter([[ProcessIdentity(os.getpid(), "1")], []])
     told: list[int] = []

@@ -14,18 +14,21 @@ from pdb_cli.cli.ids_input import IdsInput, read_ids
 from pdb_cli.cli.options import (
     DATA_TYPE,
     FILE_FORMAT,
+    AssemblyParameter,
     background_options,
     complete_mirror,
     output_option,
     wants_background,
 )
 from pdb_cli.cli.output import OutputMode
+from pdb_cli.config.paths import cache_dir
 from pdb_cli.errors import InvalidValueError
 from pdb_cli.operations.download_request import (
     Arrangement,
     Destination,
     DownloadRequest,
     ExistingFile,
+    ObsoletePolicy,
     choose_kinds,
 )
 from pdb_cli.storage.destination import check_writable
@@ -39,8 +42,12 @@ _HINT = (
     "('pdb-cli config set paths.pdb_dir DIR' or PDB_DIR makes one)"
 )
 _TYPES_HELP = (
-    "structures (default), assemblies, biounit, structure-factors, validation, obsolete or ihm; "
-    "repeat it for several."
+    "structures (default), assemblies, biounit, structure-factors, nmr-chemical-shifts, "
+    "nmr-restraints, nmr-data, validation, obsolete or ihm; repeat it for several."
+)
+_FORMATS_HELP = (
+    "mmcif (default), pdb, xml or bcif; of NMR data nmr-star, nef or mr (restraints as deposited); "
+    "of validation also pdf, png or svg."
 )
 
 
@@ -57,15 +64,13 @@ _TYPES_HELP = (
 )
 @click.option("--stdin", is_flag=True, help="Ids from standard input.")
 @click.option("-t", "--type", "data_types", multiple=True, type=DATA_TYPE, help=_TYPES_HELP)
-@click.option(
-    "-f", "--format", "file_format", type=FILE_FORMAT, help="mmcif (default), pdb or xml."
-)
+@click.option("-f", "--format", "file_format", type=FILE_FORMAT, help=_FORMATS_HELP)
 @click.option(
     "-a",
     "--assembly",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Number of the assembly or biounit [default: 1].",
+    type=AssemblyParameter(),
+    metavar="N|all",
+    help="Number of the assembly or biounit [default: 1]; all is every one there is.",
 )
 @click.option(
     "-d",
@@ -103,6 +108,13 @@ _TYPES_HELP = (
 )
 @click.option("--overwrite", is_flag=True, help="Fetch again what is there and valid.")
 @click.option("--fallback/--no-fallback", default=None, help="mmCIF where no PDB file exists.")
+@click.option(
+    "--obsolete",
+    type=click.Choice([str(item) for item in ObsoletePolicy]),
+    default=str(ObsoletePolicy.REPORT),
+    show_default=True,
+    help="Name the successors of a superseded entry, or fetch them in its place.",
+)
 @click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
 @output_option(OutputMode.TEXT, OutputMode.JSON, OutputMode.IDS)
@@ -133,7 +145,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     from pdb_cli.cli.download_run import run, show_plan  # noqa: PLC0415 - not with --bg
 
     if options["dry_run"]:
-        show_plan(request, mode=options["mode"])
+        show_plan(session, request, mode=options["mode"])
         return ExitCode.DONE
     return run(session, request, mode=options["mode"])
 
@@ -164,10 +176,16 @@ def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> Downlo
         ),
         destination=_destination(session, settings, options),
         mirrors=tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
-        assembly=options["assembly"] or 1,
+        assembly=None if options["assembly"] == "all" else options["assembly"] or 1,
         existing=ExistingFile.REPLACE if options["overwrite"] else ExistingFile.SKIP,
         fallback=settings.download.fallback,
+        obsolete=ObsoletePolicy(options["obsolete"]),
     )
+    # A plan changes nothing in the collection, not even what it knows of the archive.
+    in_collection = request.destination.root == settings.paths.pdb_dir and not options["dry_run"]
+    state_dir = request.destination.root / ".pdb-cli" if in_collection else None
+    holdings_dir = (state_dir or cache_dir(session.environ)) / "holdings"
+    request = request._replace(holdings_dir=holdings_dir)
     numbered = any(kind.data_type in NUMBERED_TYPES for kind in request.kinds)
     if options["assembly"] is not None and not numbered:
         raise InvalidValueError("-a", str(options["assembly"]), "-t assemblies or biounit with it")

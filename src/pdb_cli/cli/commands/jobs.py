@@ -97,6 +97,15 @@ def log(
         _show(chunk.data)
 
 
+@command.command()
+@click.pass_obj
+def watch(session: Session) -> int:
+    """Show running jobs live, with a progress bar each; q or Ctrl-C leaves, the jobs go on."""
+    from pdb_cli.cli.job_watch import watch_jobs  # noqa: PLC0415 - only for this subcommand
+
+    return watch_jobs(session)
+
+
 for _verb in (wait, cancel, restart, clean):
     command.add_command(_verb)
 
