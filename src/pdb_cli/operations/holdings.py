@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.archive.holdings import iterate_entries
-from pdb_cli.errors import FileAccessError, HoldingsError, HttpStatusError
+from pdb_cli.errors import FileAccessError, HoldingsError, HttpStatusError, PdbCliError
 from pdb_cli.events import AttemptFailed, BytesReceived, Note, ignore_event
 from pdb_cli.storage.atomic import write_atomic
 from pdb_cli.storage.partial import PartialFile
@@ -27,12 +26,11 @@ from pdb_cli.transfer.request import Request
 from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pdb_cli.archive.holdings import HoldingsFile
     from pdb_cli.archive.mirrors import Mirror
-    from pdb_cli.errors import PdbCliError
     from pdb_cli.events import Observer
     from pdb_cli.transfer.headers import ResponseHeaders
     from pdb_cli.transfer.options import HttpOptions
@@ -155,28 +153,22 @@ def fetch_holdings(
 
 
 class _PartSink:
-    """Writes a body into a partial file, as far as the disk allows."""
+    """Writes to a partial file as the bytes arrive; remembers why that does not work any more."""
 
     def __init__(self, part: PartialFile) -> None:
         self._part = part
-        self.error: FileAccessError | None = None
+        self.error: PdbCliError | None = None
 
-    def begin(self, start: BodyStart) -> None:  # noqa: ARG002 - lists are not continued
-        """Make place for the whole body."""
-        self._try(self._part.restart)
+    def begin(self, start: BodyStart) -> None:
+        """Nothing is asked for but the whole."""
 
-    def take(self, pieces: list[bytes], size_bytes: int) -> None:  # noqa: ARG002 - a sink's
+    def take(self, pieces: list[bytes], size_bytes: int) -> None:  # noqa: ARG002 - as a Sink
         """Write some bytes."""
-        for piece in pieces:
-            self._try(partial(self._part.write, piece))
-
-    def _try(self, step: Callable[[], None]) -> None:
-        """Do something unless something before it went wrong."""
-        if self.error is None:
-            try:
-                step()
-            except FileAccessError as error:
-                self.error = error
+        try:
+            for piece in pieces if self.error is None else ():
+                self._part.write(piece)
+        except PdbCliError as error:
+            self.error = error
 
 
 class _Attempt:
@@ -200,13 +192,13 @@ class _Attempt:
             origin = self._read_origin()
             conditions = origin.conditions() if origin else ()
             sink = _PartSink(part)
-            headers, error = self._transfer(Request(self._source.url, sink, headers=conditions))
+            request = Request(self._source.url, sink, headers=conditions)
+            headers, error = self._transfer(request)
+            error = sink.error or error
             if conditions and isinstance(error, HttpStatusError) and error.status == _NOT_MODIFIED:
                 return None
             if error is not None:
                 return error
-            if sink.error is not None:
-                raise sink.error
             try:
                 self._check(part.path)
             except HoldingsError as damage:

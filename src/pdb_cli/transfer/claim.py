@@ -17,6 +17,7 @@ from pdb_cli.errors import FileAccessError, PdbCliError, VerificationError
 from pdb_cli.events import Note
 from pdb_cli.storage.partial import PartialFile
 from pdb_cli.transfer.task import Task, identity_of
+from pdb_cli.transfer.threads import wait_for_end
 from pdb_cli.transfer.verify import Digest, verify_file
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Claims:
         for _ in self._threads:
             self._tasks.put(None)
         for thread in self._threads:
-            thread.join()
+            wait_for_end(thread)
         self._threads.clear()
 
     def _work(self) -> None:

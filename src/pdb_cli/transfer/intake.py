@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import ConnectionFailedError, HttpStatusError, PdbCliError
 from pdb_cli.transfer.response import BodyStart
+from pdb_cli.transfer.threads import wait_for_end
 from pdb_cli.transfer.unpack import unpack
 from pdb_cli.transfer.verify import Digest, Verifier
 
@@ -311,7 +312,7 @@ class Intake:
             worker.queue.put(None)
         for worker in begun:
             if worker.thread is not None:
-                worker.thread.join()
+                wait_for_end(worker.thread)
             worker.thread = None
 
     def _work(self, worker: _Worker) -> None:
