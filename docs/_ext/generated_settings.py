@@ -29,6 +29,7 @@ _READ_THROUGH: Final[dict[KeyPath, str]] = {
     ("mirrors", ANY, "https"): "url",
     ("mirrors", ANY, "rsync"): "rsync_paths",
     ("mirrors", ANY, "layout"): "url",
+    ("mirrors", ANY, "bcif"): "url",
 }
 """Keys that the program does not read by their own name, and the attribute that does it."""
 

@@ -16,6 +16,7 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     │   └── RedirectError           └── ResumeError
     │   │   └── ConnectTimeoutError
     ├── VerificationError     bytes arrived that are not what was asked for
+    │   └── HoldingsError         a list of what the archive holds can not be used
     └── JobError              background jobs
         ├── UnknownJobError   ├── AmbiguousJobError   ├── JobStartError
         ├── JobRecordError    ├── JobStateError     ├── JobRestartError
@@ -218,6 +219,15 @@ class VerificationError(PdbCliError):
         """The URL or path of the bytes."""
         self.defect = defect
         self.detail = detail
+
+
+class HoldingsError(VerificationError):
+    """A list of what the archive holds is cut short, damaged, or not what it should be."""
+
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(subject, Defect.CORRUPT, reason)
+        self.args = (subject, reason)
+        self.reason = reason
 
 
 class JobError(PdbCliError):

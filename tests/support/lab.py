@@ -21,11 +21,11 @@ class Lab:
     config: Path
     run: CliRunner
 
-    def local(self) -> dict[str, bytes]:
-        """Return every file of the collection, hidden ones included, by relative path."""
+    def local(self, folder: str = "") -> dict[str, bytes]:
+        """Return every file in a folder of the collection, hidden ones included, by their paths."""
         return {
             str(path.relative_to(self.collection)): path.read_bytes()
-            for path in self.collection.rglob("*")
+            for path in (self.collection / folder).rglob("*")
             if path.is_file()
         }
 

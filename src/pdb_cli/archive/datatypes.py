@@ -19,10 +19,11 @@ class DataType(StrEnum):
     STRUCTURE_FACTORS = "structure-factors"
     NMR_CHEMICAL_SHIFTS = "nmr-chemical-shifts"
     NMR_RESTRAINTS = "nmr-restraints"
+    """In NMR-STAR as the wwPDB wrote them anew, or word for word as they were deposited."""
     NMR_DATA = "nmr-data"
-    """Shifts and restraints in one file."""
+    """Shifts and restraints in one file, for entries of the last years."""
     VALIDATION = "validation"
-    """wwPDB validation reports as data."""
+    """wwPDB validation reports: as data, as the full report to read, as an overview to look at."""
     OBSOLETE = "obsolete"
     """The coordinates of entries that were withdrawn or superseded."""
     IHM = "ihm"
@@ -39,6 +40,14 @@ class FileFormat(StrEnum):
     """PDBML, or the XML of a validation report."""
     BCIF = "bcif"
     """BinaryCIF; served by some sites, not part of the archive."""
+    NMR_STAR = "nmr-star"
+    NEF = "nef"
+    """NMR Exchange Format."""
+    MR = "mr"
+    """NMR restraints in whatever their authors wrote: free text."""
+    PDF = "pdf"
+    PNG = "png"
+    SVG = "svg"
 
 
 NUMBERED_TYPES = frozenset({DataType.ASSEMBLIES, DataType.BIOUNIT})
@@ -59,6 +68,8 @@ _DATA_TYPES = {str(data_type): data_type for data_type in DataType} | {
 _FORMATS = {str(file_format): file_format for file_format in FileFormat} | {
     "cif": FileFormat.MMCIF,
     "pdbml": FileFormat.XML,
+    "star": FileFormat.NMR_STAR,
+    "str": FileFormat.NMR_STAR,
 }
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.archive.ids import CLASSIC_PATTERN, EXTENDED_PATTERN, EntryId
-from pdb_cli.archive.layouts import ROWS, ArchiveFile, Layout, LayoutRow
+from pdb_cli.archive.layouts import COLLECTION_ROWS, ROWS, ArchiveFile, Layout, LayoutRow
 
 if TYPE_CHECKING:
     from pathlib import PurePath
@@ -74,7 +74,7 @@ def _name_rules() -> tuple[_NameRule, ...]:
     The classic layout never writes an extended id that has a classic form, so an extended id
     without directories speaks for the entry layout.
     """
-    ordered = sorted(ROWS, key=lambda row: row.layout is not Layout.ENTRY)
+    ordered = sorted((*ROWS, *COLLECTION_ROWS), key=lambda row: row.layout is not Layout.ENTRY)
     return tuple(_name_rule(row) for row in ordered)
 
 

@@ -51,12 +51,15 @@ class LayoutRow(NamedTuple):
 
 _C, _E = Layout.CLASSIC, Layout.ENTRY
 _T, _F = DataType, FileFormat
+_DIVIDED = "data/structures/divided/"
+_REPORT = "validation_reports/{hash}/{id}/{id}"
 _ENTRY_DIR = "data/entries/{hash}/{id}"
+_ENTRY_REPORT = _ENTRY_DIR + "/validation_reports/{id}"
 
 ROWS: Final = (
-    LayoutRow(_C, _T.STRUCTURES, _F.MMCIF, "data/structures/divided/mmCIF/{hash}/{id}.cif.gz"),
-    LayoutRow(_C, _T.STRUCTURES, _F.PDB, "data/structures/divided/pdb/{hash}/pdb{id}.ent.gz"),
-    LayoutRow(_C, _T.STRUCTURES, _F.XML, "data/structures/divided/XML/{hash}/{id}.xml.gz"),
+    LayoutRow(_C, _T.STRUCTURES, _F.MMCIF, _DIVIDED + "mmCIF/{hash}/{id}.cif.gz"),
+    LayoutRow(_C, _T.STRUCTURES, _F.PDB, _DIVIDED + "pdb/{hash}/pdb{id}.ent.gz"),
+    LayoutRow(_C, _T.STRUCTURES, _F.XML, _DIVIDED + "XML/{hash}/{id}.xml.gz"),
     LayoutRow(
         _C,
         _T.ASSEMBLIES,
@@ -71,10 +74,26 @@ ROWS: Final = (
         _C,
         _T.STRUCTURE_FACTORS,
         _F.MMCIF,
-        "data/structures/divided/structure_factors/{hash}/r{id}sf.ent.gz",
+        _DIVIDED + "structure_factors/{hash}/r{id}sf.ent.gz",
     ),
-    LayoutRow(_C, _T.VALIDATION, _F.MMCIF, "validation_reports/{hash}/{id}/{id}_validation.cif.gz"),
-    LayoutRow(_C, _T.VALIDATION, _F.XML, "validation_reports/{hash}/{id}/{id}_validation.xml.gz"),
+    LayoutRow(
+        _C,
+        _T.NMR_CHEMICAL_SHIFTS,
+        _F.NMR_STAR,
+        _DIVIDED + "nmr_chemical_shifts/{hash}/{id}_cs.str.gz",
+    ),
+    # Version 2, then version 1: the same restraints in one language, and in that of their authors.
+    LayoutRow(
+        _C, _T.NMR_RESTRAINTS, _F.NMR_STAR, _DIVIDED + "nmr_restraints_v2/{hash}/{id}_mr.str.gz"
+    ),
+    LayoutRow(_C, _T.NMR_RESTRAINTS, _F.MR, _DIVIDED + "nmr_restraints/{hash}/{id}.mr.gz"),
+    LayoutRow(_C, _T.NMR_DATA, _F.NMR_STAR, _DIVIDED + "nmr_data/{hash}/{id}_nmr-data.str.gz"),
+    LayoutRow(_C, _T.NMR_DATA, _F.NEF, _DIVIDED + "nmr_data/{hash}/{id}_nmr-data.nef.gz"),
+    LayoutRow(_C, _T.VALIDATION, _F.MMCIF, _REPORT + "_validation.cif.gz"),
+    LayoutRow(_C, _T.VALIDATION, _F.XML, _REPORT + "_validation.xml.gz"),
+    LayoutRow(_C, _T.VALIDATION, _F.PDF, _REPORT + "_full_validation.pdf.gz"),
+    LayoutRow(_C, _T.VALIDATION, _F.PNG, _REPORT + "_multipercentile_validation.png.gz"),
+    LayoutRow(_C, _T.VALIDATION, _F.SVG, _REPORT + "_multipercentile_validation.svg.gz"),
     LayoutRow(_C, _T.OBSOLETE, _F.MMCIF, "data/structures/obsolete/mmCIF/{hash}/{id}.cif.gz"),
     LayoutRow(_C, _T.OBSOLETE, _F.PDB, "data/structures/obsolete/pdb/{hash}/pdb{id}.ent.gz"),
     LayoutRow(_C, _T.OBSOLETE, _F.XML, "data/structures/obsolete/XML/{hash}/{id}.xml.gz"),
@@ -84,17 +103,34 @@ ROWS: Final = (
     LayoutRow(_E, _T.STRUCTURES, _F.XML, _ENTRY_DIR + "/structures/{id}.xml.gz"),
     LayoutRow(_E, _T.ASSEMBLIES, _F.MMCIF, _ENTRY_DIR + "/assemblies/{id}-assembly{number}.cif.gz"),
     LayoutRow(_E, _T.STRUCTURE_FACTORS, _F.MMCIF, _ENTRY_DIR + "/experimental_data/{id}-sf.cif.gz"),
+    # Where the restraints are is not published yet: no rows rather than guesses.
     LayoutRow(
-        _E, _T.VALIDATION, _F.MMCIF, _ENTRY_DIR + "/validation_reports/{id}_validation.cif.gz"
+        _E, _T.NMR_CHEMICAL_SHIFTS, _F.NMR_STAR, _ENTRY_DIR + "/experimental_data/{id}_cs.str.gz"
     ),
-    LayoutRow(_E, _T.VALIDATION, _F.XML, _ENTRY_DIR + "/validation_reports/{id}_validation.xml.gz"),
+    LayoutRow(_E, _T.NMR_DATA, _F.NMR_STAR, _ENTRY_DIR + "/experimental_data/{id}_nmr-data.str.gz"),
+    LayoutRow(_E, _T.NMR_DATA, _F.NEF, _ENTRY_DIR + "/experimental_data/{id}_nmr-data.nef.gz"),
+    LayoutRow(_E, _T.VALIDATION, _F.MMCIF, _ENTRY_REPORT + "_validation.cif.gz"),
+    LayoutRow(_E, _T.VALIDATION, _F.XML, _ENTRY_REPORT + "_validation.xml.gz"),
+    LayoutRow(_E, _T.VALIDATION, _F.PDF, _ENTRY_REPORT + "_full_validation.pdf.gz"),
+    LayoutRow(_E, _T.VALIDATION, _F.PNG, _ENTRY_REPORT + "_multipercentile_validation.png.gz"),
+    LayoutRow(_E, _T.VALIDATION, _F.SVG, _ENTRY_REPORT + "_multipercentile_validation.svg.gz"),
 )
+"""What the archive itself holds."""
 
-_TEMPLATES: Final = {(row.layout, row.data_type, row.file_format): row.template for row in ROWS}
+COLLECTION_ROWS: Final = (
+    LayoutRow(_C, _T.STRUCTURES, _F.BCIF, _DIVIDED + "bcif/{hash}/{id}.bcif.gz"),
+    LayoutRow(_E, _T.STRUCTURES, _F.BCIF, _ENTRY_DIR + "/structures/{id}.bcif.gz"),
+)
+"""What a collection may hold beside that; some mirrors serve it, each under names of its own."""
+
+_TEMPLATES: Final = {row[:3]: row.template for row in ROWS}
+_COLLECTION_TEMPLATES: Final = {row[:3]: row.template for row in COLLECTION_ROWS}
 
 
 def supported_formats(data_type: DataType, layout: Layout) -> tuple[FileFormat, ...]:
-    """List the formats in which a layout offers a type of data, the most usual first.
+    """List the formats in which a type of data is to be had, the most usual first.
+
+    Those that only some mirrors serve are among them, at the end.
 
     Parameters
     ----------
@@ -113,7 +149,8 @@ def supported_formats(data_type: DataType, layout: Layout) -> tuple[FileFormat, 
     >>> [str(name) for name in supported_formats(DataType.BIOUNIT, Layout.CLASSIC)]
     ['pdb']
     """
-    return tuple(row.file_format for row in ROWS if row[:2] == (layout, data_type))
+    rows = (*ROWS, *COLLECTION_ROWS)
+    return tuple(row.file_format for row in rows if row[:2] == (layout, data_type))
 
 
 def archive_path(file: ArchiveFile, layout: Layout) -> str:
@@ -147,16 +184,7 @@ def archive_path(file: ArchiveFile, layout: Layout) -> str:
     >>> archive_path(file, Layout.ENTRY)
     'data/entries/ab/pdb_00001abc/structures/pdb_00001abc.cif.gz'
     """
-    template = _TEMPLATES.get((layout, file.data_type, file.file_format))
-    if template is None:
-        raise _unsupported(file, layout)
-    _check_assembly(file)
-    entry = file.entry
-    return template.format(
-        hash=entry.hash_dir,
-        id=entry.extended if layout is Layout.ENTRY else str(entry),
-        number=file.assembly,
-    )
+    return _fill_in(_TEMPLATES.get((layout, file.data_type, file.file_format)), file, layout)
 
 
 def collection_path(file: ArchiveFile, layout: Layout) -> str:
@@ -179,7 +207,7 @@ def collection_path(file: ArchiveFile, layout: Layout) -> str:
     Raises
     ------
     UnsupportedError, InvalidValueError
-        As ``archive_path``.
+        As ``archive_path``; also BinaryCIF has a place in a collection, though none in the archive.
 
     Examples
     --------
@@ -188,10 +216,24 @@ def collection_path(file: ArchiveFile, layout: Layout) -> str:
     >>> collection_path(file, Layout.CLASSIC)
     'structures/divided/pdb/ab/pdb1abc.ent.gz'
     """
-    path = archive_path(file, layout)
+    kind = (layout, file.data_type, file.file_format)
+    path = _fill_in(_TEMPLATES.get(kind) or _COLLECTION_TEMPLATES.get(kind), file, layout)
     if path.startswith("../"):
         return path[3:]
     return path.removeprefix("data/")
+
+
+def _fill_in(template: str | None, file: ArchiveFile, layout: Layout) -> str:
+    """Return the path that a template gives for a file; without a template there is none."""
+    if template is None:
+        raise _unsupported(file, layout)
+    _check_assembly(file)
+    entry = file.entry
+    return template.format(
+        hash=entry.hash_dir,
+        id=entry.extended if layout is Layout.ENTRY else str(entry),
+        number=file.assembly,
+    )
 
 
 def _check_assembly(file: ArchiveFile) -> None:
@@ -207,8 +249,8 @@ def _check_assembly(file: ArchiveFile) -> None:
 def _unsupported(file: ArchiveFile, layout: Layout) -> UnsupportedError:
     """Say why a combination has no path, and what there is instead."""
     subject = f"{file.data_type} as {file.file_format}"
+    if (layout, file.data_type, file.file_format) in _COLLECTION_TEMPLATES:
+        return UnsupportedError(subject, "not in the archive; only some mirrors serve them")
     if offered := supported_formats(file.data_type, layout):
         return UnsupportedError(subject, f"the archive offers them as {', '.join(offered)}")
-    if any(row.data_type is file.data_type for row in ROWS):
-        return UnsupportedError(subject, f"their place in the layout {layout} is not known")
-    return UnsupportedError(subject, "not among the types that are addressed by entry")
+    return UnsupportedError(subject, f"their place in the layout {layout} is not known")

@@ -6,9 +6,10 @@ The words in the comments say how sure a row is: *official* (text of the site it
 """
 
 # Annotations stay values: as text they triple what each named tuple costs at start-up (ADR 0009).
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.layouts import ArchiveFile, Layout, archive_path
 from pdb_cli.errors import UnknownNameError, UnsupportedError
 
@@ -59,6 +60,8 @@ class Mirror(NamedTuple):
     rsync: tuple[RsyncRoot, ...]
     """The places that equal ``rsync://rsync.wwpdb.org/ftp``, the preferred one first."""
     layout: Layout
+    bcif: str | None = None
+    """The URL of structures as BinaryCIF, gzipped, with ``{id}``; the archive has none of them."""
 
     def url(self, file: ArchiveFile) -> str:
         """Return the URL of a file.
@@ -71,13 +74,43 @@ class Mirror(NamedTuple):
         Raises
         ------
         UnsupportedError
-            The mirror has no ``https``, or its layout has no place for such a file.
+            The mirror has no ``https``, its layout has no place for such a file, or it serves no
+            BinaryCIF.
         InvalidValueError
             The assembly number of the file is wrong.
         """
+        if file.file_format is FileFormat.BCIF and file.data_type is DataType.STRUCTURES:
+            if self.bcif is None:
+                serving = [mirror.name for mirror in BUILTIN_MIRRORS.values() if mirror.bcif]
+                raise UnsupportedError(
+                    f"structures as bcif from mirror {self.name}",
+                    f"it has none; {', '.join(serving)} has, and mirrors.{self.name}.bcif may "
+                    "name a place",
+                )
+            return self.bcif.format(id=file.entry)
+        return self.path_url(archive_path(file, self.layout))
+
+    def path_url(self, path: str) -> str:
+        """Return the URL of a path below the root, such as that of a list.
+
+        Parameters
+        ----------
+        path
+            Relative; one ``../`` at its start goes to the tree beside the root.
+
+        Raises
+        ------
+        UnsupportedError
+            The mirror has no ``https``.
+
+        Examples
+        --------
+        >>> BUILTIN_MIRRORS["wwpdb"].path_url("holdings/unreleased_entries.json.gz")
+        'https://files.wwpdb.org/pub/pdb/holdings/unreleased_entries.json.gz'
+        """
         if self.https is None:
             raise UnsupportedError(f"mirror {self.name}", f"mirrors.{self.name}.https is not set")
-        return _below(self.https, archive_path(file, self.layout))
+        return _below(self.https, path)
 
     def rsync_paths(self, file: ArchiveFile) -> tuple[str, ...]:
         """Return the rsync URLs of a file, the preferred one first.
@@ -109,6 +142,7 @@ BUILTIN_MIRRORS: Final[Mapping[str, Mirror]] = {
             "https://files.rcsb.org/pub/pdb",  # official
             (RsyncRoot("rsync.rcsb.org", 33444, "ftp"),),  # official; 873 times out (measured)
             Layout.CLASSIC,
+            "https://models.rcsb.org/{id}.bcif.gz",  # official
         ),
         Mirror(
             "pdbj",
@@ -123,6 +157,7 @@ BUILTIN_MIRRORS: Final[Mapping[str, Mirror]] = {
             "pdbe",
             "https://ftp.ebi.ac.uk/pub/databases/pdb",  # official
             (RsyncRoot("rsync.ebi.ac.uk", RSYNC_PORT, "pub/databases/pdb"),),  # official
+            # Its BinaryCIF (www.ebi.ac.uk/pdbe/entry-files/download/{id}.bcif) is not gzipped.
             Layout.CLASSIC,
         ),
         Mirror(
@@ -180,6 +215,47 @@ def find_mirror(name: str, custom: Mapping[str, Mirror]) -> Mirror:
         known = dict.fromkeys((*BUILTIN_MIRRORS, *custom, *MIRROR_ALIASES))
         raise UnknownNameError("mirror", name, tuple(known))
     return mirror
+
+
+def serving_mirrors(mirrors: Iterable[Mirror], file: ArchiveFile) -> tuple[tuple[Mirror, str], ...]:
+    """Choose the mirrors that have a place for a file, in their order.
+
+    Parameters
+    ----------
+    mirrors
+        In order of preference, at least one.
+    file
+        The file.
+
+    Returns
+    -------
+    tuple of (Mirror, str)
+        Each with the URL of the file there; at least one.
+
+    Raises
+    ------
+    UnsupportedError
+        None of them has: what the first one says.
+    InvalidValueError
+        The assembly number of the file is wrong.
+
+    Examples
+    --------
+    >>> from pdb_cli.archive.ids import EntryId
+    >>> file = ArchiveFile(EntryId.parse("1abc"), DataType.STRUCTURES, FileFormat.BCIF)
+    >>> [url for _, url in serving_mirrors(BUILTIN_MIRRORS.values(), file)]
+    ['https://models.rcsb.org/1abc.bcif.gz']
+    """
+    serving: list[tuple[Mirror, str]] = []
+    refusal: UnsupportedError | None = None
+    for mirror in mirrors:
+        try:
+            serving.append((mirror, mirror.url(file)))
+        except UnsupportedError as error:
+            refusal = refusal or error
+    if refusal is not None and not serving:
+        raise refusal
+    return tuple(serving)
 
 
 def _below(root: str, path: str) -> str:

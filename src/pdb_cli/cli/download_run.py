@@ -4,60 +4,86 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
-from pdb_cli.cli.errors import describe, reason_of
+from pdb_cli.cli.download_files import FailedList, Report
+from pdb_cli.cli.download_rows import outcome_row, plan_row
+from pdb_cli.cli.errors import describe
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.output import (
-    OutputMode,
-    human_duration,
-    human_size,
-    write_document,
-    write_rows,
-)
+from pdb_cli.cli.output import OutputMode, human_duration, human_size
 from pdb_cli.cli.progress import make_reporter
+from pdb_cli.cli.row_stream import Column, RowStream
 from pdb_cli.config.network import choose_http_options
 from pdb_cli.errors import FileAccessError
+from pdb_cli.events import EntrySettled
 from pdb_cli.operations.download import (
     Action,
     DownloadResult,
-    FileOutcome,
     Outcome,
-    PlannedFile,
     plan_download,
     run_download,
 )
+from pdb_cli.operations.download_lists import find_assemblies
+from pdb_cli.operations.download_request import ObsoletePolicy
 from pdb_cli.transfer.retry import RetryPolicy
+from pdb_cli.transfer.verify import Digest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pdb_cli.archive.ids import EntryId
     from pdb_cli.cli.session import Session
+    from pdb_cli.events import Event
+    from pdb_cli.operations.download import FileOutcome
     from pdb_cli.operations.download_request import DownloadRequest
 
 _SHORT_S = 10.0
-_GOOD = {Outcome.DOWNLOADED, Outcome.UP_TO_DATE}
+_WIDEST_REASON = len("trailing-bytes")
 
 
-def show_plan(request: DownloadRequest, *, mode: OutputMode) -> None:
-    """Write what a download would do to stdout.
+def show_plan(session: Session, request: DownloadRequest, *, mode: OutputMode) -> None:
+    """Write what a download would do to stdout, line by line.
 
     Parameters
     ----------
+    session
+        This run.
     request
         What is wanted.
     mode
         How; ``ids`` lists the entries that would be fetched.
     """
-    planned = list(plan_download(request))
-    if mode is OutputMode.IDS:
-        planned = [item for item in planned if item.action is Action.FETCH]
-    write_rows(
-        [_plan_row(item) for item in planned],
-        mode=mode,
-        columns={"action": "ACTION", "id": "ENTRY", "path": "PATH", "reason": "REASON"},
-    )
+    if request.assembly is None:
+        retry = RetryPolicy(retries=session.settings().download.retry)
+        options = choose_http_options(session.settings().download, session.environ)
+        with make_reporter(session) as report:
+            request = find_assemblies(request, options=options, retry=retry, observe=report)
+    widest_id = max(len(str(entry)) for entry in request.entries)
+    columns = {
+        "action": Column("ACTION", len("ACTION")),
+        "id": Column("ENTRY", max(widest_id, len("ENTRY"))),
+        "reason": Column("REASON", _WIDEST_REASON),
+        "path": Column("PATH"),
+    }
+    previous: EntryId | None = None
+    with closing(plan_download(request)) as plan, RowStream(mode, columns=columns) as rows:
+        for planned in plan:
+            if mode is OutputMode.IDS:
+                # The files of an entry follow one another.
+                if planned.action is not Action.FETCH or planned.file.entry == previous:
+                    continue
+                previous = planned.file.entry
+            rows.write(plan_row(planned))
 
 
-def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
+def run(
+    session: Session,
+    request: DownloadRequest,
+    *,
+    mode: OutputMode,
+    report_path: Path | None = None,
+    failed_path: Path | None = None,
+) -> int:
     """Download, and say how it went.
 
     Parameters
@@ -68,6 +94,10 @@ def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
         What is wanted.
     mode
         ``json`` writes one object per file, ``ids`` the entries that are there now.
+    report_path
+        Gets one JSON object per file and line.
+    failed_path
+        Gets the entries of which something is missing at the end.
 
     Returns
     -------
@@ -79,37 +109,95 @@ def run(session: Session, request: DownloadRequest, *, mode: OutputMode) -> int:
     FileAccessError
         Nothing could be written (disk full, read-only).
     """
-    settings = session.settings()
-    options = choose_http_options(settings, session.environ)
+    settings = session.settings().download
     result = DownloadResult()
-    rows: list[dict[str, Any]] = []
+    failed = FailedList(failed_path, request.entries)
     started_s = time.monotonic()
-    retry = RetryPolicy(retries=settings.download.retry)
     stopped: FileAccessError | None = None
-    try:
-        with (
-            make_reporter(session) as report,
-            closing(run_download(request, options=options, retry=retry, observe=report)) as found,
-        ):
-            for outcome in found:
-                result.add(outcome)
-                if mode is OutputMode.JSON or (mode is OutputMode.IDS and outcome.outcome in _GOOD):
-                    rows.append(_row(outcome))
-    except FileAccessError as error:
-        stopped = error
-    finally:
-        # What arrived is told however the run ended, an interrupt included.
-        if mode is OutputMode.JSON:
-            write_document(rows)
-        elif mode is OutputMode.IDS:
-            write_rows(rows, mode=mode, columns={})
-        session.say(_summary(result, time.monotonic() - started_s) + _advice(session, result))
+    unwritten: FileAccessError | None = None
+    with Report(report_path) as report:
+        try:
+            with make_reporter(session) as show, _OutcomeRows(request, mode) as rows:
+
+                def observe(event: Event) -> None:
+                    """Show an event; the failed list needs to know of entries."""
+                    if isinstance(event, EntrySettled):
+                        failed.settle(event.entry)
+                    show(event)
+
+                outcomes = run_download(
+                    request,
+                    options=choose_http_options(settings, session.environ),
+                    retry=RetryPolicy(retries=settings.retry),
+                    digest=Digest.SHA256 if report_path is not None else Digest.NONE,
+                    observe=observe,
+                )
+                with closing(outcomes):
+                    for outcome in outcomes:
+                        result.add(outcome)
+                        failed.add(outcome)
+                        rows.add(outcome)
+                        report.add(outcome)
+        except FileAccessError as error:
+            stopped = error
+        finally:
+            # What arrived is told however the run ended, an interrupt included.
+            unwritten = _write(failed)
+            took_s = time.monotonic() - started_s
+            session.say(_summary(result, took_s) + _advice(session, result))
+            if unwritten is not None:
+                session.complain(describe(unwritten).lines[0])
     if stopped is None:
-        return _exit_code(result)
+        code = _exit_code(result)
+        return ExitCode.PARTIAL if unwritten is not None and result.good else code
     if not result.good:
         raise stopped
     session.complain(describe(stopped).lines[0])
     return ExitCode.PARTIAL
+
+
+class _OutcomeRows:
+    """The outcomes on stdout; nothing in text mode, where the summary says it all."""
+
+    def __init__(self, request: DownloadRequest, mode: OutputMode) -> None:
+        self._mode = mode
+        self._stream = RowStream(mode, columns={})
+        # Files of one entry come apart from one another.
+        single = request.assembly is not None and len(request.kinds) == 1
+        self._seen: set[EntryId] | None = None
+        if mode is OutputMode.IDS and not (single and request.obsolete is ObsoletePolicy.REPORT):
+            self._seen = set()
+
+    def __enter__(self) -> Self:
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stream.__exit__(*exception)
+
+    def add(self, outcome: FileOutcome) -> None:
+        """Write one outcome."""
+        if self._mode is OutputMode.TEXT:
+            return
+        if self._mode is OutputMode.IDS:
+            entry = outcome.file.entry
+            if not outcome.is_good or (self._seen is not None and entry in self._seen):
+                return
+            if self._seen is not None:
+                self._seen.add(entry)
+        self._stream.write(outcome_row(outcome))
+        # Those of files that are there come by the thousand.
+        if outcome.outcome is not Outcome.UP_TO_DATE:
+            self._stream.flush()
+
+
+def _write(failed: FailedList) -> FileAccessError | None:
+    """Write the failed list; return why it could not be written."""
+    try:
+        failed.write()
+    except FileAccessError as error:
+        return error
+    return None
 
 
 def _summary(result: DownloadResult, duration_s: float) -> str:
@@ -149,33 +237,3 @@ def _exit_code(result: DownloadResult) -> ExitCode:
     if not result.bad:
         return ExitCode.DONE
     return ExitCode.PARTIAL if result.good else ExitCode.FAILED
-
-
-def _row(outcome: FileOutcome) -> dict[str, Any]:
-    """Return an outcome as data."""
-    return {
-        "id": str(outcome.file.entry),
-        "type": str(outcome.file.data_type),
-        "format": str(outcome.file.file_format),
-        "asked_format": str(outcome.replaces_format or outcome.file.file_format),
-        "path": str(outcome.path),
-        "status": str(outcome.outcome),
-        "bytes": outcome.size_bytes,
-        "url": outcome.url,
-        "mirror": outcome.mirror,
-        "attempts": outcome.attempts,
-        "seconds": round(outcome.duration_s, 3),
-        "reason": reason_of(outcome.error) if outcome.error is not None else None,
-    }
-
-
-def _plan_row(planned: PlannedFile) -> dict[str, Any]:
-    """Return a line of a plan as data."""
-    return {
-        "action": str(planned.action),
-        "id": str(planned.file.entry),
-        "type": str(planned.file.data_type),
-        "path": str(planned.path),
-        "size": planned.size_bytes,
-        "reason": planned.reason,
-    }

@@ -175,6 +175,11 @@ def _(error: e.VerificationError) -> Message:
 
 
 @describe.register
+def _(error: e.HoldingsError) -> Message:
+    return _one(f"{error.subject}: {error.reason}; try again later, or another mirror with -m")
+
+
+@describe.register
 def _(error: e.UnknownJobError) -> Message:
     if error.reference == "last":
         return _one("there are no jobs yet; add --bg to a long command to start one")

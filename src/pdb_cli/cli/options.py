@@ -55,6 +55,18 @@ class NameParameter(click.ParamType[Any]):
         return [CompletionItem(name) for name in self._names if name.startswith(incomplete)]
 
 
+class AssemblyParameter(click.ParamType[Any]):
+    """The number of an assembly, from 1, or ``all``."""
+
+    name = "assembly"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or ``all``."""
+        if str(value).strip().lower() == "all":
+            return "all"
+        return click.IntRange(1).convert(value, param, ctx)
+
+
 class SecondsParameter(click.FloatRange):
     """A number of seconds, not negative and finite."""
 

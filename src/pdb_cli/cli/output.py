@@ -57,11 +57,29 @@ def write_rows(
 
 def write_document(document: object) -> None:
     """Write one JSON document to stdout."""
+    sys.stdout.write(json_text(document, indent=2) + "\n")
+
+
+def json_text(document: object, *, indent: int | None = None) -> str:
+    """Return JSON that every stream and file can take.
+
+    Parameters
+    ----------
+    document
+        The data.
+    indent
+        Blanks per level; None for a single line.
+
+    Examples
+    --------
+    >>> json_text({"path": "naïve"})
+    '{"path": "naïve"}'
+    """
     import json  # noqa: PLC0415 - only for this mode
 
-    text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    text = json.dumps(document, indent=indent, ensure_ascii=False, default=str)
     # What is not valid Unicode (a file name) must not stop the output.
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def text_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list[str]:

@@ -87,6 +87,7 @@ KEYS: Final = (
     _key(f"mirrors.{ANY}.https", kinds.HTTP_URL, "What equals https://files.wwpdb.org/pub/pdb."),
     _key(f"mirrors.{ANY}.rsync", kinds.RSYNC_ROOTS, "What equals rsync://rsync.wwpdb.org/ftp."),
     _key(f"mirrors.{ANY}.layout", kinds.LAYOUT, "classic, or entry: the one of 21 July 2027."),
+    _key(f"mirrors.{ANY}.bcif", kinds.BCIF_URL, "Where it has BinaryCIF; {id} stands for the id."),
     _key("download.parallel", kinds.whole_number(1, 256), "Transfers at once.", flag="--parallel"),
     _key(
         "download.retry", kinds.whole_number(0, 100), "More tries after the first.", flag="--retry"

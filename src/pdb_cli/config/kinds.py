@@ -175,6 +175,17 @@ def _read_http_url(value: object) -> str:
     return text.rstrip("/")
 
 
+def _read_bcif_url(value: object) -> str:
+    """Accept the URL of gzipped files of an HTTP server with ``{id}`` in its path, once."""
+    text = _text(value).strip()
+    _refuse_retired(text)
+    root, mark, rest = text.partition("{id}")
+    if not mark or not re.fullmatch(r"[^\s/?#{}]*\.gz", rest) or "{" in root or "}" in root:
+        raise ValueError(value)
+    folder, _, start = root.rpartition("/")
+    return f"{_read_http_url(folder)}/{start}{mark}{rest}"
+
+
 def _read_rsync_roots(value: object) -> tuple[RsyncRoot, ...]:
     """Accept one rsync root or a list of them, the preferred one first."""
     items = value if isinstance(value, list | tuple) else [value]
@@ -270,6 +281,7 @@ DELETE_LIMIT: Final = Kind(
     'a count or a percentage such as "5%"', _read_delete_limit, lambda text: text.strip()
 )
 HTTP_URL: Final = Kind("a URL such as https://files.example.org/pub/pdb", _read_http_url, str)
+BCIF_URL: Final = Kind("a URL such as https://example.org/{id}.bcif.gz", _read_bcif_url, str)
 RSYNC_ROOTS: Final = Kind(
     "rsync://host:port/module, or a list of such", _read_rsync_roots, _parse_one_or_more
 )

@@ -92,7 +92,7 @@ def toml_value(value: PlainValue) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-_MIRROR_FIELDS = ("https", "rsync", "layout")
+_MIRROR_FIELDS = ("https", "rsync", "layout", "bcif")
 
 
 def _look_up(settings: Settings, key: str) -> PlainValue:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from pdb_cli.events import EntrySettled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.events import Observer
 
@@ -18,8 +20,8 @@ class EntryCountdown:
 
     Parameters
     ----------
-    files_per_entry
-        How many files of each entry are wanted.
+    files_of
+        Tells how many files of an entry are wanted.
     observe
         Gets ``EntrySettled``.
 
@@ -27,21 +29,21 @@ class EntryCountdown:
     --------
     >>> from pdb_cli.archive.ids import EntryId
     >>> events = []
-    >>> countdown = EntryCountdown(2, events.append)
+    >>> countdown = EntryCountdown(lambda entry: 2, events.append)
     >>> for text in ("4hhb", "1abc", "4hhb"):
     ...     countdown.settle(EntryId.parse(text))
     >>> events
     [EntrySettled(entry='4hhb')]
     """
 
-    def __init__(self, files_per_entry: int, observe: Observer) -> None:
-        self._files_per_entry = files_per_entry
+    def __init__(self, files_of: Callable[[EntryId], int], observe: Observer) -> None:
+        self._files_of = files_of
         self._observe = observe
         self._left: dict[EntryId, int] = {}
 
     def settle(self, entry: EntryId) -> None:
         """Count one file of an entry."""
-        left = self._left.pop(entry, self._files_per_entry) - 1
+        left = (self._left.pop(entry, 0) or self._files_of(entry)) - 1
         if left:
             self._left[entry] = left
         else:

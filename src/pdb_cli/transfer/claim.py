@@ -17,7 +17,8 @@ from pdb_cli.errors import FileAccessError, PdbCliError, VerificationError
 from pdb_cli.events import Note
 from pdb_cli.storage.partial import PartialFile
 from pdb_cli.transfer.task import Task, identity_of
-from pdb_cli.transfer.verify import verify_file
+from pdb_cli.transfer.threads import wait_for_end
+from pdb_cli.transfer.verify import Digest, verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,7 @@ class Claims:
         for _ in self._threads:
             self._tasks.put(None)
         for thread in self._threads:
-            thread.join()
+            wait_for_end(thread)
         self._threads.clear()
 
     def _work(self) -> None:
@@ -177,6 +178,7 @@ def _open_part(destination: Path) -> PartialFile | None:
 def _verified(item: FetchItem) -> VerifiedFile | None:
     """Return the figures of what is under the final name, if it is what is wanted."""
     try:
-        return verify_file(item.destination, item.expectation, subject=item.name)
+        expectation = item.expectation.kept
+        return verify_file(item.destination, expectation, subject=item.name, digest=Digest.SHA256)
     except (VerificationError, FileAccessError):
         return None

@@ -30,6 +30,15 @@ _HTML_WITHIN = 1024
 _XML_BEGINNINGS = (b"<?xml", b"<PDBx:datablock", b"<wwPDB-validation")
 _PDBML_BLOCK = re.compile(rb'<PDBx:datablock\s[^>]*?datablockName\s*=\s*"([^"]*)"')
 
+_BEGINNINGS = {
+    # Anything that is a text.
+    FileFormat.MR: re.compile(rb"[^\0]*\Z"),
+    FileFormat.PDF: re.compile(rb"%PDF-"),
+    FileFormat.PNG: re.compile(rb"\x89PNG\r\n\x1a\n"),
+    # Before the root element: a prolog, comments, a document type.
+    FileFormat.SVG: re.compile(rb"(?s)(?:\xef\xbb\xbf)?\s*<.{0,4096}?svg[\s:>]"),
+}
+
 _SF_BLOCK = re.compile(
     rf"r({CLASSIC_PATTERN}|{EXTENDED_PATTERN})[0-9a-z]{{0,2}}sf", re.ASCII | re.IGNORECASE
 )
@@ -100,17 +109,18 @@ def check_content(head: bytes, expectation: Expectation, *, subject: str) -> Non
     if looks_like_html(head):
         _refuse_kind(subject, "an HTML page")
     match expectation.file_format:
-        case FileFormat.MMCIF:
+        # NMR-STAR and NEF are written in the same syntax, STAR.
+        case FileFormat.MMCIF | FileFormat.NMR_STAR | FileFormat.NEF:
             _check_mmcif(head, expectation, subject)
         case FileFormat.PDB:
             _check_pdb(head, expectation, subject)
         case FileFormat.XML:
             _check_xml(head, expectation, subject)
         case FileFormat.BCIF:
-            if head[0] not in _MSGPACK_MAPS or not any(
-                key in head[:_BCIF_KEY_WITHIN] for key in _BCIF_KEYS
-            ):
-                _refuse_kind(subject, "does not begin like BinaryCIF")
+            _check_bcif(head, subject)
+        case FileFormat.MR | FileFormat.PDF | FileFormat.PNG | FileFormat.SVG:
+            if not _BEGINNINGS[expectation.file_format].match(head):
+                _refuse_kind(subject, f"does not begin like {expectation.file_format.upper()}")
         case _:
             assert_never(expectation.file_format)
 
@@ -153,14 +163,14 @@ def _check_mmcif(head: bytes, expectation: Expectation, subject: str) -> None:
         if not text or text.startswith(b"#"):
             continue
         if text[:5].lower() != b"data_":
-            _refuse_kind(subject, "does not begin with a data block of mmCIF")
+            _refuse_kind(subject, f"does not begin with a data block of {expectation.file_format}")
         block = text[5:].decode("latin-1").partition(" ")[0]
         if expectation.data_type is DataType.STRUCTURE_FACTORS:
             _check_structure_factors(block, expectation, subject)
             return
         _check_id(block, expectation, subject, must=expectation.data_type is DataType.STRUCTURES)
         return
-    _refuse_kind(subject, "holds no data block of mmCIF")
+    _refuse_kind(subject, f"holds no data block of {expectation.file_format}")
 
 
 def _check_structure_factors(block: str, expectation: Expectation, subject: str) -> None:
@@ -190,6 +200,14 @@ def _check_xml(head: bytes, expectation: Expectation, subject: str) -> None:
     block = _PDBML_BLOCK.search(head)
     if block:
         _check_id(block[1].decode("latin-1"), expectation, subject, must=False)
+
+
+def _check_bcif(head: bytes, subject: str) -> None:
+    """Look for one of the keys of the outermost map."""
+    if head[0] not in _MSGPACK_MAPS or not any(
+        key in head[:_BCIF_KEY_WITHIN] for key in _BCIF_KEYS
+    ):
+        _refuse_kind(subject, "does not begin like BinaryCIF")
 
 
 def _check_id(text: str, expectation: Expectation, subject: str, *, must: bool) -> None:

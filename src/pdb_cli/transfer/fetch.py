@@ -14,7 +14,7 @@ import os
 import time
 from collections import deque
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 from pdb_cli.errors import (
     FileAccessError,
@@ -35,7 +35,7 @@ from pdb_cli.transfer.claim import BUSY_RETRY_S, Claim, Claims, note_waiting
 from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.intake import Ending, Intake, Verdict
 from pdb_cli.transfer.mailbox import Mailbox
-from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Source
+from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Passed, Source
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.request import Request
 from pdb_cli.transfer.response import RANGE_NOT_SATISFIABLE, Wanted
@@ -55,7 +55,15 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.servers import Placement, Ticket
     from pdb_cli.transfer.verify import VerifiedFile
 
-__all__ = ["FetchItem", "FetchResult", "FetchStatus", "HttpOptions", "Source", "fetch_files"]
+__all__ = [
+    "FetchItem",
+    "FetchResult",
+    "FetchStatus",
+    "HttpOptions",
+    "Passed",
+    "Source",
+    "fetch_files",
+]
 
 _MOST_TASKS = 1000
 """Files in hand at once, those that wait for another try included."""
@@ -78,13 +86,29 @@ _RUN_ENDING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """After these nothing else can be written either."""
 
 
+@overload
 def fetch_files(
     items: Iterable[FetchItem | None],
     *,
     options: HttpOptions,
     retry: RetryPolicy,
     observe: Observer = ignore_event,
-) -> Generator[FetchResult, None, None]:
+) -> Generator[FetchResult, None, None]: ...
+@overload
+def fetch_files(
+    items: Iterable[FetchItem | Passed | None],
+    *,
+    options: HttpOptions,
+    retry: RetryPolicy,
+    observe: Observer = ignore_event,
+) -> Generator[FetchResult | Passed, None, None]: ...
+def fetch_files(
+    items: Iterable[FetchItem | Passed | None],
+    *,
+    options: HttpOptions,
+    retry: RetryPolicy,
+    observe: Observer = ignore_event,
+) -> Generator[FetchResult | Passed, None, None]:
     """Fetch files and yield what became of each, as they finish.
 
     Items are taken as there is room for them, so the iterable may be endless. A file gets its
@@ -101,7 +125,7 @@ def fetch_files(
     ----------
     items
         What to fetch. None means that nothing is known just now: transfers go on for a moment,
-        then the next item is asked for.
+        then the next item is asked for. What is ``Passed`` needs nothing and comes out again.
     options
         Connections, time limits, certificates.
     retry
@@ -113,8 +137,8 @@ def fetch_files(
 
     Yields
     ------
-    FetchResult
-        One for each item, not in their order.
+    FetchResult or Passed
+        One for each item, not in their order; of things that are passed, in theirs.
 
     Raises
     ------
@@ -141,12 +165,12 @@ class _Run:
 
     def __init__(
         self,
-        items: Iterator[FetchItem | None],
+        items: Iterator[FetchItem | Passed | None],
         options: HttpOptions,
         retry: RetryPolicy,
         observe: Observer,
     ) -> None:
-        self._items: Iterator[FetchItem | None] | None = items
+        self._items: Iterator[FetchItem | Passed | None] | None = items
         self._retry = retry
         self._observe = observe
         self._tasks: set[Task] = set()
@@ -160,7 +184,7 @@ class _Run:
         """Everything that has no verdict yet."""
         self._arrivals: dict[Request, Arrival] = {}
         """Those whose transfer is not over."""
-        self._done: list[FetchResult] = []
+        self._done: list[FetchResult | Passed] = []
         self._ending: FileAccessError | None = None
         """Why no other file can be written either."""
         self._engine = HttpEngine(options)
@@ -169,7 +193,7 @@ class _Run:
         self._intake = Intake(self._mailbox.put)
         self._servers: Servers[Task] = Servers(options.connections, retry)
 
-    def results(self) -> Iterator[FetchResult]:
+    def results(self) -> Iterator[FetchResult | Passed]:
         """Work until every item has its result."""
         while True:
             wait_s = self._fill()
@@ -244,6 +268,9 @@ class _Run:
                     item = next(self._items)
                 except StopIteration:
                     self._items = None
+                    continue
+                if isinstance(item, Passed):
+                    self._done.append(item)
                     continue
                 if item is None:
                     return min(_NEXT_ITEM_S, self._wait_s(now_s))

@@ -28,6 +28,7 @@ _DATE_FORMS = tuple(
 )
 
 
+_WANTED = frozenset({b"last-modified", b"etag", b"retry-after", b"content-range"})
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 
 
@@ -80,21 +81,21 @@ def parse_headers(lines: Iterable[bytes], *, now_s: float) -> ResponseHeaders:
     >>> parse_headers(lines, now_s=0.0).retry_after_s
     2.0
     """
-    values: dict[str, str] = {}
-    for raw in lines:
-        line = raw.decode("latin-1")
-        if line.startswith("HTTP/"):
+    values: dict[bytes, str] = {}
+    for line in lines:
+        if line.startswith(b"HTTP/"):
             values = {}
             continue
-        name, colon, value = line.partition(":")
-        if colon:
-            values[name.strip().lower()] = value.strip()
+        name, colon, value = line.partition(b":")
+        name = name.strip().lower()
+        if colon and name in _WANTED:
+            values[name] = value.decode("latin-1").strip()
     return ResponseHeaders(
-        last_modified_s=parse_http_date(values.get("last-modified", "")),
-        last_modified=values.get("last-modified"),
-        etag=values.get("etag"),
-        retry_after_s=_parse_retry_after(values.get("retry-after", ""), now_s),
-        content_range=_parse_content_range(values.get("content-range", "")),
+        last_modified_s=parse_http_date(values.get(b"last-modified", "")),
+        last_modified=values.get(b"last-modified"),
+        etag=values.get(b"etag"),
+        retry_after_s=_parse_retry_after(values.get(b"retry-after", ""), now_s),
+        content_range=_parse_content_range(values.get(b"content-range", "")),
     )
 
 
@@ -116,7 +117,7 @@ def parse_http_date(text: str) -> float | None:
     >>> parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT")
     784111777.0
     """
-    for form in _DATE_FORMS:
+    for form in _DATE_FORMS if text else ():
         match = form.fullmatch(text)
         if match and match["month"].lower() in _MONTHS:
             year = int(match["year"])
@@ -130,6 +131,24 @@ def parse_http_date(text: str) -> float | None:
                 return None
             return moment.timestamp()
     return None
+
+
+def format_http_date(moment_s: float) -> str:
+    """Turn seconds since 1970 into a date of HTTP.
+
+    Parameters
+    ----------
+    moment_s
+        The moment.
+
+    Examples
+    --------
+    >>> format_http_date(784111777.0)
+    'Sun, 06 Nov 1994 08:49:37 GMT'
+    """
+    from email.utils import formatdate  # its names do not depend on the locale
+
+    return formatdate(moment_s, usegmt=True)
 
 
 def _parse_count(text: str) -> int | None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import ConnectionFailedError, HttpStatusError, PdbCliError
 from pdb_cli.transfer.response import BodyStart
+from pdb_cli.transfer.threads import wait_for_end
+from pdb_cli.transfer.unpack import unpack
 from pdb_cli.transfer.verify import Digest, Verifier
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class Arrival:
     """
 
     __slots__ = (
+        "_is_unpacked",
         "_may_resume",
         "_verifier",
         "_worker",
@@ -91,6 +94,7 @@ class Arrival:
         self.is_over = False
         """Set by the worker: there is a verdict."""
         self._worker = worker
+        self._is_unpacked = expectation.unpacked
         # The checksum of the whole is what tells whether two halves belong together.
         self._may_resume = expectation.gzipped
         self._verifier = Verifier(expectation, subject=subject, digest=Digest.SHA256)
@@ -154,7 +158,10 @@ class Arrival:
                 self._stop(news.error)
                 return Verdict(self, None, news.error)
             verified = self._verifier.finish()
-            self.part.publish(mtime_s=news.mtime_s)
+            if self._is_unpacked:
+                verified = unpack(self.part, verified, mtime_s=news.mtime_s)
+            else:
+                self.part.publish(mtime_s=news.mtime_s)
         except PdbCliError as error:
             self.is_over = True
             self.part.discard()
@@ -305,7 +312,7 @@ class Intake:
             worker.queue.put(None)
         for worker in begun:
             if worker.thread is not None:
-                worker.thread.join()
+                wait_for_end(worker.thread)
             worker.thread = None
 
     def _work(self, worker: _Worker) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,12 @@ class FetchItem:
     def __post_init__(self) -> None:
         if not self.sources:
             raise ValueError(f"no source for {self.name}")
+
+
+class Passed(NamedTuple):
+    """Something that needs no transfer: it comes out again, in between the results."""
+
+    tag: Any
 
 
 class FetchStatus(StrEnum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError
@@ -53,6 +53,13 @@ class Expectation:
     """The number of the assembly, for types that are numbered."""
     max_bytes: int = LARGEST_FILE_BYTES
     """The most bytes it may have; from the archive's own lists where they tell."""
+    unpacked: bool = False
+    """Whether it is kept decompressed, once it has arrived and is known to be good."""
+
+    @property
+    def kept(self) -> Expectation:
+        """What the file under the final name should be."""
+        return replace(self, gzipped=False, unpacked=False) if self.unpacked else self
 
 
 def expect(file: ArchiveFile, name: str) -> Expectation:
@@ -115,10 +122,14 @@ def verify_file(
         # Else a pipe under that name would be waited for until somebody writes to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise FileAccessError("read", path, "not a regular file")
-            while data := os.read(descriptor, _READ_BYTES):
+            left_bytes = status.st_size
+            # Most files are one piece: another call only to hear that it was the last one counts.
+            while left_bytes > 0 and (data := os.read(descriptor, _READ_BYTES)):
                 verifier.feed(data)
+                left_bytes -= len(data)
         finally:
             os.close(descriptor)
     except OSError as error:

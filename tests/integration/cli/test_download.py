@@ -104,7 +104,7 @@ def test_d09_without_a_pdb_file_mmcif_is_fetched_and_that_is_said(lab: Lab) -> N
     assert "without a legacy PDB file: fetching mmCIF instead" in done.stderr
     refused = lab.run("download", "1kqe", "-f", "pdb", "--no-fallback")
     assert refused.returncode == 1
-    assert len(lab.local()) == 1
+    assert set(lab.local("structures")) == {"structures/divided/mmCIF/hy/3hya.cif.gz"}
 
 
 def test_d_option_puts_files_flat_into_a_directory(lab: Lab, tmp_path: Path) -> None:
@@ -390,3 +390,35 @@ def test_a_closed_pipe_has_its_own_exit_code(lab: Lab) -> None:
         ["bash", "-c", command], capture_output=True, text=True, cwd=lab.run.cwd, check=False
     )
     assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+def test_a_superseded_entry_is_explained_or_followed(lab: Lab) -> None:
+    lab.mirror.tree.publish(obsolete={"1dsr": "3HYA"}, unreleased=["9hld"])
+    done = lab.run("download", "1dsr", "9hld", "9zzz", "1kqe", "-o", "json")
+    assert done.returncode == 3
+    reasons = {row["id"]: row["reason"] for row in json.loads(done.stdout)}
+    assert reasons["1dsr"].startswith("superseded by 3hya (obsolete since ")
+    assert reasons["9hld"] == "not yet released: on hold until publication (HPUB)"
+    assert reasons["9zzz"] == "neither obsolete nor announced"
+    assert reasons["1kqe"] is None
+    assert "1dsr.cif.gz: superseded by 3hya" in done.stderr
+    followed = lab.run("download", "1dsr", "1kqe", "--obsolete", "follow", "-o", "json")
+    assert followed.returncode == 0, followed.stderr
+    asked = {row["id"]: row["asked_ids"] for row in json.loads(followed.stdout)}
+    assert asked == {"3hya": ["1dsr"], "1kqe": ["1kqe"]}
+    assert "1dsr is obsolete: fetching 3hya instead" in followed.stderr
+    assert {path.name for path in (lab.collection / ".pdb-cli").iterdir()} == {"holdings"}
+
+
+def test_d11_every_assembly_there_is(lab: Lab) -> None:
+    planned = lab.run("download", "4hhb", "-t", "asm", "-a", "all", "-n", "-o", "json")
+    assert planned.returncode == 0, planned.stderr
+    assert [row["action"] for row in json.loads(planned.stdout)] == ["fetch"]
+    assert not lab.collection.exists()
+    done = lab.run("download", "4hhb", "-t", "asm", "-t", "biounit", "-a", "ALL")
+    assert done.returncode == 0, done.stderr
+    assert {"4hhb-assembly1.cif.gz", "4hhb.pdb1.gz"} <= {
+        path.rpartition("/")[2] for path in lab.local()
+    }
+    for wrong in ("0", "-1", "every"):
+        assert lab.run("download", "4hhb", "-t", "asm", "-a", wrong).returncode == 2

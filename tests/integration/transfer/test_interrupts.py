@@ -102,7 +102,7 @@ def test_exception_of_the_items_gets_through(mirror: FaultServer, tmp_path: Path
         yield item_for(SMALL, tmp_path, mirror)
         raise LookupError("the list is broken")
 
-    run = fetch_files(items(), options=OPTIONS, retry=RETRY)  # type: ignore[arg-type]
+    run = fetch_files(items(), options=OPTIONS, retry=RETRY)  # type: ignore[call-overload]
     with pytest.raises(LookupError, match="broken"), closing(run):
         list(run)
     assert files_below(tmp_path) == {}

@@ -34,6 +34,12 @@ def test_every_promised_name_of_a_data_type_is_understood(names: str, data_type:
         ("pdb", FileFormat.PDB),
         ("xml pdbml", FileFormat.XML),
         ("bcif", FileFormat.BCIF),
+        ("nmr-star star str", FileFormat.NMR_STAR),
+        ("nef", FileFormat.NEF),
+        ("mr", FileFormat.MR),
+        ("pdf", FileFormat.PDF),
+        ("png", FileFormat.PNG),
+        ("svg", FileFormat.SVG),
     ],
 )
 def test_every_promised_name_of_a_format_is_understood(names: str, file_format: FileFormat) -> None:

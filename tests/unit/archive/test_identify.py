@@ -10,6 +10,7 @@ from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType, FileFormat
 from pdb_cli.archive.identify import identify
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import (
+    COLLECTION_ROWS,
     MAX_ASSEMBLY,
     ROWS,
     ArchiveFile,
@@ -37,7 +38,7 @@ def file_of(
 
 
 @given(
-    row=st.sampled_from(ROWS),
+    row=st.sampled_from((*ROWS, *COLLECTION_ROWS)),
     entry=entries,
     number=st.integers(1, MAX_ASSEMBLY),
     root=st.sampled_from(["", "/data/pdb/", "../", "./a b/é/"]),
@@ -50,7 +51,10 @@ def test_i01_every_path_of_the_archive_is_read_back(
     file = ArchiveFile(
         entry, data_type, file_format, number if data_type in NUMBERED_TYPES else None
     )
-    for path in (archive_path(file, layout), collection_path(file, layout)):
+    paths = [collection_path(file, layout)]
+    if row in ROWS:
+        paths.append(archive_path(file, layout))
+    for path in paths:
         text = root + (path if zipped else path.removesuffix(".gz"))
         assert identify(text) == (file, layout)
         assert identify(Path(text)) == (file, layout)
@@ -155,6 +159,13 @@ def test_other_files_are_not_taken_for_archive_files(path: str) -> None:
             file_of("116l", DataType.OBSOLETE),
             Layout.CLASSIC,
         ),
+        (
+            "2kkv_mr.str",
+            file_of("2kkv", DataType.NMR_RESTRAINTS, FileFormat.NMR_STAR),
+            Layout.CLASSIC,
+        ),
+        ("2kkv.mr.gz", file_of("2kkv", DataType.NMR_RESTRAINTS, FileFormat.MR), Layout.CLASSIC),
+        ("4hhb.bcif.gz", file_of("4hhb", file_format=FileFormat.BCIF), Layout.CLASSIC),
         ("obsolete-things/116l.cif.gz", file_of("116l"), Layout.CLASSIC),
     ],
 )
@@ -182,5 +193,5 @@ def test_hostile_paths_never_raise_and_what_is_found_is_a_real_file(path: str) -
     found = identify(path)
     if found is not None:
         file, layout = found
-        name = archive_path(file, layout).rpartition("/")[2]
+        name = collection_path(file, layout).rpartition("/")[2]
         assert path.rpartition("/")[2].removesuffix(".gz").lower() == name.removesuffix(".gz")

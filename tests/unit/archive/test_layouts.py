@@ -5,6 +5,7 @@ import pytest
 from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType, FileFormat
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import (
+    COLLECTION_ROWS,
     ROWS,
     ArchiveFile,
     Layout,
@@ -27,6 +28,18 @@ PUBLISHED = {
     (C, T.STRUCTURE_FACTORS, F.MMCIF): (
         "data/structures/divided/structure_factors/ab/r1abcsf.ent.gz"
     ),
+    (C, T.NMR_CHEMICAL_SHIFTS, F.NMR_STAR): (
+        "data/structures/divided/nmr_chemical_shifts/ab/1abc_cs.str.gz"
+    ),
+    (C, T.NMR_RESTRAINTS, F.NMR_STAR): (
+        "data/structures/divided/nmr_restraints_v2/ab/1abc_mr.str.gz"
+    ),
+    (C, T.NMR_RESTRAINTS, F.MR): "data/structures/divided/nmr_restraints/ab/1abc.mr.gz",
+    (C, T.NMR_DATA, F.NMR_STAR): "data/structures/divided/nmr_data/ab/1abc_nmr-data.str.gz",
+    (C, T.NMR_DATA, F.NEF): "data/structures/divided/nmr_data/ab/1abc_nmr-data.nef.gz",
+    (C, T.VALIDATION, F.PDF): "validation_reports/ab/1abc/1abc_full_validation.pdf.gz",
+    (C, T.VALIDATION, F.PNG): "validation_reports/ab/1abc/1abc_multipercentile_validation.png.gz",
+    (C, T.VALIDATION, F.SVG): "validation_reports/ab/1abc/1abc_multipercentile_validation.svg.gz",
     (C, T.VALIDATION, F.MMCIF): "validation_reports/ab/1abc/1abc_validation.cif.gz",
     (C, T.VALIDATION, F.XML): "validation_reports/ab/1abc/1abc_validation.xml.gz",
     (C, T.OBSOLETE, F.MMCIF): "data/structures/obsolete/mmCIF/ab/1abc.cif.gz",
@@ -41,6 +54,26 @@ PUBLISHED = {
     ),
     (E, T.STRUCTURE_FACTORS, F.MMCIF): (
         "data/entries/ab/pdb_00001abc/experimental_data/pdb_00001abc-sf.cif.gz"
+    ),
+    (E, T.NMR_CHEMICAL_SHIFTS, F.NMR_STAR): (
+        "data/entries/ab/pdb_00001abc/experimental_data/pdb_00001abc_cs.str.gz"
+    ),
+    (E, T.NMR_DATA, F.NMR_STAR): (
+        "data/entries/ab/pdb_00001abc/experimental_data/pdb_00001abc_nmr-data.str.gz"
+    ),
+    (E, T.NMR_DATA, F.NEF): (
+        "data/entries/ab/pdb_00001abc/experimental_data/pdb_00001abc_nmr-data.nef.gz"
+    ),
+    (E, T.VALIDATION, F.PDF): (
+        "data/entries/ab/pdb_00001abc/validation_reports/pdb_00001abc_full_validation.pdf.gz"
+    ),
+    (E, T.VALIDATION, F.PNG): (
+        "data/entries/ab/pdb_00001abc/validation_reports/"
+        "pdb_00001abc_multipercentile_validation.png.gz"
+    ),
+    (E, T.VALIDATION, F.SVG): (
+        "data/entries/ab/pdb_00001abc/validation_reports/"
+        "pdb_00001abc_multipercentile_validation.svg.gz"
     ),
     (E, T.VALIDATION, F.MMCIF): (
         "data/entries/ab/pdb_00001abc/validation_reports/pdb_00001abc_validation.cif.gz"
@@ -71,6 +104,23 @@ def test_d10_every_row_gives_the_published_path(
 
 def test_d10_no_published_path_lacks_a_row() -> None:
     assert {row[:3] for row in ROWS} == set(PUBLISHED)
+
+
+def test_d10_every_type_of_data_has_a_row_in_the_classic_layout() -> None:
+    assert {row.data_type for row in ROWS if row.layout is C} == set(DataType)
+
+
+def test_a_collection_has_a_place_for_binary_cif_though_the_archive_has_none() -> None:
+    file = file_of("1abc", file_format=F.BCIF)
+    assert collection_path(file, C) == "structures/divided/bcif/ab/1abc.bcif.gz"
+    assert collection_path(file, E) == "entries/ab/pdb_00001abc/structures/pdb_00001abc.bcif.gz"
+    assert {row[:3] for row in COLLECTION_ROWS} == {
+        (C, T.STRUCTURES, F.BCIF),
+        (E, T.STRUCTURES, F.BCIF),
+    }
+    with pytest.raises(UnsupportedError) as caught:
+        archive_path(file, C)
+    assert caught.value.reason == "not in the archive; only some mirrors serve them"
 
 
 def test_an_entry_without_a_classic_form_has_a_path_in_both_layouts() -> None:
@@ -111,10 +161,10 @@ def test_the_collection_mirrors_data_and_keeps_the_names_of_other_trees(
 @pytest.mark.parametrize(
     ("data_type", "file_format", "layout", "reason"),
     [
-        (T.STRUCTURES, F.BCIF, C, "the archive offers them as mmcif, pdb, xml"),
         (T.ASSEMBLIES, F.PDB, C, "the archive offers them as mmcif"),
         (T.BIOUNIT, F.PDB, E, "their place in the layout entry is not known"),
-        (T.NMR_DATA, F.MMCIF, C, "not among the types that are addressed by entry"),
+        (T.NMR_DATA, F.MMCIF, C, "the archive offers them as nmr-star, nef"),
+        (T.NMR_RESTRAINTS, F.NMR_STAR, E, "their place in the layout entry is not known"),
     ],
 )
 def test_a_combination_the_archive_lacks_is_refused_with_what_there_is(
@@ -147,5 +197,6 @@ def test_d11_an_assembly_number_is_there_exactly_where_it_must_be(
 
 
 def test_formats_of_a_type_come_with_the_most_usual_first() -> None:
-    assert supported_formats(T.STRUCTURES, C) == (F.MMCIF, F.PDB, F.XML)
+    assert supported_formats(T.STRUCTURES, C) == (F.MMCIF, F.PDB, F.XML, F.BCIF)
+    assert supported_formats(T.NMR_RESTRAINTS, C) == (F.NMR_STAR, F.MR)
     assert supported_formats(T.BIOUNIT, E) == ()

@@ -11,10 +11,12 @@ from pdb_cli.archive.mirrors import (
     Mirror,
     RsyncRoot,
     find_mirror,
+    serving_mirrors,
 )
 from pdb_cli.errors import UnknownNameError, UnsupportedError
 
 MMCIF = ArchiveFile(EntryId.parse("1abc"), DataType.STRUCTURES, FileFormat.MMCIF)
+BCIF = ArchiveFile(EntryId.parse("1abc"), DataType.STRUCTURES, FileFormat.BCIF)
 IHM = ArchiveFile(EntryId.parse("8zz1"), DataType.IHM, FileFormat.MMCIF)
 PATH = "data/structures/divided/mmCIF/ab/1abc.cif.gz"
 IHM_PATH = "pdb_ihm/data/entries/zz/8zz1/structures/8zz1.cif.gz"
@@ -75,6 +77,45 @@ def test_a_mirror_with_the_entry_layout_uses_the_paths_of_2027() -> None:
         "/data/entries/ab/pdb_00001abc/structures/pdb_00001abc.cif.gz"
     )
     assert mirror.rsync_paths(MMCIF) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("rcsb", "https://models.rcsb.org/1abc.bcif.gz"),
+        ("pdbj", None),
+        ("pdbe", None),
+        ("wwpdb", None),
+    ],
+)
+def test_d10_binary_cif_has_an_endpoint_of_its_own(name: str, url: str | None) -> None:
+    mirror = BUILTIN_MIRRORS[name]
+    if url is not None:
+        assert mirror.url(BCIF) == url
+        return
+    with pytest.raises(UnsupportedError) as caught:
+        mirror.url(BCIF)
+    assert caught.value.subject == f"structures as bcif from mirror {name}"
+    assert "rcsb has" in caught.value.reason
+
+
+def test_binary_cif_of_an_extended_id_and_from_a_mirror_of_ones_own() -> None:
+    lab = Mirror("lab", None, (), Layout.CLASSIC, "http://127.0.0.1/b/{id}.bcif.gz")
+    extended = BCIF._replace(entry=EntryId.parse("PDB_1ABC5678"))
+    assert lab.url(extended) == "http://127.0.0.1/b/pdb_1abc5678.bcif.gz"
+
+
+def test_mirrors_without_a_place_for_a_file_are_passed_over() -> None:
+    mirrors = [BUILTIN_MIRRORS[name] for name in ("wwpdb", "rcsb", "pdbj")]
+    assert [mirror.name for mirror, _ in serving_mirrors(mirrors, BCIF)] == ["rcsb"]
+    assert [mirror.name for mirror, _ in serving_mirrors(mirrors, MMCIF)] == [
+        "wwpdb",
+        "rcsb",
+        "pdbj",
+    ]
+    with pytest.raises(UnsupportedError) as caught:
+        serving_mirrors(mirrors[::2], BCIF)
+    assert caught.value.subject == "structures as bcif from mirror wwpdb"
 
 
 def test_a_mirror_without_https_says_which_setting_is_missing() -> None:

@@ -84,6 +84,11 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.HoldingsError("https://a/x.json.gz", "cut short"),
+        "https://a/x.json.gz: cut short; try again later, or another mirror with -m",
+        ExitCode.FAILED,
+    ),
+    (
         e.UnknownJobError("job_xxxxxx"),
         "no job 'job_xxxxxx'; 'pdb-cli jobs --all' lists them",
         ExitCode.FAILED,

@@ -31,6 +31,7 @@ default = ["rcsb", "pdbj", "wwpdb"]
 https  = "http://127.0.0.1:8080/pub/pdb"
 rsync  = "rsync://127.0.0.1:8730/ftp"
 layout = "classic"
+bcif = "http://127.0.0.1:8080/{id}.bcif.gz"
 [download]
 parallel = 16
 retry = 5
@@ -183,6 +184,7 @@ def test_the_documented_file_is_understood_in_every_key(
         "http://127.0.0.1:8080/pub/pdb",
         (RsyncRoot("127.0.0.1", 8730, "ftp"),),
         Layout.CLASSIC,
+        "http://127.0.0.1:8080/{id}.bcif.gz",
     )
     assert settings.mirrors == {"lab": lab}
     weekly = SyncTarget(types=(DataType.STRUCTURES, DataType.ASSEMBLIES), mirror="pdbj")
@@ -206,7 +208,7 @@ def test_a_configured_mirror_overrides_a_built_in_one_field_by_field(
     settings = load_settings(environ=environ)
     builtin = BUILTIN_MIRRORS["rcsb"]
     assert settings.mirrors["rcsb"] == Mirror(
-        "rcsb", "http://127.0.0.1:8080/pub/pdb", builtin.rsync, builtin.layout
+        "rcsb", "http://127.0.0.1:8080/pub/pdb", builtin.rsync, builtin.layout, builtin.bcif
     )
     assert settings.origins["mirrors.rcsb.https"] == Origin(OriginKind.FILE, f"{config}:2")
     assert settings.origins["mirrors.rcsb.layout"] == Origin(OriginKind.DEFAULT)

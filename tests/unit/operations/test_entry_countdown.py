@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def test_only_entries_settled_in_part_are_remembered() -> None:
     events: list[Event] = []
-    countdown = EntryCountdown(2, events.append)
+    countdown = EntryCountdown(lambda _: 2, events.append)
     entries = [EntryId.parse(f"{number:04d}") for number in range(1000, 3000)]
     for before, entry in zip([None, *entries], entries, strict=False):
         countdown.settle(entry)

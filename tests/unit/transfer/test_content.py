@@ -131,6 +131,39 @@ def test_binary_cif(head: bytes, defect: Defect | None) -> None:
     assert defect_of(head, FileFormat.BCIF) is defect
 
 
+STAR, NEF, MR = FileFormat.NMR_STAR, FileFormat.NEF, FileFormat.MR
+SVG_HEAD = (
+    b'<?xml version="1.0"?>\n<!-- drawn -->\n<!DOCTYPE svg PUBLIC "x"\n "y">\n<svg width="9">'
+)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "head", "defect"),
+    [
+        (STAR, b"\n# shifts\ndata_4hhb_cs\n", None),
+        (STAR, b"data_4HHB\n", None),
+        (STAR, b"data_1ABC\n", Defect.WRONG_ENTRY),
+        (STAR, b"save_x\n", Defect.WRONG_KIND),
+        (NEF, b"data_nef_4hhb\n", None),
+        (NEF, b"data_1abc\n", Defect.WRONG_ENTRY),
+        (NEF, b"{}", Defect.WRONG_KIND),
+        (MR, b"*HEADER    OXYGEN\n", None),
+        (MR, b"! what X-PLOR wrote in \xc5ngstr\xf6m\nassign (resid 1 and name HN)\n", None),
+        (MR, b"a\0b", Defect.WRONG_KIND),
+        (MR, b"", Defect.EMPTY),
+        (FileFormat.PDF, b"%PDF-1.5\n", None),
+        (FileFormat.PDF, b"data_4HHB\n", Defect.WRONG_KIND),
+        (FileFormat.PNG, b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", None),
+        (FileFormat.PNG, b"\xff\xd8\xff\xe0", Defect.WRONG_KIND),
+        (FileFormat.SVG, SVG_HEAD, None),
+        (FileFormat.SVG, b'<svg xmlns="http://www.w3.org/2000/svg">', None),
+        (FileFormat.SVG, b'<?xml version="1.0"?><wwPDB-validation-information>', Defect.WRONG_KIND),
+    ],
+)
+def test_nmr_data_and_reports(file_format: FileFormat, head: bytes, defect: Defect | None) -> None:
+    assert defect_of(head, file_format, DataType.NMR_DATA) is defect
+
+
 @pytest.mark.parametrize("file_format", FileFormat)
 @pytest.mark.parametrize(
     "page",

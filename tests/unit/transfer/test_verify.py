@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
+import random
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +16,14 @@ from pdb_cli.archive.identify import identify
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import ArchiveFile
 from pdb_cli.errors import Defect, FileAccessError, VerificationError
-from pdb_cli.transfer.verify import Expectation, expect, gzip_name, verify_file
+from pdb_cli.transfer.verify import (
+    Digest,
+    Expectation,
+    Verifier,
+    expect,
+    gzip_name,
+    verify_file,
+)
 from support.archive_gzip import archive_gzip, inflate
 from support.real_entries import CLASSIC_ROOT, ENTRY_ROOT
 
@@ -54,6 +64,7 @@ KQE = next(path for path in REAL if path.name == "1kqe.cif.gz")
 DATA = HYA.read_bytes()
 EXPECTED = expectation_of(HYA)
 TEXT = inflate(DATA)
+NOISE = random.Random(1).randbytes(100_000)
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
@@ -240,6 +251,68 @@ def test_swapped_files_are_found(path: Path, other: Path) -> None:
 def test_noise_is_never_taken_for_a_file(noise: bytes, tmp_path: Path) -> None:
     assert defect_of(noise, EXPECTED, tmp_path) is not None
     assert defect_of(b"\x1f\x8b\x08" + noise, EXPECTED, tmp_path) is not None
+
+
+def stream(data: bytes, expectation: Expectation, sizes: list[int]) -> VerifiedFile:
+    """Verify some bytes in pieces."""
+    verifier = Verifier(expectation, subject="x", digest=Digest.SHA256)
+    start = 0
+    for size in sizes:
+        verifier.feed(data[start : start + size])
+        start += size
+    verifier.feed(data[start:])
+    return verifier.finish()
+
+
+@quick
+@given(path=st.sampled_from(SMALL), sizes=st.lists(st.integers(0, 3000), max_size=20))
+def test_pieces_of_any_size_are_the_same_file(path: Path, sizes: list[int]) -> None:
+    data, expectation = path.read_bytes(), expectation_of(path)
+    found = stream(data, expectation, sizes)
+    assert found.sha256 == hashlib.sha256(data).hexdigest()
+    assert found.crc32 == zlib.crc32(inflate(data))
+    assert (found.size_bytes, found.text_bytes) == (len(data), len(inflate(data)))
+
+
+@quick
+@given(path=st.sampled_from(SMALL), data=st.data())
+def test_pieces_hide_no_defect(path: Path, data: st.DataObject) -> None:
+    body = bytearray(path.read_bytes())
+    at = data.draw(st.integers(body.index(0, 10) + 1, len(body) - 10))
+    body[at] ^= 1 << data.draw(st.integers(0, 7))
+    sizes = data.draw(st.lists(st.integers(0, 3000), max_size=20))
+    with pytest.raises(VerificationError):
+        stream(bytes(body), expectation_of(path), sizes)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "defect"),
+    [
+        (b"<html>" + bytes(600), Defect.WRONG_KIND),
+        (b"PK\x03\x04" + bytes(600), Defect.NOT_GZIP),
+        (KQE.read_bytes()[:2000], Defect.WRONG_ENTRY),
+        (gzip.compress(b"data_1KQE\n" + NOISE), Defect.WRONG_ENTRY),
+        (gzip.compress(b"data_3HYA\n" + bytes(60_000_000)), Defect.TOO_LARGE),
+        (DATA[:1000] + NOISE, Defect.CORRUPT),
+        (DATA + b"x", Defect.TRAILING),
+    ],
+)
+def test_wrong_bytes_are_refused_before_the_end(beginning: bytes, defect: Defect) -> None:
+    verifier = Verifier(EXPECTED, subject="x")
+    with pytest.raises(VerificationError) as caught:
+        verifier.feed(beginning)
+    assert caught.value.defect is defect
+
+
+@pytest.mark.parametrize("end", [b"# \n", b"#\n", b"##\n", b"#\t\n", b"#", b"#\n\n"])
+def test_text_that_ends_like_the_archives_is_whole(end: bytes, tmp_path: Path) -> None:
+    assert defect_of(gzip.compress(b"data_3HYA\n_a b\n" + end), EXPECTED, tmp_path) is None
+
+
+@pytest.mark.parametrize("end", [b"", b"ATOM 1 2 3\n", b"ATOM 1 2", b";\n", b"# \nloop_\n"])
+def test_text_that_was_cut_off_before_it_was_compressed(end: bytes, tmp_path: Path) -> None:
+    body = gzip.compress(b"data_3HYA\n_a b\n" + end)
+    assert defect_of(body, EXPECTED, tmp_path) is Defect.TRUNCATED
 
 
 def test_expectation_has_the_number_of_the_assembly() -> None:

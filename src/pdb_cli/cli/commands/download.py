@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +15,22 @@ from pdb_cli.cli.ids_input import IdsInput, read_ids
 from pdb_cli.cli.options import (
     DATA_TYPE,
     FILE_FORMAT,
+    AssemblyParameter,
     background_options,
     complete_mirror,
     output_option,
     wants_background,
 )
 from pdb_cli.cli.output import OutputMode
+from pdb_cli.config.paths import cache_dir
 from pdb_cli.errors import InvalidValueError
 from pdb_cli.operations.download_request import (
     Arrangement,
     Destination,
     DownloadRequest,
     ExistingFile,
+    ObsoletePolicy,
+    Packing,
     choose_kinds,
 )
 from pdb_cli.storage.destination import check_writable
@@ -39,8 +44,12 @@ _HINT = (
     "('pdb-cli config set paths.pdb_dir DIR' or PDB_DIR makes one)"
 )
 _TYPES_HELP = (
-    "structures (default), assemblies, biounit, structure-factors, validation, obsolete or ihm; "
-    "repeat it for several."
+    "structures (default), assemblies, biounit, structure-factors, nmr-chemical-shifts, "
+    "nmr-restraints, nmr-data, validation, obsolete or ihm; repeat it for several."
+)
+_FORMATS_HELP = (
+    "mmcif (default), pdb, xml or bcif; of NMR data nmr-star, nef or mr (restraints as deposited); "
+    "of validation also pdf, png or svg."
 )
 
 
@@ -57,15 +66,13 @@ _TYPES_HELP = (
 )
 @click.option("--stdin", is_flag=True, help="Ids from standard input.")
 @click.option("-t", "--type", "data_types", multiple=True, type=DATA_TYPE, help=_TYPES_HELP)
-@click.option(
-    "-f", "--format", "file_format", type=FILE_FORMAT, help="mmcif (default), pdb or xml."
-)
+@click.option("-f", "--format", "file_format", type=FILE_FORMAT, help=_FORMATS_HELP)
 @click.option(
     "-a",
     "--assembly",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Number of the assembly or biounit [default: 1].",
+    type=AssemblyParameter(),
+    metavar="N|all",
+    help="Number of the assembly or biounit [default: 1]; all is every one there is.",
 )
 @click.option(
     "-d",
@@ -101,8 +108,32 @@ _TYPES_HELP = (
     metavar="RATE",
     help="Bytes per second over all transfers, such as 500K or 2M (units of 1024).",
 )
+@click.option(
+    "--decompress/--no-decompress",
+    default=False,
+    help="Keep 4hhb.cif instead of 4hhb.cif.gz; not in a collection.",
+)
 @click.option("--overwrite", is_flag=True, help="Fetch again what is there and valid.")
 @click.option("--fallback/--no-fallback", default=None, help="mmCIF where no PDB file exists.")
+@click.option(
+    "--obsolete",
+    type=click.Choice([str(item) for item in ObsoletePolicy]),
+    default=str(ObsoletePolicy.REPORT),
+    show_default=True,
+    help="Name the successors of a superseded entry, or fetch them in its place.",
+)
+@click.option(
+    "--failed-out",
+    type=click.Path(),
+    metavar="FILE",
+    help="At the end, write the ids that lack something and why; another run takes it with -l.",
+)
+@click.option(
+    "--report",
+    type=click.Path(),
+    metavar="FILE.jsonl",
+    help="Write one JSON object per file as results come; what FILE had before is dropped.",
+)
 @click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
 @output_option(OutputMode.TEXT, OutputMode.JSON, OutputMode.IDS)
@@ -126,6 +157,7 @@ def command(context: click.Context, /, **options: Any) -> int:
         say=session.say,
     )
     request = _request(session, ids, options)
+    files = _output_files(options)
     if background:
         from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
 
@@ -133,9 +165,41 @@ def command(context: click.Context, /, **options: Any) -> int:
     from pdb_cli.cli.download_run import run, show_plan  # noqa: PLC0415 - not with --bg
 
     if options["dry_run"]:
-        show_plan(request, mode=options["mode"])
+        show_plan(session, request, mode=options["mode"])
         return ExitCode.DONE
-    return run(session, request, mode=options["mode"])
+    return run(
+        session,
+        request,
+        mode=options["mode"],
+        report_path=files["report"],
+        failed_path=files["failed_out"],
+    )
+
+
+def _output_files(options: dict[str, Any]) -> dict[str, Path | None]:
+    """Return the paths of the files to write, once it is known that they can be written."""
+    names = ("report", "failed_out")
+    paths = {name: None if options[name] is None else Path(options[name]) for name in names}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        if options[name] in {"", "-"}:
+            raise InvalidValueError(flag, options[name], "a file; standard output is for data")
+        if name == "report" and any(_is_same(options[name], other) for other in options["lists"]):
+            raise InvalidValueError(flag, options[name], "another file than that of -l")
+        if not options["dry_run"]:
+            from pdb_cli.cli.download_files import check_output_file  # noqa: PLC0415 - seldom
+
+            check_output_file(path)
+    if None not in paths.values() and _is_same(options["report"], options["failed_out"]):
+        raise InvalidValueError("--failed-out", options["failed_out"], "another file than --report")
+    return paths
+
+
+def _is_same(path: str, other: str) -> bool:
+    """Tell whether two paths lead to one file, which need not exist."""
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _add_flags(session: Session, options: dict[str, Any]) -> None:
@@ -164,10 +228,16 @@ def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> Downlo
         ),
         destination=_destination(session, settings, options),
         mirrors=tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
-        assembly=options["assembly"] or 1,
+        assembly=None if options["assembly"] == "all" else options["assembly"] or 1,
         existing=ExistingFile.REPLACE if options["overwrite"] else ExistingFile.SKIP,
         fallback=settings.download.fallback,
+        obsolete=ObsoletePolicy(options["obsolete"]),
     )
+    # A plan changes nothing in the collection, not even what it knows of the archive.
+    in_collection = request.destination.root == settings.paths.pdb_dir and not options["dry_run"]
+    state_dir = request.destination.root / ".pdb-cli" if in_collection else None
+    holdings_dir = (state_dir or cache_dir(session.environ)) / "holdings"
+    request = request._replace(holdings_dir=holdings_dir)
     numbered = any(kind.data_type in NUMBERED_TYPES for kind in request.kinds)
     if options["assembly"] is not None and not numbered:
         raise InvalidValueError("-a", str(options["assembly"]), "-t assemblies or biounit with it")
@@ -190,4 +260,5 @@ def _destination(session: Session, settings: Settings, options: dict[str, Any]) 
         session.say(_HINT)
     if options["arrangement"] is not None:
         arrangement = Arrangement(options["arrangement"])
-    return Destination(root, arrangement, settings.paths.data_type_dirs)
+    packing = Packing.PLAIN if options["decompress"] else Packing.ARCHIVE
+    return Destination(root, arrangement, settings.paths.data_type_dirs, packing)

@@ -1,0 +1,173 @@
+"""What a download asks the archive's lists: which assemblies there are, and why an entry is not."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pdb_cli.archive.absence import (
+    AbsenceKind,
+    explain_missing,
+    read_removed,
+    read_unreleased,
+)
+from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType, FileFormat
+from pdb_cli.archive.holdings import HoldingsFile, assembly_numbers, read_current_files
+from pdb_cli.errors import (
+    FileAccessError,
+    InvalidValueError,
+    TransferError,
+    UnsupportedError,
+    VerificationError,
+)
+from pdb_cli.events import Note
+from pdb_cli.operations.holdings import fetch_holdings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from pdb_cli.archive.absence import Absence, RemovedEntries, UnreleasedEntry
+    from pdb_cli.archive.ids import EntryId
+    from pdb_cli.archive.layouts import ArchiveFile
+    from pdb_cli.events import Observer
+    from pdb_cli.operations.download_request import DownloadRequest
+    from pdb_cli.transfer.options import HttpOptions
+    from pdb_cli.transfer.retry import RetryPolicy
+
+_NOT_EXPLAINED = frozenset({DataType.OBSOLETE, DataType.IHM})
+"""Of these the lists say nothing: obsolete entries are in them because they are obsolete."""
+
+
+def find_assemblies(
+    request: DownloadRequest, *, options: HttpOptions, retry: RetryPolicy, observe: Observer
+) -> DownloadRequest:
+    """Look up the numbers of the assemblies where every one is wanted.
+
+    One request at most, and none where the number of the assembly is given.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+    options, retry, observe
+        As for ``fetch_holdings``.
+
+    Returns
+    -------
+    DownloadRequest
+        The same request with the numbers in it.
+
+    Raises
+    ------
+    InvalidValueError
+        There is no directory to keep the list in.
+    TransferError, HoldingsError, FileAccessError, UnsupportedError
+        The list can not be had.
+    """
+    types = [kind.data_type for kind in request.kinds if kind.data_type in NUMBERED_TYPES]
+    if request.assembly is not None or not types:
+        return request
+    if request.holdings_dir is None:
+        expected = "a directory to keep the archive's lists in, when every assembly is wanted"
+        raise InvalidValueError("holdings_dir", "None", expected)
+    kept = fetch_holdings(
+        HoldingsFile.CURRENT_FILES,
+        mirrors=request.mirrors,
+        folder=request.holdings_dir,
+        options=options,
+        retry=retry,
+        observe=observe,
+    )
+    return request._replace(
+        assembly_numbers={
+            data_type: assembly_numbers(
+                request.entries,
+                read_current_files(kept.chunks(), subject=kept.path.name),
+                data_type,
+            )
+            for data_type in types
+        }
+    )
+
+
+class AbsenceLists:
+    """The lists that say why entries are missing, fetched when the first one is.
+
+    Two requests at most in the life of an instance, however many files are asked about.
+
+    Parameters
+    ----------
+    request
+        What is wanted, and from where.
+    options, retry, observe
+        As for ``fetch_holdings``. Where the lists can not be had, ``observe`` gets a ``Note``.
+    """
+
+    def __init__(
+        self,
+        request: DownloadRequest,
+        *,
+        options: HttpOptions,
+        retry: RetryPolicy,
+        observe: Observer,
+    ) -> None:
+        self._folder = request.holdings_dir
+        self._observe = observe
+        self._fetch = partial(
+            fetch_holdings,
+            mirrors=request.mirrors,
+            options=options,
+            retry=retry,
+            observe=observe,
+        )
+        self._removed: RemovedEntries | None = None
+        self._unreleased: dict[EntryId, UnreleasedEntry] | None = None
+
+    def explain(self, files: Iterable[ArchiveFile]) -> dict[ArchiveFile, Absence]:
+        """Say why files were not found.
+
+        Parameters
+        ----------
+        files
+            What no mirror has.
+
+        Returns
+        -------
+        dict of ArchiveFile to Absence
+            Files whose entry is in the archive (it may have no such data) are not in it.
+        """
+        asked = [file for file in files if file.data_type not in _NOT_EXPLAINED]
+        if not asked or self._folder is None:
+            return {}
+        try:
+            removed, unreleased = self._lists(asked, self._folder)
+        except (FileAccessError, TransferError, UnsupportedError, VerificationError) as error:
+            self._folder = None  # once is enough
+            reason = getattr(error, "reason", type(error).__name__)
+            self._observe(Note(f"why files are missing can not be looked up: {reason}"))
+            return {}
+        explained = {file: explain_missing(file.entry, removed, unreleased) for file in asked}
+        return {
+            file: absence
+            for file, absence in explained.items()
+            if absence.kind is not AbsenceKind.UNKNOWN or _every_entry_has(file)
+        }
+
+    def _lists(
+        self, files: Iterable[ArchiveFile], folder: Path
+    ) -> tuple[RemovedEntries, Mapping[EntryId, UnreleasedEntry]]:
+        """Return the lists; the second one only where the first does not say it all."""
+        if self._removed is None:
+            kept = self._fetch(HoldingsFile.REMOVED, folder=folder)
+            self._removed = read_removed(kept.chunks(), subject=kept.path.name)
+        removed = self._removed
+        if self._unreleased is None and any(removed.get(file.entry) is None for file in files):
+            kept = self._fetch(HoldingsFile.UNRELEASED, folder=folder)
+            self._unreleased = read_unreleased(kept.chunks(), subject=kept.path.name)
+        return removed, self._unreleased or {}
+
+
+def _every_entry_has(file: ArchiveFile) -> bool:
+    """Tell whether an entry without such a file can not be in the archive."""
+    return (file.data_type, file.file_format) == (DataType.STRUCTURES, FileFormat.MMCIF)

@@ -1,0 +1,272 @@
+"""Fetch the archive's lists and keep them, so that a second look costs one small answer.
+
+A list is kept as it was published, ``NAME.json.gz``, beside a record of where it came from:
+``NAME.origin.json`` with the URL, its ETag and Last-Modified. A mirror is asked with If-None-Match
+only about the very file it sent. What is kept is replaced only by a list that is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdb_cli.archive.holdings import iterate_entries
+from pdb_cli.errors import FileAccessError, HoldingsError, HttpStatusError, PdbCliError
+from pdb_cli.events import AttemptFailed, BytesReceived, Note, ignore_event
+from pdb_cli.storage.atomic import write_atomic
+from pdb_cli.storage.partial import PartialFile
+from pdb_cli.transfer.attempts import MirrorChoice
+from pdb_cli.transfer.headers import format_http_date
+from pdb_cli.transfer.http import HttpEngine
+from pdb_cli.transfer.inflated import read_inflated
+from pdb_cli.transfer.model import Source
+from pdb_cli.transfer.request import Request
+from pdb_cli.transfer.urls import without_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pdb_cli.archive.holdings import HoldingsFile
+    from pdb_cli.archive.mirrors import Mirror
+    from pdb_cli.events import Observer
+    from pdb_cli.transfer.headers import ResponseHeaders
+    from pdb_cli.transfer.options import HttpOptions
+    from pdb_cli.transfer.response import BodyStart
+    from pdb_cli.transfer.retry import RetryPolicy
+
+_SCHEMA = 1
+_NOT_MODIFIED = 304
+_BUSY_RETRY_S = 0.15
+_BUSY_NOTE_S = 10.0
+_LONGEST_WAIT_S = 1.0
+
+
+class KeptList(NamedTuple):
+    """A list of the archive that is on the disk, whole and current."""
+
+    path: Path
+    url: str
+    """Where it came from, without credentials."""
+    changed: bool
+    """Whether it arrived just now; else the one that was kept is still current."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield its text, for the readers of :mod:`pdb_cli.archive.holdings`.
+
+        Raises
+        ------
+        HoldingsError
+            It was damaged since it was fetched.
+        FileAccessError
+            It can not be read.
+        """
+        return read_inflated(self.path, subject=self.path.name)
+
+
+class _Origin(NamedTuple):
+    """Where the list that is kept came from."""
+
+    url: str
+    etag: str | None
+    last_modified_s: float | None
+    size_bytes: int
+    mtime_ns: int
+
+    def conditions(self) -> tuple[str, ...]:
+        """Return the request headers that ask for the list only if it is another one."""
+        if self.etag is not None:
+            return (f"If-None-Match: {self.etag}",)
+        if self.last_modified_s is not None:
+            return (f"If-Modified-Since: {format_http_date(self.last_modified_s)}",)
+        return ()
+
+
+def fetch_holdings(
+    file: HoldingsFile,
+    *,
+    mirrors: Sequence[Mirror],
+    folder: Path,
+    options: HttpOptions,
+    retry: RetryPolicy,
+    observe: Observer = ignore_event,
+) -> KeptList:
+    """Bring a list of the archive up to date.
+
+    A list is read to its end before it is kept: one that is cut short, damaged or something else
+    is refused, and the next mirror asked. Of several processes one fetches it, the others wait.
+
+    Parameters
+    ----------
+    file
+        Which list.
+    mirrors
+        In order of preference; those without ``https`` are passed over.
+    folder
+        Where lists are kept; made if it is not there.
+    options
+        Connections, time limits, certificates.
+    retry
+        How often and how late to try again.
+    observe
+        Gets ``BytesReceived``, ``AttemptFailed`` and ``Note``.
+
+    Returns
+    -------
+    KeptList
+        The list.
+
+    Raises
+    ------
+    UnsupportedError
+        No mirror has an ``https`` root.
+    TransferError, HoldingsError
+        No mirror sent a whole list; what was kept before is still there.
+    FileAccessError
+        The folder can not be written.
+    """
+    destination = folder / f"{file}.json.gz"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileAccessError.wrap("create", folder, error) from error
+    # Where none has a root, the first one says which setting is missing.
+    asked = [mirror for mirror in mirrors if mirror.https] or mirrors[:1]
+    choice = MirrorChoice([Source(each.name, each.path_url(file.path)) for each in asked], retry)
+    with HttpEngine(options) as engine:
+        while True:
+            attempt = _Attempt(engine, choice.source, destination, observe)
+            failure = attempt.run()
+            if failure is None:
+                url = without_credentials(choice.source.url)
+                return KeptList(destination, url, attempt.changed)
+            jitter = int.from_bytes(os.urandom(4), "big") / 2**32
+            delay_s = choice.next_delay_s(failure, jitter)
+            if delay_s is None:
+                raise choice.error or failure
+            reason = getattr(failure, "reason", type(failure).__name__)
+            next_url = without_credentials(choice.source.url)
+            observe(AttemptFailed(f"{file}.json.gz", reason, delay_s, next_url))
+            engine.poll(delay_s)  # nothing is on its way: this is a wait
+
+
+class _PartSink:
+    """Writes to a partial file as the bytes arrive; remembers why that does not work any more."""
+
+    def __init__(self, part: PartialFile) -> None:
+        self._part = part
+        self.error: PdbCliError | None = None
+
+    def begin(self, start: BodyStart) -> None:
+        """Nothing is asked for but the whole."""
+
+    def take(self, pieces: list[bytes], size_bytes: int) -> None:  # noqa: ARG002 - as a Sink
+        """Write some bytes."""
+        try:
+            for piece in pieces if self.error is None else ():
+                self._part.write(piece)
+        except PdbCliError as error:
+            self.error = error
+
+
+class _Attempt:
+    """One request for one list."""
+
+    def __init__(
+        self, engine: HttpEngine, source: Source, destination: Path, observe: Observer
+    ) -> None:
+        self._engine = engine
+        self._source = source
+        self._url = without_credentials(source.url)
+        self._destination = destination
+        self._record = destination.with_name(destination.name.replace(".json.gz", ".origin.json"))
+        self._observe = observe
+        self.changed = False
+
+    def run(self) -> PdbCliError | None:
+        """Make the request and keep what it brings; return why there is no list."""
+        with self._open_part() as part:
+            # Only now: who had the partial file before us may have brought the list.
+            origin = self._read_origin()
+            conditions = origin.conditions() if origin else ()
+            sink = _PartSink(part)
+            request = Request(self._source.url, sink, headers=conditions)
+            headers, error = self._transfer(request)
+            error = sink.error or error
+            if conditions and isinstance(error, HttpStatusError) and error.status == _NOT_MODIFIED:
+                return None
+            if error is not None:
+                return error
+            try:
+                self._check(part.path)
+            except HoldingsError as damage:
+                return damage
+            part.publish(mtime_s=headers.last_modified_s)
+            self._write_origin(headers)
+        self.changed = True
+        return None
+
+    def _open_part(self) -> PartialFile:
+        """Open the partial file, waiting for another process that has it."""
+        started_s = time.monotonic()
+        noted = False
+        while (part := PartialFile.open(self._destination)) is None:
+            if not noted and time.monotonic() - started_s > _BUSY_NOTE_S:
+                noted = True
+                name = self._destination.name
+                self._observe(Note(f"waiting for another process that is fetching {name}"))
+            time.sleep(_BUSY_RETRY_S)
+        return part
+
+    def _transfer(self, request: Request) -> tuple[ResponseHeaders, PdbCliError | None]:
+        """Wait for the answer; return its headers and what is wrong with it."""
+        self._engine.start(request)
+        while not (finished := self._engine.poll(_LONGEST_WAIT_S)):
+            self._tell_received()
+        self._tell_received()
+        (attempt,) = finished
+        return attempt.headers, attempt.error
+
+    def _tell_received(self) -> None:
+        """Report the bytes that arrived."""
+        if received_bytes := self._engine.take_received_bytes():
+            self._observe(BytesReceived(received_bytes))
+
+    def _check(self, path: Path) -> None:
+        """Read a list to its end."""
+        for _ in iterate_entries(read_inflated(path, subject=self._url), subject=self._url):
+            pass
+
+    def _read_origin(self) -> _Origin | None:
+        """Return where the list that is kept came from, if it is whole and came from here."""
+        try:
+            status = self._destination.stat()
+            record = json.loads(self._record.read_bytes())
+            if record["schema"] != _SCHEMA:
+                return None
+            origin = _Origin(*(record[name] for name in _Origin._fields))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        is_the_one = (origin.size_bytes, origin.mtime_ns) == (status.st_size, status.st_mtime_ns)
+        if not is_the_one or origin.url != self._url:
+            return None
+        try:
+            for _ in read_inflated(self._destination, subject=self._destination.name):
+                pass
+        except (HoldingsError, FileAccessError):
+            return None
+        return origin
+
+    def _write_origin(self, headers: ResponseHeaders) -> None:
+        """Record where the list that has just been published came from."""
+        try:
+            status = self._destination.stat()
+        except OSError as error:
+            raise FileAccessError.wrap("read", self._destination, error) from error
+        origin = _Origin(
+            self._url, headers.etag, headers.last_modified_s, status.st_size, status.st_mtime_ns
+        )
+        text = json.dumps({"schema": _SCHEMA, **origin._asdict()}, indent=2)
+        write_atomic(self._record, text.encode() + b"\n", durable=False)
