@@ -220,6 +220,21 @@ def _(error: e.JobRestartError) -> Message:
 
 
 @describe.register
+def _(error: e.JobOutOfReachError) -> Message:
+    import time  # noqa: PLC0415 - only for a mistake
+
+    from pdb_cli.cli.output import human_duration  # noqa: PLC0415 - as above
+
+    seen = "never seen"
+    if error.last_seen_s is not None:
+        seen = f"last seen {human_duration(max(0.0, time.time() - error.last_seen_s))} ago"
+    return _one(
+        f"no answer about {error.job_id} from {error.host} ({seen}); the request stays; "
+        f"if that host is gone for good: rm -r {error.directory}"
+    )
+
+
+@describe.register
 def _(error: e.WaitTimeoutError) -> Message:
     return _one(
         f"not ended after {error.timeout_s:g} s: {', '.join(error.waiting)} (jobs go on)",

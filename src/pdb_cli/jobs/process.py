@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.model import ProcessIdentity
 
 
+JOB_DIR_VARIABLE = "PDB_CLI_JOB_DIR"
+"""The environment variable that tells a job's command where its job directory is."""
+
+
 class WaitingSupervisor(NamedTuple):
     """A supervisor process that waits for a job on its standard input."""
 
@@ -59,11 +63,12 @@ class Command(Protocol):
             How it ended, from then on at every call; None if it still runs.
         """
 
-    def end(self, *, grace_s: Callable[[], float]) -> None:
+    def end(self, *, grace_s: Callable[[], float], tick: Callable[[], None]) -> None:
         """End the whole tree, politely and after ``grace_s()`` for certain; return when it is gone.
 
-        The grace time is asked for again and again: it may be shortened meanwhile. Then ``wait``
-        returns at once. A tree that has ended already takes no time.
+        The grace time is asked for again and again: it may be shortened meanwhile. ``tick`` is
+        called while it waits. Then ``wait`` returns at once. A tree that has ended already takes
+        no time.
         """
 
 
@@ -123,6 +128,9 @@ class System(Protocol):
 
     def tell_supervisor(self, supervisor: "ProcessIdentity") -> None:
         """Make a supervisor of this place look at once, if it can be told."""
+
+    def shell_command(self, text: str) -> "list[str]":
+        """Return program and arguments that run a line of the user's shell language."""
 
     def kill_supervisor(self, supervisor: "ProcessIdentity") -> "Sequence[ProcessIdentity]":
         """Kill a supervisor of this place that does not act.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PR_SET_CHILD_SUBREAPER = 36
 _STREAMS = 3
+STOP_SIGNALS = (1, 2, 15)
+"""HUP, INT and TERM; as numbers, since importing ``signal`` takes time that ``--bg`` counts."""
 ZOMBIES = (b"Z", b"X")
 """States of processes that have ended and were not waited for."""
 
@@ -43,8 +45,8 @@ def start_supervisor(command: Sequence[str], environ: Mapping[str, str]) -> Wait
                 (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
             ],
             setsid=True,
-            # A caller that has blocked TERM must not make a job that can not be told to stop.
-            setsigmask=(),
+            # Blocked until it can hear them: one that comes earlier waits, and ends nothing.
+            setsigmask=STOP_SIGNALS,
         )
     except OSError:
         for end in ends:
@@ -116,6 +118,11 @@ def kill_supervisor(supervisor: ProcessIdentity) -> list[ProcessIdentity]:
     tree = descendants(supervisor.pid)
     send_signal(supervisor, SIGKILL)
     return tree
+
+
+def shell_command(text: str) -> list[str]:
+    """Return what runs a line of the user's shell language; see ``System``."""
+    return ["/bin/sh", "-c", text]
 
 
 def end_unsupervised(

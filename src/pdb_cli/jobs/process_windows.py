@@ -89,6 +89,10 @@ class WindowsSystem:
     def tell_supervisor(self, supervisor: ProcessIdentity) -> None:
         """Do nothing: the supervisor looks for the request every second."""
 
+    def shell_command(self, text: str) -> list[str]:
+        """Let the command processor read it."""
+        return ["cmd.exe", "/d", "/s", "/c", text]
+
     def kill_supervisor(self, supervisor: ProcessIdentity) -> list[ProcessIdentity]:
         """End exactly this process; Windows ends its command's Job Object with it."""
         self._terminate(supervisor)
@@ -282,7 +286,7 @@ class WindowsCommand:
             return None
         return Exit(code=self._win32.exit_code(self._process))
 
-    def end(self, *, grace_s: Callable[[], float]) -> None:
+    def end(self, *, grace_s: Callable[[], float], tick: Callable[[], None]) -> None:
         """Send CTRL_BREAK, and after the grace time terminate the Job Object."""
         # Who has no console can not be asked.
         with contextlib.suppress(OSError):
@@ -291,4 +295,5 @@ class WindowsCommand:
         while self._win32.living_in_job(self._job):
             if time.monotonic() >= asked_s + grace_s():
                 self._win32.terminate_job(self._job, _KILLED)
+            tick()
             time.sleep(_POLL_S)
