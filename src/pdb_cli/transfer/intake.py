@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _FEWEST_WORKERS = 4
 _MOST_WORKERS = 8
-_LARGEST_BACKLOG_BYTES = 24 * 1024**2
+_LARGEST_BACKLOG_BYTES = 12 * 1024**2
 """Bytes that were read from the network and not looked at yet: then the network has to wait."""
 _REPLAY_BYTES = 256 * 1024
 _WORTH_RESUMING_BYTES = 1024**2

@@ -69,6 +69,11 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.ResumeError("http://a/b", "the server sent other bytes than the missing ones"),
+        "http://a/b: the server sent other bytes than the missing ones; try another mirror with -m",
+        ExitCode.FAILED,
+    ),
+    (
         e.RedirectError("http://a/b", "redirected in a circle"),
         "http://a/b: redirected in a circle; try another mirror with -m",
         ExitCode.FAILED,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import select
 import threading
 from contextlib import closing
@@ -53,5 +54,8 @@ def test_no_letter_is_ever_overlooked() -> None:
 
 def test_closing_twice_is_fine() -> None:
     mailbox = Mailbox[int]()
+    descriptor = mailbox.wake_fd
     mailbox.close()
     mailbox.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
