@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pdb_cli.errors import UnsupportedError
+from pdb_cli.errors import InvalidValueError, UnsupportedError
 from pdb_cli.jobs import notify
 from pdb_cli.jobs.command_posix import PosixSupervision
 from pdb_cli.jobs.model import JobStatus
@@ -113,6 +113,8 @@ def hook() -> Iterator[tuple[int, list[dict[str, Any]]]]:
         thread.join()
 
 
+# Importing apprise warns of modules that Python will drop.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_apprise_url_is_told_and_kept_nowhere(
     store: JobStore, start_job: JobStarter, hook: tuple[int, list[dict[str, Any]]]
 ) -> None:
@@ -134,9 +136,24 @@ def test_a_url_without_apprise_is_refused_with_the_way_out(
 ) -> None:
     # What Python itself does with a package that is not installed.
     monkeypatch.setitem(sys.modules, "apprise", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UnsupportedError) as caught:
         notify.check_target("slack://token/a/b")
     assert caught.value.subject == "--notify slack://***"
     assert "pip install 'pdb-cli[apprise]'" in caught.value.reason
     notify.check_target("curl -d done https://lab.example/hook")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("target", [" nonsense://s3cret/a", "json://127.0.0.1 nonsense://s3cret"])
+def test_a_url_that_apprise_does_not_know_is_refused_at_once(target: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        notify.check_target(target)
+    assert "s3cret" not in str(caught.value.args)
+    assert notify.hide_secrets(target).endswith("nonsense://***")
+
+
+def test_a_command_with_a_password_is_kept_without_it() -> None:
+    target = "curl -H 'Authorization: Bearer s3cret' https://ann:pw@lab.example/hook"
+    assert notify.hide_secrets(target) == (
+        "curl -H 'Authorization: Bearer ***' https://***@lab.example/hook"
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.errors import InvalidValueError, UnknownJobError
+from pdb_cli.errors import InvalidValueError, JobStateError, UnknownJobError
 from pdb_cli.jobs.after import After, Condition, parse_after, read_after, take_turn
 from pdb_cli.jobs.cancel import cancel_job
 from pdb_cli.jobs.liveness import Doubt, observe
@@ -99,10 +99,35 @@ def test_a_record_that_is_gone_counts_as_an_end(store: JobStore, start_job: JobS
     )
 
 
-def test_a_record_that_can_not_be_read_is_no_completion(store: JobStore) -> None:
+def test_a_record_that_can_not_be_read_is_no_end(store: JobStore) -> None:
     put(store, a_job())
     store.paths("job_aaaaaa").meta.write_text("{")
-    assert "can not be read" in str(take_turn(store, read_after("job_aaaaaa:any")).never)
+    turn = take_turn(store, read_after("job_aaaaaa:any"))
+    assert (turn.start, turn.never) == (False, None)
+    assert "can not be read" in str(turn.unreadable)
+
+
+def test_a_record_that_is_unreadable_for_a_while_is_waited_for(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    first = start_job.ended(start_job("/bin/true"))
+    start_job.reap()
+    store.paths(first.id).meta.write_text("{")
+    second = start_job("/bin/true", after=f"{first.id}:any")
+    assert second.status is JobStatus.QUEUED
+    assert observe(store, second.id).doubt is Doubt.NONE
+    store.write(first)
+    assert start_job.ended(second).status is JobStatus.COMPLETED
+
+
+def test_a_wait_that_would_never_end_is_refused_at_once(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    first = start_job.ended(start_job("/bin/false"))
+    with pytest.raises(JobStateError) as caught:
+        parse_after(first.id, store)
+    assert (caught.value.job_id, caught.value.status) == (first.id, "failed")
+    assert parse_after(f"{first.id}:any", store) == After(first.id, Condition.ANY)
 
 
 def test_a_queued_job_can_be_cancelled(store: JobStore, start_job: JobStarter) -> None:

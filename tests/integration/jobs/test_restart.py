@@ -12,7 +12,7 @@ from pdb_cli.jobs.cancel import cancel_job
 from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.model import JobStatus
 from pdb_cli.jobs.options import Handling
-from pdb_cli.jobs.restart import find_restartable, restart_job
+from pdb_cli.jobs.restart import find_restartable, remembered_target, restart_job
 from pdb_cli.jobs.spawn import write_input
 from support.jobs import SLEEP, JobStarter, a_job, put
 
@@ -93,19 +93,17 @@ def test_arguments_without_their_secret_are_not_run(store: JobStore) -> None:
     assert caught.value.continuation == "run it again: cd / && pdb-cli download --proxy=x"
 
 
-@pytest.mark.parametrize(
-    ("before", "given", "after"),
-    [
-        ("echo old", "", "echo old"),
-        ("echo old", "echo new", "echo new"),
-        ("slack://***", "", None),
-        (None, "", None),
-    ],
-)
-def test_whoever_was_told_is_told_again(
-    store: JobStore, start_job: JobStarter, before: str | None, given: str, after: str | None
-) -> None:
-    old = put(store, a_job(argv=("-c", "exit 0"), notify=before))
-    new = restart(store, start_job, old, notify=given)
-    assert new.notify == after
+def test_the_new_job_tells_whom_it_is_told_to_tell(store: JobStore, start_job: JobStarter) -> None:
+    old = put(store, a_job(argv=("-c", "exit 0"), notify="echo old"))
+    new = restart(store, start_job, old, notify="echo new")
+    assert new.notify == "echo new"
     start_job.ended(new)
+
+
+@pytest.mark.parametrize(
+    ("kept", "target"), [("echo old", "echo old"), (None, ""), ("slack://***", None)]
+)
+def test_whoever_was_told_is_remembered_but_for_secrets(
+    kept: str | None, target: str | None
+) -> None:
+    assert remembered_target(a_job(notify=kept)) == target

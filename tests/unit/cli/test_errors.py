@@ -130,6 +130,14 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.JobOutOfReachError("job_abc123", "login01", None, Path("/jobs/job_abc123")),
+        (
+            "no answer about job_abc123 from login01 (never seen); the request stays; "
+            "if that host is gone for good: rm -r /jobs/job_abc123"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
         e.WaitTimeoutError(2.5, ("job_aaaaaa", "job_bbbbbb")),
         "not ended after 2.5 s: job_aaaaaa, job_bbbbbb (jobs go on)",
         ExitCode.TIMED_OUT,
