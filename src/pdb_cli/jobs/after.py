@@ -61,16 +61,16 @@ def parse_after(text: str, store: JobStore) -> After:
         Something else than ``any`` stands behind the colon.
     JobStateError
         The job has ended so that the other one would never start.
-    UnknownJobError, AmbiguousJobError, FileAccessError
-        As ``JobStore.resolve``.
+    UnknownJobError, AmbiguousJobError, FileAccessError, JobRecordError
+        As ``JobStore.resolve`` and ``JobStore.read``.
     """
     reference, colon, condition = text.partition(":")
     if colon and condition != Condition.ANY:
         raise InvalidValueError("--after", text, "JOB or JOB:any")
     after = After(store.resolve(reference), Condition(condition))
-    if take_turn(store, after).never is not None:
-        status = observe(store, after.job_id).job.status
-        raise JobStateError(after.job_id, str(status), "wait for the completion of")
+    other = observe(store, after.job_id).job
+    if _judge(other, after).never is not None:
+        raise JobStateError(other.id, str(other.status), "wait for the completion of")
     return after
 
 

@@ -8,7 +8,9 @@ from pdb_cli.transfer.threads import wait_for_end
 
 
 def test_a_thread_that_was_never_started_is_not_waited_for() -> None:
-    wait_for_end(threading.Thread(target=threading.Event().wait))
+    thread = threading.Thread(target=threading.Event().wait)
+    wait_for_end(thread)
+    assert thread.ident is None
 
 
 def test_a_thread_that_runs_is() -> None:
