@@ -128,6 +128,7 @@ class FailedList:
             if outcome.is_good:
                 self._good.add(entry)
             elif entry not in self._reasons:
+                self._settled.discard(entry)
                 self._reasons[entry] = reason or str(outcome.outcome)
             elif reason and reason not in self._reasons[entry]:
                 self._reasons[entry] += f"; {reason}"
@@ -140,7 +141,7 @@ class FailedList:
         entry
             Its id.
         """
-        if self._path is not None:
+        if self._path is not None and entry not in self._reasons:
             self._settled.add(entry)
 
     def write(self) -> None:
