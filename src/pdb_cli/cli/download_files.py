@@ -153,7 +153,9 @@ class FailedList:
             It can not be written; what was there before is unchanged.
         """
         if self._path is not None:
-            data = "".join(self._lines()).encode()
+            data = bytearray()
+            for line in self._lines():
+                data += line.encode()
             if self._path.exists() and not self._path.is_file():
                 _write_through(self._path, data)
             else:
@@ -171,7 +173,7 @@ class FailedList:
                 yield f"{entry}  # {text}\n"
 
 
-def _write_through(path: Path, data: bytes) -> None:
+def _write_through(path: Path, data: bytes | bytearray) -> None:
     """Write to a pipe or a device, which must not be replaced by a file."""
     try:
         path.write_bytes(data)
