@@ -112,6 +112,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rest-s", type=float, default=20)
     options = parser.parse_args()
+    load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="pdb-cli-bench-") as name:
         memory_mb, percent = supervisor_at_rest(Path(name), seconds=options.rest_s)
         rows, held = lists_and_start(Path(name), rounds=options.rounds)
@@ -131,6 +132,9 @@ def main() -> int:
         f" {options.rounds} interleaved pairs:\n"
     )
     print(table([("", "bare ms", "ms", "ratio", "limit", ""), *rows]))
+    load, cores = max(load_before, os.getloadavg()[0]), os.cpu_count() or 1
+    if load > cores:
+        print(f"\nThe machine was busy (load {load:.1f} on {cores} cores): only ratios mean much.")
     return 0 if held and all(holds) else 1
 
 

@@ -20,7 +20,7 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     └── JobError              background jobs
         ├── UnknownJobError   ├── AmbiguousJobError   ├── JobStartError
         ├── JobRecordError    ├── JobStateError     ├── JobRestartError
-        └── WaitTimeoutError
+        ├── JobOutOfReachError └── WaitTimeoutError
 """
 
 from __future__ import annotations
@@ -289,6 +289,19 @@ class JobRestartError(JobError):
         self.reason = reason
         self.continuation = continuation
         """What to do instead, with the command."""
+
+
+class JobOutOfReachError(JobError):
+    """Nobody acted on a request, and the job's host or container can not be reached from here."""
+
+    def __init__(self, job_id: str, host: str, last_seen_s: float | None, directory: Path) -> None:
+        super().__init__(job_id, host, last_seen_s, directory)
+        self.job_id = job_id
+        self.host = host
+        self.last_seen_s = last_seen_s
+        """The last heartbeat, POSIX seconds; None if there is none."""
+        self.directory = directory
+        """The job's own."""
 
 
 class WaitTimeoutError(JobError):

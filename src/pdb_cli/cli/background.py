@@ -78,6 +78,7 @@ def start_job(
         grace_s=settings.grace_s, label=params["label"], after=_after(params["after"], store)
     )
     handling = make_handling(session, params["notify"])
+    cwd = _current_directory()
 
     def freeze(paths: JobPaths) -> list[str]:
         """Build the job's arguments, with what was read kept beside its record."""
@@ -90,7 +91,7 @@ def start_job(
         store,
         freeze,
         supervisor=take_supervisor(session),
-        cwd=_current_directory(),
+        cwd=cwd,
         user=session.user(),
         command=command_line(_without_job_options(session.argv)),
         options=options,

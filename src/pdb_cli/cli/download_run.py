@@ -55,7 +55,7 @@ def show_plan(session: Session, request: DownloadRequest, *, mode: OutputMode) -
     """
     if request.assembly is None:
         retry = RetryPolicy(retries=session.settings().download.retry)
-        options = choose_http_options(session.settings().download, session.environ)
+        options = choose_http_options(session.settings(), session.environ)
         with make_reporter(session) as report:
             request = find_assemblies(request, options=options, retry=retry, observe=report)
     widest_id = max(len(str(entry)) for entry in request.entries)
@@ -127,7 +127,7 @@ def run(
 
                 outcomes = run_download(
                     request,
-                    options=choose_http_options(settings, session.environ),
+                    options=choose_http_options(session.settings(), session.environ),
                     retry=RetryPolicy(retries=settings.retry),
                     digest=Digest.SHA256 if report_path is not None else Digest.NONE,
                     observe=observe,

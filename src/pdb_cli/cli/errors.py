@@ -148,7 +148,7 @@ def _(error: e.SettingsError) -> Message:
 @describe.register
 def _(error: e.BatchAllocationError) -> Message:
     return _one(
-        f"--bg inside a {error.scheduler} allocation: the job would end with the allocation; "
+        f"a background job would end with this {error.scheduler} allocation; "
         "run it here without --bg, start it from the login node, or add --force",
         ExitCode.USAGE,
     )
@@ -217,6 +217,21 @@ def _(error: e.JobStateError) -> Message:
 @describe.register
 def _(error: e.JobRestartError) -> Message:
     return _one(f"can not restart {error.job_id}: {error.reason}; {error.continuation}")
+
+
+@describe.register
+def _(error: e.JobOutOfReachError) -> Message:
+    import time  # noqa: PLC0415 - only for a mistake
+
+    from pdb_cli.cli.output import human_duration  # noqa: PLC0415 - as above
+
+    seen = "never seen"
+    if error.last_seen_s is not None:
+        seen = f"last seen {human_duration(max(0.0, time.time() - error.last_seen_s))} ago"
+    return _one(
+        f"no answer about {error.job_id} from {error.host} ({seen}); the request stays; "
+        f"if that host is gone for good: rm -r {error.directory}"
+    )
 
 
 @describe.register

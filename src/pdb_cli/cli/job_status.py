@@ -72,6 +72,7 @@ def _rows(seen: Observation, progress: Progress | None, *, log: Path) -> list[tu
     started_s, finished_s = posix_time(job.started_at), posix_time(job.finished_at)
     now_s = time.time()
     took_s = (finished_s or now_s) - (started_s or 0.0)
+    never_started = job.queued_at is not None and job.child is None
     running = job.status is JobStatus.RUNNING
     return [
         ("job", job.id),
@@ -86,7 +87,7 @@ def _rows(seen: Observation, progress: Progress | None, *, log: Path) -> list[tu
         ("tells", job.notify or ""),
         *progress_rows(progress, running=running, now_s=now_s),
         ("queued", local_time(posix_time(job.queued_at))),
-        ("started", "" if job.status is JobStatus.QUEUED else local_time(started_s)),
+        ("started", "" if never_started else local_time(started_s)),
         ("finished", local_time(finished_s)),
         ("time", human_duration(max(0.0, took_s)) if started_s is not None else ""),
         ("host", job.host),

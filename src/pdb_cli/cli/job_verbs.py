@@ -135,7 +135,8 @@ def cancel(
 @click.option(
     "--notify",
     metavar="TARGET",
-    help="A command or an Apprise URL, told when the new job has ended [default: as before].",
+    help="A command or an Apprise URL, told when the new job has ended; '' for nobody "
+    "[default: as before].",
 )
 @click.option(
     "--force", is_flag=True, help="Also inside a batch allocation, whose end ends the job."
@@ -151,15 +152,22 @@ def restart(
     the environment is today's.
     """
     from pdb_cli.cli import background  # noqa: PLC0415 - only for this subcommand
-    from pdb_cli.jobs.restart import find_restartable, restart_job  # noqa: PLC0415 - as above
+    from pdb_cli.jobs.restart import (  # noqa: PLC0415 - as above
+        find_restartable,
+        remembered_target,
+        restart_job,
+    )
 
     store = JobStore(session.jobs_dir())
     old = find_restartable(store, store.resolve(job))
     background.look_ahead(session, force=force)
+    target = remembered_target(old) if notify is None else notify
+    if target is None:
+        session.say(f"whoever was told before ({old.notify}) is not: no record keeps secrets")
     new = restart_job(
         store,
         old,
-        handling=background.make_handling(session, notify),
+        handling=background.make_handling(session, target),
         supervisor=background.take_supervisor(session),
         user=session.user(),
         grace_s=session.settings().jobs.grace_s,
@@ -223,7 +231,8 @@ def clean(
         )
     if plan.unreadable:
         raise JobRecordError(
-            ", ".join(plan.unreadable), "left where it is; remove it by hand if it is not yours"
+            ", ".join(plan.unreadable),
+            f"left in {store.jobs_dir}; remove it there by hand if nobody needs it",
         )
     return ExitCode.DONE
 

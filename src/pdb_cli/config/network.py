@@ -16,7 +16,7 @@ from pdb_cli.transfer.options import HttpOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pdb_cli.config.settings import DownloadSettings
+    from pdb_cli.config.settings import Settings
 
 CA_BUNDLE_VARIABLE = "CURL_CA_BUNDLE"
 CA_FILE_VARIABLE = "SSL_CERT_FILE"
@@ -24,35 +24,36 @@ CA_DIR_VARIABLE = "SSL_CERT_DIR"
 NETRC_VARIABLE = "NETRC"
 
 
-def choose_http_options(settings: DownloadSettings, environ: Mapping[str, str]) -> HttpOptions:
+def choose_http_options(settings: Settings, environ: Mapping[str, str]) -> HttpOptions:
     """Return connections, limits, certificates and passwords as the user has set them up.
 
     Parameters
     ----------
     settings
-        The settings of downloads.
+        The settings; those of ``[download]`` are meant.
     environ
         The environment. ``CURL_CA_BUNDLE`` wins over ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``,
         as it does for curl. ``NETRC`` names another file than ``~/.netrc``.
 
     Examples
     --------
-    >>> from pdb_cli.config.settings import DownloadSettings
-    >>> settings = DownloadSettings(limit_rate="2M")
+    >>> from pdb_cli.config.settings import DownloadSettings, Settings
+    >>> settings = Settings(download=DownloadSettings(limit_rate="2M"))
     >>> options = choose_http_options(settings, {"HOME": "/home/ada", "SSL_CERT_FILE": "/ca.pem"})
     >>> options.limit_rate_bytes_s, options.ca_file
     (2097152, '/ca.pem')
     """
+    download = settings.download
     bundle = environ.get(CA_BUNDLE_VARIABLE)
     return HttpOptions(
-        connections=settings.parallel,
-        connect_timeout_s=settings.connect_timeout_s,
-        stall_timeout_s=settings.stall_timeout_s,
-        limit_rate_bytes_s=rate_bytes_per_s(settings.limit_rate),
+        connections=download.parallel,
+        connect_timeout_s=download.connect_timeout_s,
+        stall_timeout_s=download.stall_timeout_s,
+        limit_rate_bytes_s=rate_bytes_per_s(download.limit_rate),
         ca_file=bundle or environ.get(CA_FILE_VARIABLE) or None,
         ca_dir=None if bundle else environ.get(CA_DIR_VARIABLE) or None,
         netrc_file=_netrc_file(environ),
-        user_agent=user_agent(settings.contact_url),
+        user_agent=user_agent(download.contact_url),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdb_cli.errors import InvalidValueError, JobRecordError, UnknownJobError
+from pdb_cli.errors import InvalidValueError, JobRecordError, JobStateError, UnknownJobError
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.locks import LockState, probe
 from pdb_cli.jobs.model import JobStatus
@@ -41,6 +41,8 @@ class Turn(NamedTuple):
     start: bool = False
     never: str | None = None
     """Why it will never start."""
+    unreadable: str | None = None
+    """Why nothing can be known about the other job just now."""
 
 
 def parse_after(text: str, store: JobStore) -> After:
@@ -57,13 +59,19 @@ def parse_after(text: str, store: JobStore) -> After:
     ------
     InvalidValueError
         Something else than ``any`` stands behind the colon.
+    JobStateError
+        The job has ended so that the other one would never start.
     UnknownJobError, AmbiguousJobError, FileAccessError
         As ``JobStore.resolve``.
     """
     reference, colon, condition = text.partition(":")
     if colon and condition != Condition.ANY:
         raise InvalidValueError("--after", text, "JOB or JOB:any")
-    return After(store.resolve(reference), Condition(condition))
+    after = After(store.resolve(reference), Condition(condition))
+    if take_turn(store, after).never is not None:
+        status = observe(store, after.job_id).job.status
+        raise JobStateError(after.job_id, str(status), "wait for the completion of")
+    return after
 
 
 def read_after(text: str) -> After:
@@ -101,9 +109,8 @@ def take_turn(store: JobStore, after: After) -> Turn:
             return Turn(start=True)
         return Turn(never=f"the record of {after.job_id} is gone")
     except JobRecordError as error:
-        if store.in_transit(after.job_id):
-            return Turn()
-        return Turn(never=f"{after.job_id} can not be read: {error.reason}")
+        # A network file system may have a bad moment: for how long is for the caller to say.
+        return Turn(unreadable=f"{after.job_id} can not be read: {error.reason}")
 
 
 def _judge(other: Job, after: After) -> Turn:

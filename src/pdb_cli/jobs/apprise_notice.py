@@ -19,7 +19,7 @@ def main() -> int:
 
     notice = json.loads(os.environ[NOTICE_VARIABLE])  # noqa: TID251 - a process of its own
     sender = apprise.Apprise()
-    if not sender.add(notice["url"]):
+    if not sender.add(notice["url"].split()):
         return 2
     kind = apprise.NotifyType.SUCCESS if notice["good"] else apprise.NotifyType.FAILURE
     sent = sender.notify(title=notice["title"], body=notice["body"], notify_type=kind)

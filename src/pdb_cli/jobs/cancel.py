@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from pdb_cli.errors import FileAccessError, JobError, JobStateError
+from pdb_cli.errors import FileAccessError, JobError, JobOutOfReachError, JobStateError
 from pdb_cli.jobs.cancel_request import leave_request
 from pdb_cli.jobs.ending import cancel_reason
 from pdb_cli.jobs.identity import is_alive, this_place
@@ -14,12 +14,12 @@ from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.liveness import Doubt, observe
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import JobStatus, utc_now
-from pdb_cli.jobs.paths import JOB_DIR_VARIABLE
 from pdb_cli.jobs.process import system
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from pdb_cli.jobs.liveness import Observation
     from pdb_cli.jobs.model import Job, ProcessIdentity
     from pdb_cli.jobs.store import JobStore
 
@@ -68,8 +68,10 @@ def cancel_job(
     Raises
     ------
     JobStateError
-        The job had already completed or failed, or its supervisor, on another host perhaps, did
-        not act within the grace time and ten seconds.
+        The job had already completed or failed, or its supervisor did not act within the grace
+        time and ten seconds.
+    JobOutOfReachError
+        As the last, and it runs on another host or in another container.
     FileAccessError
         The request could not be left in the job's directory, or the end not be written in place
         of a supervisor that is gone.
@@ -189,8 +191,16 @@ class _Cancellation:
             if seen.job.status.final:
                 return seen.job
             if waited_s > self._grace_of(seen.job) + _PATIENCE_S:
-                raise JobStateError(self._job_id, f"still {seen.job.status}", "cancel")
+                raise self._no_answer(seen)
             time.sleep(_POLL_S)
+
+    def _no_answer(self, seen: Observation) -> JobError:
+        """Return the error for a request that nobody has acted on."""
+        job = seen.job
+        if job.host == this_place().host and seen.doubt is not Doubt.UNKNOWN:
+            return JobStateError(job.id, f"still {job.status}", "cancel")
+        directory = self._store.paths(job.id).directory
+        return JobOutOfReachError(job.id, job.host, seen.last_seen_s, directory)
 
     def _grace_of(self, job: Job) -> float:
         """Return the grace time that counts, in seconds."""
@@ -220,11 +230,12 @@ class _Cancellation:
             if not lock.claim():
                 return
             job = self._store.read(job.id)
-            if job.status.final:
+            # It may have ended, or been started, since it was looked at.
+            if job.status.final or is_alive(job.supervisor):
                 return
             gone = system().end_unsupervised(
                 [*([] if job.child is None else [job.child]), *tree],
-                mark=(JOB_DIR_VARIABLE, str(paths.directory)),
+                mark=paths.mark,
                 grace_s=self._grace_of(job),
                 patience_s=_PATIENCE_S,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from pdb_cli.errors import FileAccessError, JobRecordError, UnknownJobError
 from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.locks import JobLock
-from pdb_cli.jobs.model import utc_text
+from pdb_cli.jobs.model import ID_PATTERN, utc_text
 
 if TYPE_CHECKING:
     from pdb_cli.jobs.model import Job, JobStatus
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.store import JobStore
 
 _LOCK_WAIT_S = 1.0
+_LEAVING = ".leaving"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def remove_planned(store: JobStore, plan: CleanPlan) -> CleanResult:
     finally:
         if removed:
             update_index(store, [], removed=removed)
+        _sweep(store)
     return CleanResult(tuple(removed), plan.unreadable)
 
 
@@ -161,7 +164,10 @@ def _remove(paths: JobPaths) -> bool:
             # A supervisor that has just written the end needs a moment to be gone.
             if not lock.claim(wait_s=_LOCK_WAIT_S):
                 return False
-            shutil.rmtree(paths.directory)
+            # In one step: half a directory would be a record that nobody can read.
+            leaving = paths.directory.with_name(f".{paths.job_id}{_LEAVING}")
+            paths.directory.rename(leaving)
+        shutil.rmtree(leaving)
         paths.log_link.unlink(missing_ok=True)
     except FileNotFoundError:
         # Somebody else cleans too.
@@ -169,3 +175,28 @@ def _remove(paths: JobPaths) -> bool:
     except OSError as error:
         raise FileAccessError.wrap("remove", paths.directory, error) from error
     return True
+
+
+def _sweep(store: JobStore) -> None:
+    """Remove what an interrupted removal, or one by hand, left beside the jobs."""
+    import shutil  # noqa: PLC0415 - only when something is removed
+
+    try:
+        entries = list(os.scandir(store.jobs_dir))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise FileAccessError.wrap("read", store.jobs_dir, error) from error
+    names = {entry.name for entry in entries}
+    for entry in entries:
+        job_id, dot, ending = entry.name.rpartition(".")
+        if dot + ending == _LEAVING and ID_PATTERN.fullmatch(job_id.removeprefix(".")):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        elif ending == "log" and job_id not in names and ID_PATTERN.fullmatch(job_id):
+            _unlink_dangling(store.paths(job_id))
+
+
+def _unlink_dangling(paths: JobPaths) -> None:
+    """Remove a link to a log whose directory has gone; a directory is made before its link."""
+    if paths.log_link.is_symlink() and not paths.directory.exists():
+        paths.log_link.unlink(missing_ok=True)

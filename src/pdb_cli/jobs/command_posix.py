@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from pdb_cli.jobs.ending import Exit
-from pdb_cli.jobs.paths import JOB_DIR_VARIABLE
+from pdb_cli.jobs.process import JOB_DIR_VARIABLE
+from pdb_cli.jobs.process_posix import STOP_SIGNALS
 from pdb_cli.jobs.process_tree import descendants, end_tree, started_with
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from pdb_cli.jobs.model import ProcessIdentity
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # Python ignores the first two, the caller's shell or nohup may have ignored the others.
 _SIGNALS_TO_DEFAULT = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT)
 
@@ -35,8 +35,9 @@ class PosixSupervision:
         # Signals become bytes in a pipe, so that none is missed between two looks.
         signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in _STOP_SIGNALS:
+        for number in STOP_SIGNALS:
             signal.signal(number, self._on_stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     @property
     def stop_requested(self) -> bool:
@@ -87,7 +88,8 @@ class PosixSupervision:
             os.chdir(before)
         self._exits[pid] = None
         # Without a subreaper the only trace of what daemonised itself (``process_tree.py``).
-        mark = None if sys.platform == "linux" else (JOB_DIR_VARIABLE, environ[JOB_DIR_VARIABLE])
+        job_dir = None if sys.platform == "linux" else environ.get(JOB_DIR_VARIABLE)
+        mark = None if job_dir is None else (JOB_DIR_VARIABLE, job_dir)
         return PosixCommand(self, pid, mark=mark)
 
     def exit_of(self, pid: int) -> Exit | None:
@@ -142,9 +144,15 @@ class PosixCommand:
         self._supervision.wait(timeout_s=timeout_s)
         return self._supervision.exit_of(self._pid)
 
-    def end(self, *, grace_s: Callable[[], float]) -> None:
+    def end(self, *, grace_s: Callable[[], float], tick: Callable[[], None]) -> None:
         """End all descendants of the supervisor, adopted ones too; see ``Command``."""
-        end_tree(self._members, grace_s=grace_s, tick=self._supervision.reap)
+
+        def reap_and_tick() -> None:
+            """Collect what has ended; let the supervisor do what it does each second."""
+            self._supervision.reap()
+            tick()
+
+        end_tree(self._members, grace_s=grace_s, tick=reap_and_tick)
 
     def _members(self) -> list[ProcessIdentity]:
         found = descendants(os.getpid())

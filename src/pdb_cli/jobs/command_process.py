@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from pdb_cli.jobs.log_cap import kept_part
 from pdb_cli.jobs.regular_file import open_regular
 
 if TYPE_CHECKING:
@@ -21,8 +22,14 @@ def last_line(log: Path) -> str:
     Parameters
     ----------
     log
-        The file; an empty text is returned if it can not be read.
+        The file; an empty text is returned if it can not be read. Just after it was cut, the
+        last line is in the part that was kept.
     """
+    return _last_line_of(log) or _last_line_of(kept_part(log))
+
+
+def _last_line_of(log: Path) -> str:
+    """Return the last line of one file."""
     try:
         with open(open_regular(log), "rb") as file:  # noqa: PTH123 - a descriptor
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))

@@ -8,8 +8,8 @@ import os
 from typing import TYPE_CHECKING, BinaryIO
 
 from pdb_cli.errors import JobStartError, PdbCliError
-from pdb_cli.jobs.cancel_request import leave_request
-from pdb_cli.jobs.ending import failed
+from pdb_cli.jobs.cancel_request import leave_request, read_request
+from pdb_cli.jobs.ending import failed, never_started
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.model import utc_now
 from pdb_cli.jobs.process import system
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.store import JobStore
 
 _LOCK_WAIT_S = 1.0
+_END_PATIENCE_S = 10.0
 
 
 class Handover:
@@ -94,13 +95,21 @@ class Handover:
 
 
 def _record_failure(store: JobStore, job: Job, reason: str) -> None:
-    """Make sure the record of a job whose supervisor died while starting says so."""
-    with (
-        contextlib.suppress(OSError, PdbCliError),
-        JobLock(store.paths(job.id).lock) as lock,
-    ):
+    """Make sure that a job whose supervisor died while starting has ended, and says so."""
+    paths = store.paths(job.id)
+    with contextlib.suppress(OSError, PdbCliError), JobLock(paths.lock) as lock:
         if lock.claim(wait_s=_LOCK_WAIT_S) and not store.read(job.id).status.final:
-            store.write(failed(job, reason, finished_at=utc_now()))
+            # It may have started the command, and not have come to record that.
+            system().end_unsupervised(
+                [], mark=paths.mark, grace_s=job.grace_s, patience_s=_END_PATIENCE_S
+            )
+            cancel = read_request(paths.cancel)
+            now = utc_now()
+            store.write(
+                failed(job, reason, finished_at=now)
+                if cancel is None
+                else never_started(job, cancel=cancel, finished_at=now)
+            )
 
 
 def _close_quietly(pipe: BinaryIO) -> None:

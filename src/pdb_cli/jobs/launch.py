@@ -7,7 +7,7 @@ the job that the command line hands to it (``spawn.py``).
 import sys
 from collections.abc import Mapping
 
-from pdb_cli.jobs.process import WaitingSupervisor, system
+from pdb_cli.jobs.process import JOB_DIR_VARIABLE, WaitingSupervisor, system
 
 __all__ = ["PYTHON", "WaitingSupervisor", "start_supervisor"]
 
@@ -30,7 +30,9 @@ def start_supervisor(environ: Mapping[str, str]) -> WaitingSupervisor:
         The system could not start a process.
     """
     try:
-        return system().start_supervisor([*PYTHON, "-m", "pdb_cli.jobs.supervisor"], environ)
+        # A job that starts another one: that is a job of its own, no part of the first.
+        own = {name: value for name, value in environ.items() if name != JOB_DIR_VARIABLE}
+        return system().start_supervisor([*PYTHON, "-m", "pdb_cli.jobs.supervisor"], own)
     except OSError as error:
         from pdb_cli.errors import JobStartError  # noqa: PLC0415 - see the module's docstring
 

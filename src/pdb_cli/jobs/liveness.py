@@ -14,14 +14,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import FileAccessError
-from pdb_cli.jobs.ending import failed
+from pdb_cli.jobs.cancel_request import read_request
+from pdb_cli.jobs.ending import failed, never_started
 from pdb_cli.jobs.identity import is_alive, this_place
 from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.locks import JobLock, LockState, probe
-from pdb_cli.jobs.model import JobStatus, utc_text
+from pdb_cli.jobs.model import JobStatus, utc_now, utc_text
+from pdb_cli.jobs.process import system
 
 if TYPE_CHECKING:
     from pdb_cli.jobs.model import Job
+    from pdb_cli.jobs.paths import JobPaths
     from pdb_cli.jobs.process import Place
     from pdb_cli.jobs.store import JobStore
 
@@ -85,7 +88,7 @@ def _judge(store: JobStore, job: Job) -> Observation:
         return _seen_from_afar(job, store.paths(job.id).lock)
     if _supervised(job, here):
         return Observation(job)
-    if _runs(job, here):
+    if _runs(job, here, store.paths(job.id)):
         return Observation(job, Doubt.UNSUPERVISED)
     return _record_lost(store, job, here)
 
@@ -106,9 +109,12 @@ def _supervised(job: Job, here: Place) -> bool:
     return job.boot_id == here.boot_id and is_alive(job.supervisor)
 
 
-def _runs(job: Job, here: Place) -> bool:
-    """Tell whether the command itself runs."""
-    return job.boot_id == here.boot_id and is_alive(job.child)
+def _runs(job: Job, here: Place, paths: JobPaths) -> bool:
+    """Tell whether the command runs, or anything that it started."""
+    if job.boot_id != here.boot_id:
+        return False
+    # Looked for also where the supervisor died before it had recorded the command it started.
+    return is_alive(job.child) or bool(system().started_with(paths.mark))
 
 
 def _record_lost(store: JobStore, job: Job, here: Place) -> Observation:
@@ -121,27 +127,30 @@ def _record_lost(store: JobStore, job: Job, here: Place) -> Observation:
             job = store.read(job.id)
             if not claimed or job.status.final:
                 return Observation(job)
-            if _runs(job, here):
+            if _runs(job, here, paths):
                 return Observation(job, Doubt.UNSUPERVISED)
-            lost = _lost(job, here, paths.directory)
+            lost = _lost(job, here, paths)
             store.write(lost)
             with contextlib.suppress(OSError):
                 paths.pid.unlink(missing_ok=True)
     except (OSError, FileAccessError):
         # A full disk or a directory that can only be read: say what is known, change nothing.
-        return Observation(_lost(job, here, paths.directory))
+        return Observation(_lost(job, here, paths))
     update_index(store, [lost])
     return Observation(lost)
 
 
-def _lost(job: Job, here: Place, directory: os.PathLike[str]) -> Job:
+def _lost(job: Job, here: Place, paths: JobPaths) -> Job:
     """Return the record of a job whose end nobody saw."""
+    cancel = read_request(paths.cancel)
+    if cancel is not None and job.child is None:
+        return never_started(job, cancel=cancel, finished_at=utc_now())
     reason = "lost: its supervisor and its command are gone (killed?)"
     if job.status is JobStatus.QUEUED:
         reason = "lost: its supervisor is gone (killed?), its command was never started"
     if job.boot_id != here.boot_id:
         reason = "the machine restarted"
-    return failed(job, reason, finished_at=_last_sign_of_life(job, directory))
+    return failed(job, reason, finished_at=_last_sign_of_life(job, paths.directory))
 
 
 def _last_sign_of_life(job: Job, directory: os.PathLike[str]) -> str:

@@ -7,14 +7,18 @@ cut, some microseconds, is lost; nothing that was in the log is.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 1 << 20
+_RESERVE_BYTES = 1 << 20
+"""Room that a copy must leave on the disk."""
 _NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
 """Windows has no such flag, and hardly any links."""
 
@@ -59,19 +63,38 @@ def cap_log(log: Path, *, max_bytes: int) -> bool:
         return False
     if max_bytes == 0 or found.st_size <= max_bytes or not stat.S_ISREG(found.st_mode):
         return False
+    _check_room(log, found.st_size)
     kept = kept_part(log)
     copy = kept.with_name(f".{kept.name}.tmp")
+    try:
+        _copy_and_cut(log, copy, kept, found.st_size)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(copy)  # noqa: PTH108 - one object less
+        raise
+    return True
+
+
+def _check_room(log: Path, size_bytes: int) -> None:
+    """Leave room for what matters more than a copy of the log: the record of the end."""
+    from shutil import disk_usage  # noqa: PLC0415 - only for a log that is too large
+
+    if disk_usage(log.parent).free < size_bytes + _RESERVE_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(log))
+
+
+def _copy_and_cut(log: Path, copy: Path, kept: Path, size_bytes: int) -> None:
+    """Copy, give the copy its name, and cut, with as little as possible in between."""
     with (
         open(log, "rb+", buffering=0, opener=_open_no_link) as source,
         open(copy, "wb", buffering=0, opener=_open_private) as target,
     ):
-        left = 2 * found.st_size  # whoever writes as fast as we copy must not keep us for ever
+        left = 2 * size_bytes  # whoever writes as fast as we copy must not keep us for ever
         while left > 0 and (data := source.read(_CHUNK)):
             _write_all(target.fileno(), data)
             left -= len(data)
         os.replace(copy, kept)  # noqa: PTH105 - between the last read and the cut
         os.ftruncate(source.fileno(), 0)
-    return True
 
 
 def _open_no_link(path: str, flags: int) -> int:

@@ -1,26 +1,13 @@
-"""Background jobs for Python programs: one object for what the command line can do with them.
-
-Examples
---------
->>> import pathlib, tempfile
->>> from datetime import timedelta
->>> with tempfile.TemporaryDirectory() as folder:
-...     manager = JobManager(pathlib.Path(folder) / "jobs")
-...     job = manager.spawn_background(["--version"])
-...     [ended] = manager.wait_for_jobs([job.id], timeout_s=60)
-...     print(ended.status, ended.exit_code)
-...     print(len(manager.clean_old_jobs(timedelta(0)).removed))
-completed 0
-1
-"""
+"""Background jobs for Python programs: one object for what the command line can do with them."""
 
 from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pdb_cli.errors import JobRecordError, UnknownJobError
+from pdb_cli.errors import FileAccessError, JobRecordError, UnknownJobError
 from pdb_cli.jobs.after import parse_after
 from pdb_cli.jobs.cancel import cancel_job
 from pdb_cli.jobs.clean import clean_jobs
@@ -31,7 +18,7 @@ from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.notify import check_target
 from pdb_cli.jobs.options import Handling, JobOptions
 from pdb_cli.jobs.process import system
-from pdb_cli.jobs.restart import find_restartable, restart_job
+from pdb_cli.jobs.restart import find_restartable, remembered_target, restart_job
 from pdb_cli.jobs.spawn import command_line, create_job, spawn_background, start_job
 from pdb_cli.jobs.store import JobStore
 from pdb_cli.jobs.wait import wait_for_jobs
@@ -39,7 +26,6 @@ from pdb_cli.jobs.wait import wait_for_jobs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
-    from pathlib import Path
 
     from pdb_cli.jobs.clean import CleanResult
     from pdb_cli.jobs.launch import WaitingSupervisor
@@ -66,7 +52,21 @@ class JobManager:
     environ
         The environment jobs get; None for this process's. It is never stored.
     log_max_bytes
-        The largest log of a job, in bytes; what goes beyond is cut off at the front.
+        The largest log of a job, in bytes; one that grows larger is begun anew, and the part
+        before is kept until the next time.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from datetime import timedelta
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     manager = JobManager(pathlib.Path(folder) / "jobs")
+    ...     job = manager.spawn_background(["--version"])
+    ...     [ended] = manager.wait_for_jobs([job.id], timeout_s=60)
+    ...     print(ended.status, ended.exit_code)
+    ...     print(len(manager.clean_old_jobs(timedelta(0)).removed))
+    completed 0
+    1
     """
 
     def __init__(
@@ -127,16 +127,19 @@ class JobManager:
             The jobs directory can not be written.
         InvalidValueError, UnknownJobError, AmbiguousJobError
             ``after`` names no job.
+        JobStateError
+            ``after`` has ended so that this one would never start.
         UnsupportedError
             ``notify`` is a URL, and apprise is not installed.
         """
         options = self._options(label=label, after=after, grace_s=grace_s)
         handling = self._handling(notify)
+        directory = _directory(cwd)
         return spawn_background(
             self._store,
             lambda _: args,
             supervisor=self._start_supervisor(),
-            cwd=_directory(cwd),
+            cwd=directory,
             user=self._user,
             command=command_line(args),
             options=options,
@@ -204,14 +207,18 @@ class JobManager:
             self._store, job_id, supervisor=self._start_supervisor(), handling=handling
         )
 
-    def restart_job(self, job: str, *, notify: str = "", grace_s: float = DEFAULT_GRACE_S) -> Job:
+    def restart_job(
+        self, job: str, *, notify: str | None = None, grace_s: float = DEFAULT_GRACE_S
+    ) -> Job:
         """Start a new job with the arguments, lists, directory and label of one that has ended.
 
         Parameters
         ----------
         job
             The job that has ended.
-        notify, grace_s
+        notify
+            As for ``spawn_background``; None for whoever was told before, unless by a URL.
+        grace_s
             As for ``spawn_background``.
 
         Raises
@@ -226,7 +233,8 @@ class JobManager:
             There is no such job, or its record can not be read.
         """
         found = find_restartable(self._store, self._store.resolve(job))
-        handling = self._handling(notify)
+        target = remembered_target(found) if notify is None else notify
+        handling = self._handling(target or "")
         return restart_job(
             self._store,
             found,
@@ -255,7 +263,7 @@ class JobManager:
         found = []
         for row in list_jobs(self._store, which=which, now_s=time.time()):
             try:
-                found.append(self._store.read(row.id))
+                found.append(observe(self._store, row.id).job)
             except (UnknownJobError, JobRecordError):
                 continue  # removed meanwhile, or listed as unreadable
         return found
@@ -410,4 +418,7 @@ class JobManager:
 
 def _directory(cwd: Path | None) -> str:
     """Return the directory a job runs in."""
-    return str(cwd.absolute()) if cwd is not None else os.getcwd()  # noqa: PTH109 - a text
+    try:
+        return str(cwd.absolute()) if cwd is not None else os.getcwd()  # noqa: PTH109 - a text
+    except OSError as error:  # it was removed
+        raise FileAccessError.wrap("use", Path(), error) from error

@@ -258,7 +258,7 @@ def _build(record: dict[str, Any], job_id: str) -> "Job":
         known["status"] = JobStatus(known["status"])
         known["argv"] = tuple(str(item) for item in known.get("argv", ()))
         known["cwd"] = known.get("cwd") or "/"
-        known["grace_s"] = parse_grace(known.get("grace_s"), default=0.0)
+        known["grace_s"] = parse_grace(known.get("grace_s"), default=10.0)
         for name in ("supervisor", "child"):
             if known.get(name) is not None:
                 identity = known[name]

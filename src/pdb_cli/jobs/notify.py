@@ -1,8 +1,9 @@
 """``--notify``: tell somebody that a job has ended.
 
-The target is a command for the shell, or an Apprise URL (``mailto://``, ``slack://`` and a
-hundred more) where the optional package apprise is installed. It reaches the supervisor through
-its request and is never written to disk, because such URLs hold passwords.
+The target is a command for the shell, or one or more Apprise URLs (``mailto://``, ``slack://``
+and a hundred more) where the optional package apprise is installed. It reaches the supervisor
+through its request. A command is kept in the job's record too, as arguments are; URLs are not,
+because they hold passwords.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from pdb_cli.errors import UnsupportedError
+from pdb_cli.errors import InvalidValueError, UnsupportedError
 from pdb_cli.jobs.launch import PYTHON
 from pdb_cli.jobs.model import JobStatus
+from pdb_cli.jobs.process import system
 from pdb_cli.jobs.redact import REDACTED, redact
 
 if TYPE_CHECKING:
@@ -41,20 +43,26 @@ def check_target(target: str) -> None:
     Parameters
     ----------
     target
-        A command, or an Apprise URL.
+        A command, or Apprise URLs with blanks between them.
 
     Raises
     ------
     UnsupportedError
         It is a URL, and apprise is not installed.
+    InvalidValueError
+        It is a URL that apprise does not know.
     """
     if not _is_url(target):
         return
-    from importlib.util import find_spec  # noqa: PLC0415 - only for URLs
-
-    if find_spec("apprise") is None:
+    try:
+        import apprise
+    except ImportError as error:
         reason = "URLs need the package apprise: pip install 'pdb-cli[apprise]'"
-        raise UnsupportedError(f"--notify {hide_secrets(target)}", reason)
+        raise UnsupportedError(f"--notify {hide_secrets(target)}", reason) from error
+    for url in target.split():
+        if apprise.Apprise.instantiate(url) is None:
+            expected = "a URL that Apprise knows, or a command"
+            raise InvalidValueError("--notify", hide_secrets(url), expected)
 
 
 def hide_secrets(target: str) -> str:
@@ -66,7 +74,8 @@ def hide_secrets(target: str) -> str:
     ('slack://***', 'mail -s done ann')
     """
     if _is_url(target):
-        return target[: target.index("://") + 3] + REDACTED
+        schemes = [word.partition("://")[0] for word in target.split() if "://" in word]
+        return " ".join(f"{scheme}://{REDACTED}" for scheme in schemes)
     return redact(target)
 
 
@@ -84,7 +93,7 @@ def run_notice(
     Parameters
     ----------
     target
-        A command, run by ``/bin/sh`` in the job's directory, or an Apprise URL.
+        A command, run by the shell where the job's command ran, or Apprise URLs.
     job
         The final record.
     paths
@@ -106,7 +115,7 @@ def run_notice(
         arguments = [*PYTHON, "-m", "pdb_cli.jobs.apprise_notice"]
         facts = {NOTICE_VARIABLE: _notice(target, job, paths)}
     else:
-        arguments, facts = ["/bin/sh", "-c", target], _facts(job, paths)
+        arguments, facts = system().shell_command(target), _facts(job, paths)
     try:
         command = supervision.start(
             arguments,
@@ -120,14 +129,14 @@ def run_notice(
     deadline = time.monotonic() + limit_s
     while (finish := command.wait(timeout_s=_LOOK_EVERY_S)) is None:
         if time.monotonic() >= deadline:
-            command.end(grace_s=lambda: _GRACE_S)
+            command.end(grace_s=lambda: _GRACE_S, tick=lambda: None)
             return f"took more than {limit_s:g} s and was ended"
     return f"ended with exit code {finish.shell_code}" if finish.shell_code else None
 
 
 def _is_url(target: str) -> bool:
-    """Tell an Apprise URL from a command, which may hold URLs itself."""
-    return re.fullmatch(_SCHEME + r"\S*", target) is not None
+    """Tell Apprise URLs from a command, which may hold URLs but does not begin with one."""
+    return re.match(r"\s*" + _SCHEME, target) is not None
 
 
 def _facts(job: Job, paths: JobPaths) -> dict[str, str]:

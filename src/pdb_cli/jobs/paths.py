@@ -1,11 +1,11 @@
 """Every path of the jobs directory and of one job, in one place."""
 
 # Annotations stay values: as text they triple what each named tuple costs at start-up (ADR 0009).
+import os
 from pathlib import Path
 from typing import NamedTuple
 
-JOB_DIR_VARIABLE = "PDB_CLI_JOB_DIR"
-"""The environment variable that tells a job's command where its job directory is."""
+from pdb_cli.jobs.process import JOB_DIR_VARIABLE
 
 
 class JobPaths(NamedTuple):
@@ -18,6 +18,12 @@ class JobPaths(NamedTuple):
     def directory(self) -> Path:
         """The job's own directory."""
         return self.jobs_dir / self.job_id
+
+    @property
+    def mark(self) -> tuple[str, str]:
+        """The environment variable that all processes of the job are started with."""
+        # However the directory is spelled, by way of which links, it is the same job's.
+        return JOB_DIR_VARIABLE, os.path.realpath(self.directory)
 
     @property
     def meta(self) -> Path:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.model import ProcessIdentity
 
 
+JOB_DIR_VARIABLE = "PDB_CLI_JOB_DIR"
+"""The environment variable that tells a job's command where its job directory is."""
+
+
 class WaitingSupervisor(NamedTuple):
     """A supervisor process that waits for a job on its standard input."""
 
@@ -59,11 +63,12 @@ class Command(Protocol):
             How it ended, from then on at every call; None if it still runs.
         """
 
-    def end(self, *, grace_s: Callable[[], float]) -> None:
+    def end(self, *, grace_s: Callable[[], float], tick: Callable[[], None]) -> None:
         """End the whole tree, politely and after ``grace_s()`` for certain; return when it is gone.
 
-        The grace time is asked for again and again: it may be shortened meanwhile. Then ``wait``
-        returns at once. A tree that has ended already takes no time.
+        The grace time is asked for again and again: it may be shortened meanwhile. ``tick`` is
+        called while it waits. Then ``wait`` returns at once. A tree that has ended already takes
+        no time.
         """
 
 
@@ -88,8 +93,8 @@ class Supervision(Protocol):
     ) -> Command:
         """Start the command in a session of its own, appending to its logs.
 
-        Meant for a process with one thread. ``environ`` holds ``JOB_DIR_VARIABLE``, by which what
-        escapes from the tree is found.
+        Meant for a process with one thread. By ``JOB_DIR_VARIABLE`` in ``environ``, if it is
+        there, what escapes from the tree is found.
 
         Raises
         ------
@@ -124,6 +129,9 @@ class System(Protocol):
     def tell_supervisor(self, supervisor: "ProcessIdentity") -> None:
         """Make a supervisor of this place look at once, if it can be told."""
 
+    def shell_command(self, text: str) -> "list[str]":
+        """Return program and arguments that run a line of the user's shell language."""
+
     def kill_supervisor(self, supervisor: "ProcessIdentity") -> "Sequence[ProcessIdentity]":
         """Kill a supervisor of this place that does not act.
 
@@ -150,6 +158,12 @@ class System(Protocol):
         bool
             False if something still lived ``patience_s`` after the grace time: a process that
             can not be killed (a dead disk, another user).
+        """
+
+    def started_with(self, mark: tuple[str, str]) -> "Sequence[ProcessIdentity]":
+        """Return what lives of all that was started with an environment variable set so.
+
+        Empty where the system shows nobody's environment.
         """
 
     def collect(self, pid: int) -> bool:

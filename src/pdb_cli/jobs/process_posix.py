@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PR_SET_CHILD_SUBREAPER = 36
 _STREAMS = 3
+STOP_SIGNALS = (1, 2, 15)
+"""HUP, INT and TERM; as numbers, since importing ``signal`` takes time that ``--bg`` counts."""
 ZOMBIES = (b"Z", b"X")
 """States of processes that have ended and were not waited for."""
 
@@ -43,8 +45,8 @@ def start_supervisor(command: Sequence[str], environ: Mapping[str, str]) -> Wait
                 (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
             ],
             setsid=True,
-            # A caller that has blocked TERM must not make a job that can not be told to stop.
-            setsigmask=(),
+            # Blocked until it can hear them: one that comes earlier waits, and ends nothing.
+            setsigmask=STOP_SIGNALS,
         )
     except OSError:
         for end in ends:
@@ -118,6 +120,11 @@ def kill_supervisor(supervisor: ProcessIdentity) -> list[ProcessIdentity]:
     return tree
 
 
+def shell_command(text: str) -> list[str]:
+    """Return what runs a line of the user's shell language; see ``System``."""
+    return ["/bin/sh", "-c", text]
+
+
 def end_unsupervised(
     members: Sequence[ProcessIdentity],
     *,
@@ -184,6 +191,13 @@ def parse_stat(stat: bytes) -> tuple[bytes, int, str]:
 def this_place() -> Place:
     """Return the place this process runs in; see ``System``."""
     return Place(host=os.uname().nodename, boot_id=_boot_id(), pid_namespace=_pid_namespace())
+
+
+def started_with(mark: tuple[str, str]) -> list[ProcessIdentity]:
+    """Look through the start environments of our own processes; see ``System``."""
+    from pdb_cli.jobs import process_tree  # noqa: PLC0415 - hardly ever needed
+
+    return process_tree.started_with(*mark)
 
 
 def collect(pid: int) -> bool:

@@ -89,6 +89,10 @@ class WindowsSystem:
     def tell_supervisor(self, supervisor: ProcessIdentity) -> None:
         """Do nothing: the supervisor looks for the request every second."""
 
+    def shell_command(self, text: str) -> list[str]:
+        """Let the command processor read it."""
+        return ["cmd.exe", "/d", "/s", "/c", text]
+
     def kill_supervisor(self, supervisor: ProcessIdentity) -> list[ProcessIdentity]:
         """End exactly this process; Windows ends its command's Job Object with it."""
         self._terminate(supervisor)
@@ -111,6 +115,10 @@ class WindowsSystem:
                 return False
             time.sleep(_POLL_S)
         return True
+
+    def started_with(self, mark: tuple[str, str]) -> list[ProcessIdentity]:  # noqa: ARG002 - see below
+        """Return nothing: Windows shows nobody's environment, and leaves no command behind."""
+        return []
 
     def collect(self, pid: int) -> bool:
         """Tell whether a child has ended; Windows keeps nothing of it."""
@@ -278,7 +286,7 @@ class WindowsCommand:
             return None
         return Exit(code=self._win32.exit_code(self._process))
 
-    def end(self, *, grace_s: Callable[[], float]) -> None:
+    def end(self, *, grace_s: Callable[[], float], tick: Callable[[], None]) -> None:
         """Send CTRL_BREAK, and after the grace time terminate the Job Object."""
         # Who has no console can not be asked.
         with contextlib.suppress(OSError):
@@ -287,4 +295,5 @@ class WindowsCommand:
         while self._win32.living_in_job(self._job):
             if time.monotonic() >= asked_s + grace_s():
                 self._win32.terminate_job(self._job, _KILLED)
+            tick()
             time.sleep(_POLL_S)

@@ -11,6 +11,7 @@ REDACTED = "***"
 _URL_USER = r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s]*@"
 _NAMED = r"(?i)((?:password|passwd|token|secret|api[-_]?key)=)[^&\s]+"
 # Compiling a pattern takes longer than the start of a job can spare.
+_BEARER = r"(?i)\b((?:bearer|basic)\s+)[^\s'\"]+"
 _WORDS = ("passw", "token", "secret", "key=")
 
 
@@ -26,9 +27,13 @@ def redact(text: str) -> str:
     --------
     >>> redact("https://me:pw@proxy.example/x"), redact("--notify=tgram://a?token=abc")
     ('https://***@proxy.example/x', '--notify=tgram://a?token=***')
+    >>> redact("curl -H 'Authorization: Bearer abc' https://lab.example")
+    "curl -H 'Authorization: Bearer ***' https://lab.example"
     """
     if "@" in text:
         text = re.sub(_URL_USER, rf"\1{REDACTED}@", text)
     if "=" in text and any(word in text.lower() for word in _WORDS):
         text = re.sub(_NAMED, rf"\1{REDACTED}", text)
+    if "earer" in text.lower() or "basic" in text.lower():
+        text = re.sub(_BEARER, rf"\1{REDACTED}", text)
     return text

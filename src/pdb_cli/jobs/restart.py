@@ -74,8 +74,7 @@ def restart_job(
     grace_s
         Seconds between TERM and KILL when the new job is cancelled.
     handling
-        What the supervisor is told. Without a ``notify``, whoever was told of the old job's end
-        is told of the new one's, unless that was by a URL: records do not keep those.
+        What the supervisor is told; ``remembered_target`` finds who was told before.
 
     Returns
     -------
@@ -89,13 +88,11 @@ def restart_job(
     JobStartError
         As ``spawn_background``.
     """
-    if not handling.notify and job.notify and REDACTED not in job.notify:
-        handling = handling._replace(notify=job.notify)
-    old_dir = str(store.paths(job.id).directory.absolute()) + os.sep
+    old_dir = store.paths(job.id).mark[1]
 
     def copy_inputs(paths: JobPaths) -> list[str]:
         """Give the new job its own copy of what was frozen for the old one."""
-        return [_copy(Path(item), paths) if item.startswith(old_dir) else item for item in job.argv]
+        return [_copy(Path(item), paths) if _is_kept(item, old_dir) else item for item in job.argv]
 
     return spawn_background(
         store,
@@ -107,6 +104,29 @@ def restart_job(
         options=JobOptions(grace_s=grace_s, label=job.label, restarted_from=job.id),
         handling=handling,
     )
+
+
+def remembered_target(job: Job) -> str | None:
+    """Return who was told of a job's end, as ``notify`` takes it.
+
+    Parameters
+    ----------
+    job
+        The job.
+
+    Returns
+    -------
+    str or None
+        Empty if nobody was; None if that was by a URL or with a secret, which no record keeps.
+    """
+    if job.notify is None:
+        return ""
+    return None if REDACTED in job.notify else job.notify
+
+
+def _is_kept(item: str, directory: str) -> bool:
+    """Tell whether an argument is a file in a job's directory, whichever way that is spelled."""
+    return os.path.isabs(item) and os.path.realpath(os.path.dirname(item)) == directory  # noqa: PTH117, PTH120 - texts
 
 
 def _copy(kept: Path, paths: JobPaths) -> str:

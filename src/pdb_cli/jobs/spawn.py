@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pdb_cli._version import __version__
 from pdb_cli.errors import FileAccessError, InvalidValueError, JobStateError
 from pdb_cli.jobs.handover import Handover
 from pdb_cli.jobs.identity import identify, this_place
 from pdb_cli.jobs.locks import JobLock
-from pdb_cli.jobs.model import Job, JobStatus, utc_now
+from pdb_cli.jobs.model import LONGEST_GRACE_S, Job, JobStatus, utc_now
 from pdb_cli.jobs.options import Handling, JobOptions
 from pdb_cli.jobs.quoting import shell_line
 from pdb_cli.jobs.redact import redact
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.paths import JobPaths
 
 _LOCK_WAIT_S = 1.0
+_LONGEST_LABEL = 100
 
 
 def spawn_background(
@@ -81,7 +82,9 @@ def spawn_background(
         The jobs directory can not be written.
     JobStartError
         The supervisor or the command could not be started; a record with status ``failed`` and
-        the reason stays behind.
+        the reason stays behind (``cancelled`` if the supervisor was only too late).
+    InvalidValueError
+        A NUL among the arguments, a label that is too long, a grace time out of bounds.
     """
     with contextlib.closing(Handover(supervisor)) as handover:
         # The supervisor works in another directory.
@@ -181,6 +184,7 @@ def start_job(
             if not claimed or job.status is not JobStatus.QUEUED or job.supervisor is not None:
                 raise JobStateError(job_id, str(job.status), "start")
             job = job.with_changes(
+                **_where_and_by_what(),
                 status=JobStatus.QUEUED if job.after else JobStatus.RUNNING,
                 started_at=utc_now(),
                 supervisor=identify(supervisor.pid),
@@ -214,12 +218,14 @@ def _new_record(
     refuse_secrets: bool = False,
 ) -> tuple[Job, tuple[str, ...]]:
     """Reserve an id and write the record the supervisor starts from, or leave nothing."""
-    place = this_place()
+    _check(options)
     with contextlib.ExitStack() as undo:
         paths = store.reserve()
         undo.callback(_remove, paths)
         arguments = tuple(make_argv(paths))
         argv = tuple(redact(item) for item in arguments)
+        if any("\0" in item for item in (*arguments, cwd)):
+            raise InvalidValueError("arguments", shell_line(argv), "no NUL among them")
         if refuse_secrets and argv != arguments:
             raise InvalidValueError("arguments", shell_line(argv), "no secret among them")
         waits = supervisor is None or options.after is not None
@@ -232,15 +238,11 @@ def _new_record(
             status=JobStatus.QUEUED if waits else JobStatus.RUNNING,
             started_at=now,
             queued_at=now if waits else None,
-            host=place.host,
-            boot_id=place.boot_id,
-            pid_namespace=place.pid_namespace,
             user=user,
-            version=__version__,
-            python=sys.executable,
+            **_where_and_by_what(),
             supervisor=None if supervisor is None else identify(supervisor.pid),
             pid=None if supervisor is None else supervisor.pid,
-            label=options.label,
+            label=None if options.label is None else redact(options.label),
             after=options.after,
             notify=_shown(notify),
             restarted_from=options.restarted_from,
@@ -250,6 +252,27 @@ def _new_record(
         store.write(job, durable=False)
         undo.pop_all()
     return job, arguments
+
+
+def _check(options: JobOptions) -> None:
+    """Refuse what no record should hold."""
+    if not 0 <= options.grace_s <= LONGEST_GRACE_S:
+        raise InvalidValueError("grace", f"{options.grace_s:g}", f"0 to {LONGEST_GRACE_S} s")
+    if options.label is not None and len(options.label) > _LONGEST_LABEL:
+        shown = f"{options.label[:20]}..."
+        raise InvalidValueError("--label", shown, f"at most {_LONGEST_LABEL} characters")
+
+
+def _where_and_by_what() -> dict[str, Any]:
+    """Return the fields of a record that say where and with what a job runs."""
+    place = this_place()
+    return {
+        "host": place.host,
+        "boot_id": place.boot_id,
+        "pid_namespace": place.pid_namespace,
+        "version": __version__,
+        "python": sys.executable,
+    }
 
 
 def _shown(target: str) -> str | None:

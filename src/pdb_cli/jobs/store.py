@@ -250,14 +250,15 @@ class JobStore:
         return matches[0]
 
     def _last(self, ids: list[str]) -> str:
-        """Return the job that was started last."""
-        started: list[tuple[str, float, str]] = []
-        for job_id in ids:
-            with suppress(JobRecordError, UnknownJobError):
-                started.append((self.read(job_id).started_at, self._made_s(job_id), job_id))
-        if not started:
+        """Return the job that was asked for last."""
+        from pdb_cli.jobs.index import repair_index  # noqa: PLC0415 - it needs this module
+
+        index = repair_index(self, ids)
+        if not index:
             raise UnknownJobError("last")
-        return max(started)[2]
+        newest = max(entry["started_at"] for entry in index.values())
+        last = [job_id for job_id, entry in index.items() if entry["started_at"] == newest]
+        return max(last, key=lambda job_id: (self._made_s(job_id), job_id))
 
     def _made_s(self, job_id: str) -> float:
         """Return when a job's link was made: tells two jobs of the same second apart."""

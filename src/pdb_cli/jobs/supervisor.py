@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pdb_cli.errors import FileAccessError, PdbCliError, UnknownJobError
+from pdb_cli.errors import FileAccessError, JobStateError, PdbCliError, UnknownJobError
 from pdb_cli.jobs.cancel_request import read_request
 from pdb_cli.jobs.command_process import last_line
 from pdb_cli.jobs.ending import ended, failed, never_started
@@ -24,7 +24,6 @@ from pdb_cli.jobs.index import update_index
 from pdb_cli.jobs.locks import JobLock
 from pdb_cli.jobs.log_cap import cap_log
 from pdb_cli.jobs.model import JobStatus, parse_grace, utc_now
-from pdb_cli.jobs.paths import JOB_DIR_VARIABLE
 from pdb_cli.jobs.process import system
 from pdb_cli.jobs.store import JobStore
 from pdb_cli.storage.atomic import write_atomic
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.process import Command
 
 _LOOK_EVERY_S = 1.0
+_CAP_RETRY_S = 60.0
+_UNREADABLE_PATIENCE_S = 600.0
 _HEARTBEAT_S = 20.0
 """How often the lock file gets a new time; readers find an age of 60 s suspicious."""
 _LOCK_WAIT_S = 5.0
@@ -54,9 +55,10 @@ class Supervisor:
         self._supervision = system().begin_supervision()
         self._command: Command | None = None
         self._lock: JobLock | None = None
-        self._looked_s = float("-inf")
+        self._may_write = False
         self._beaten_s = float("-inf")
-        self._capping = True
+        self._cap_next_s = float("-inf")
+        self._complained = False
 
     def accept(self) -> None:
         """Take the lock; start the command, unless it has to wait for another job.
@@ -69,6 +71,16 @@ class Supervisor:
             The record could not be written.
         """
         lock_works = self._take_lock()
+        # Somebody may have cancelled it, or ended it, while this process came to life.
+        self._job = self._store.read(self._job.id)
+        if self._job.status.final:
+            raise JobStateError(self._job.id, str(self._job.status), "start")
+        cancel = read_request(self._paths.cancel)
+        if cancel is not None:
+            self._finish_with(
+                never_started(self._job, cancel=cancel, finished_at=utc_now()), patience_s=0.0
+            )
+            raise JobStateError(self._job.id, "cancelled", "start")
         self._job = self._job.with_changes(
             pid=os.getpid(), supervisor=identify(os.getpid()), lock_works=lock_works
         )
@@ -82,6 +94,8 @@ class Supervisor:
 
     def give_up(self, reason: str) -> None:
         """Record that the job could not be started; nothing of it is left running."""
+        if not self._may_write:
+            return  # somebody else has the job's lock: it is for him to say how it ended
         self._end_command()
         job = failed(self._job, reason, finished_at=utc_now())
         self._finish_with(job, patience_s=0.0)
@@ -101,7 +115,7 @@ class Supervisor:
             cwd=self._job.cwd,
             stdout=self._paths.stdout,
             stderr=self._paths.stderr,
-            environ={**_environ(), JOB_DIR_VARIABLE: str(self._paths.directory)},
+            environ={**_environ(), **dict([self._paths.mark])},
         )
         self._job = self._job.with_changes(
             status=JobStatus.RUNNING, child=identify(self._command.pid)
@@ -117,11 +131,18 @@ class Supervisor:
         from pdb_cli.jobs.after import read_after, take_turn  # noqa: PLC0415 - seldom needed
 
         after = read_after(self._job.after)
+        unreadable_s: float | None = None
         while True:
             if self._end_wanted():
                 request = read_request(self._paths.cancel)
                 return never_started(self._job, cancel=request, finished_at=utc_now())
             turn = take_turn(self._store, after)
+            if turn.unreadable is None:
+                unreadable_s = None
+            elif unreadable_s is None:
+                unreadable_s = time.monotonic()
+            elif time.monotonic() - unreadable_s > _UNREADABLE_PATIENCE_S:
+                turn = turn._replace(never=turn.unreadable)
             if turn.never is not None:
                 return failed(self._job, f"not started: {turn.never}", finished_at=utc_now())
             if turn.start:
@@ -146,9 +167,10 @@ class Supervisor:
         while finish is None:
             if self._end_wanted():
                 self._end_command()
-            self._beat()
-            self._cap_logs()
+            self._look_after()
             finish = self._command.wait(timeout_s=_LOOK_EVERY_S)
+        # What it left behind belongs to the job and ends with it: nobody could end it later.
+        self._end_command()
         return ended(
             self._job,
             finish,
@@ -162,6 +184,11 @@ class Supervisor:
         """Tell whether the system or somebody with a request wants the job to end."""
         return self._supervision.stop_requested or os.path.exists(self._paths.cancel)  # noqa: PTH110 - never raises
 
+    def _look_after(self) -> None:
+        """Do what is done each second while anything of the job lives."""
+        self._beat()
+        self._cap_logs()
+
     def _beat(self) -> None:
         """Show other hosts, which may not see the lock, that somebody lives here."""
         now_s = time.monotonic()
@@ -174,32 +201,35 @@ class Supervisor:
         """Keep the logs from filling the disk."""
         max_bytes = self._request["log_max_bytes"]
         now_s = time.monotonic()
-        if not (self._capping and max_bytes) or now_s - self._looked_s < _LOOK_EVERY_S:
+        if not max_bytes or now_s < self._cap_next_s:
             return
-        self._looked_s = now_s
+        self._cap_next_s = now_s + _LOOK_EVERY_S
         try:
             for log in (self._paths.stdout, self._paths.stderr):
                 cap_log(log, max_bytes=max_bytes)
         except OSError as error:
-            self._capping = False
-            _complain(f"the logs of {self._job.id} are not kept small: {_words(error)}")
+            self._cap_next_s = now_s + _CAP_RETRY_S
+            if not self._complained:
+                self._complained = True
+                _complain(f"the logs of {self._job.id} are not kept small: {_words(error)}")
 
     def _take_lock(self) -> bool:
         """Take the job's lock (a reader may hold it for a moment); return whether it works."""
         # Kept open, and so held, until the end is recorded.
         self._lock = JobLock(self._paths.lock)
         try:
-            held = self._lock.acquire(wait_s=_LOCK_WAIT_S)
+            self._may_write = self._lock.acquire(wait_s=_LOCK_WAIT_S)
         except OSError:
+            self._may_write = True
             return False
-        if not held:
+        if not self._may_write:
             raise BlockingIOError(None, "somebody else holds the job's lock")
         return self._lock.excludes_others()
 
     def _end_command(self) -> None:
         """End the whole tree, politely and then for certain."""
         if self._command is not None:
-            self._command.end(grace_s=self._grace_s)
+            self._command.end(grace_s=self._grace_s, tick=self._look_after)
 
     def _grace_s(self) -> float:
         """Return the grace time of the latest request: it may be in more of a hurry."""
@@ -255,6 +285,9 @@ def main() -> int:
         _write_to(store.paths(directory.name).supervisor_log)
         supervisor = Supervisor(store, store.read(directory.name), request)
         supervisor.accept()
+    except JobStateError as error:
+        _say(answer, f"it was {error.status} before it was started")
+        return 1
     except (OSError, PdbCliError) as error:
         reason = f"could not start: {_words(error)}"
         if supervisor is not None:

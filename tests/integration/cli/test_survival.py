@@ -22,7 +22,7 @@ def test_inside_a_batch_allocation_bg_is_refused_and_force_starts_it(
     done = lab.run("download", "3hya", "--bg", env=slurm)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "pdb-cli: --bg inside a Slurm allocation: the job would end with the allocation; run it "
+        "pdb-cli: a background job would end with this Slurm allocation; run it "
         "here without --bg, start it from the login node, or add --force\n"
     )
     assert not isolated.jobs_dir.exists()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pdb_cli.jobs.cancel import cancel_job
 from pdb_cli.jobs.clean import clean_jobs
 from pdb_cli.jobs.index import read_index
 from pdb_cli.jobs.listing import JobFilter, list_jobs
@@ -29,6 +30,7 @@ from support.jobs import (
     put,
     racing_reads,
 )
+from support.processes import with_environment
 from support.wait import wait_until
 
 if TYPE_CHECKING:
@@ -329,3 +331,20 @@ def start_token_of(pid: int) -> str:
     token = start_token(pid)
     assert token is not None
     return token
+
+
+def test_a_command_that_no_record_names_is_not_called_lost(store: JobStore) -> None:
+    """Supervisor and caller may both die between starting the command and recording it."""
+    gone = ProcessIdentity(2**22 + 1, "1")
+    job = put(store, a_job(status=JobStatus.RUNNING, supervisor=gone, finished_at=None))
+    folder = str(store.paths(job.id).directory)
+    command = subprocess.Popen(SLEEP, env={"PDB_CLI_JOB_DIR": folder})
+    try:
+        wait_until(lambda: with_environment("PDB_CLI_JOB_DIR", folder))
+        assert note_of(store) == ("running", "unsupervised")
+        # A cancel finds it by the same mark.
+        assert cancel_job(store, job.id, user="somebody").status is JobStatus.CANCELLED
+        assert command.wait(timeout=5) == -signal.SIGTERM
+    finally:
+        command.kill()
+        command.wait()

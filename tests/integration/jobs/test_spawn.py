@@ -16,13 +16,14 @@ import pytest
 from pdb_cli.errors import FileAccessError, JobStartError
 from pdb_cli.jobs.clean import clean_jobs
 from pdb_cli.jobs.index import read_index
-from pdb_cli.jobs.launch import start_supervisor
+from pdb_cli.jobs.launch import WaitingSupervisor, start_supervisor
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.model import JobStatus
 from pdb_cli.jobs.options import Handling
 from pdb_cli.jobs.spawn import spawn_background
 from support.jobs import SLEEP, JobStarter, is_gone, pid_of_child
+from support.processes import with_environment
 from support.wait import wait_until
 
 if TYPE_CHECKING:
@@ -335,3 +336,42 @@ def test_no_supervisor_can_be_started_without_descriptors(store: JobStore) -> No
         done.stderr
     )
     assert not store.jobs_dir.exists()
+
+
+DIES_BEFORE_THE_RECORD = """
+import os
+from pdb_cli.jobs import supervisor
+
+# The first thing after starting the command is to look who it is.
+identify = supervisor.identify
+supervisor.identify = lambda pid: identify(pid) if pid == os.getpid() else os.kill(os.getpid(), 9)
+supervisor.main()
+"""
+
+
+def test_a_supervisor_that_dies_before_it_has_recorded_the_command_leaves_none_running(
+    store: JobStore,
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", DIES_BEFORE_THE_RECORD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with pytest.raises(JobStartError, match="its supervisor died while starting"):
+        spawn_background(
+            store,
+            lambda _: SLEEP[1:],
+            supervisor=WaitingSupervisor(
+                process.pid, os.dup(process.stdin.fileno()), os.dup(process.stdout.fileno())
+            ),
+            cwd="/",
+            user="tester",
+            command="download",
+            handling=Handling(program=SLEEP[:1]),
+        )
+    process.communicate()
+    (job_id,) = store.job_ids()
+    assert store.read(job_id).status is JobStatus.FAILED
+    assert with_environment("PDB_CLI_JOB_DIR", str(store.paths(job_id).directory)) == []

@@ -12,6 +12,7 @@ from support.ports import is_listening
 from support.programs import require_program
 from support.real_entries import CLASSIC_ROOT
 from support.rsync_daemon import RsyncDaemon
+from support.wait import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,8 @@ def test_nginx_serves_a_folder_and_ends(tmp_path: Path) -> None:
             urllib.request.urlopen(f"{nginx.origin}/pub/pdb/nothing", timeout=10)
         assert refusal.value.code == 404
         refusal.value.close()
-        assert len(nginx.requests()) == 2
+        # It answers first and writes its log then.
+        wait_until(lambda: len(nginx.requests()) == 2, what="both lines of the log")
     assert not is_listening(nginx.port)
 
 

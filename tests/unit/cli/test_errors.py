@@ -132,7 +132,7 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
     (
         e.BatchAllocationError("Slurm"),
         (
-            "--bg inside a Slurm allocation: the job would end with the allocation; run it here "
+            "a background job would end with this Slurm allocation; run it here "
             "without --bg, start it from the login node, or add --force"
         ),
         ExitCode.USAGE,

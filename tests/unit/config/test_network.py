@@ -6,13 +6,13 @@ import pytest
 
 from pdb_cli._version import __version__
 from pdb_cli.config.network import choose_http_options
-from pdb_cli.config.settings import DownloadSettings
+from pdb_cli.config.settings import DownloadSettings, Settings
 from pdb_cli.transfer.options import HttpOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SETTINGS = DownloadSettings()
+SETTINGS = Settings()
 
 
 def test_defaults_are_those_of_the_engine(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_settings_are_passed_on(tmp_path: Path) -> None:
         limit_rate="1.5M",
         contact_url="mailto:ada@lab.example",
     )
-    assert choose_http_options(settings, {"HOME": str(tmp_path)}) == HttpOptions(
+    assert choose_http_options(Settings(download=settings), {"HOME": str(tmp_path)}) == HttpOptions(
         connections=3,
         connect_timeout_s=1.0,
         stall_timeout_s=2.0,

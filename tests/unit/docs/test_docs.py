@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shlex
 import subprocess
@@ -178,6 +179,18 @@ def test_every_configuration_in_the_documentation_is_accepted(tmp_path: Path) ->
         load_settings(environ={"HOME": str(tmp_path)}, config_path=config)
 
 
+def test_python_examples_in_the_documentation_run() -> None:
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
+    for path in PAGES:
+        for block in blocks(path.read_text(encoding="utf-8")):
+            if block.language == "python":
+                example = doctest.DocTestParser().get_doctest(block.text, {}, path.name, None, 0)
+                assert example.examples, f"{path.name} has an example that nothing checks"
+                runner.run(example)
+    assert runner.tries > 10
+    assert runner.failures == 0
+
+
 def test_generated_commands_name_every_command_and_option(extension: Any) -> None:
     text = extension.fill("<!-- generated: commands -->\n")
     top = click.Context(application)
@@ -210,7 +223,7 @@ def test_the_marks_of_the_program_agree_with_what_its_source_reads() -> None:
 
 def test_keys_without_effect_are_marked(extension: Any, tmp_path: Path) -> None:
     text = extension.fill("<!-- generated: keys-without-effect -->\n")
-    assert "`limit_rate`" in text
+    assert "`[api]`: all keys" in text
     assert "`parallel`" not in text
     has_effect = sys.modules["generated_settings"].has_effect
     assert has_effect(("download", "stall_timeout_s"))

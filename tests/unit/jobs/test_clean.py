@@ -189,3 +189,27 @@ def test_what_never_started_did_not_fail_either(store: JobStore) -> None:
     failed = plan_clean(store, older_than_s=0, now_s=now_s, status=JobStatus.FAILED)
     assert failed.never_started == ()
     assert plan_clean(store, older_than_s=0, now_s=now_s, keep=9).never_started == (paths.job_id,)
+
+
+def test_what_an_interrupted_removal_left_goes_with_the_next(store: JobStore) -> None:
+    put(store, a_job())
+    leaving = store.jobs_dir / ".job_bbbbbb.leaving"
+    leaving.mkdir()
+    (leaving / "stderr.log").touch()
+    foreign = store.jobs_dir / ".mine.leaving"
+    foreign.mkdir()
+    dangling = store.paths("job_cccccc").log_link
+    dangling.symlink_to("job_cccccc/stderr.log")
+    file = store.paths("job_dddddd").log_link
+    file.write_text("somebody's own")
+    own = store.paths("job_aaaaaa").log_link
+    own.symlink_to("job_aaaaaa/stderr.log")
+    assert clean_jobs(store, older_than_s=10**9, now_s=time.time()).removed == ()
+    assert not leaving.exists()
+    assert not dangling.is_symlink()
+    assert foreign.is_dir()
+    assert file.exists()
+    assert own.is_symlink()
+    assert clean_jobs(store, older_than_s=0, now_s=time.time()).removed == ("job_aaaaaa",)
+    assert not own.is_symlink()
+    assert not list(store.jobs_dir.glob(".job*"))

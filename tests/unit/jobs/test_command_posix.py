@@ -61,7 +61,7 @@ def test_a_stop_signal_ends_the_waiting_for_a_command(tmp_path: Path) -> None:
     code = (
         "command = start('/bin/sleep', '60')\nsay(command.wait(timeout_s=0.0))\nsay('ready')\n"
         "say(command.wait(timeout_s=60.0))\nsay(supervision.stop_requested)\n"
-        "command.end(grace_s=lambda: 10.0)\nsay(command.wait(timeout_s=60.0))\n"
+        "command.end(grace_s=lambda: 10.0, tick=lambda: None)\nsay(command.wait(timeout_s=60.0))\n"
         "say(command.wait(timeout_s=60.0))"
     )
     process = supervise(tmp_path, code)
@@ -87,10 +87,10 @@ while command.wait(timeout_s=1.0) is None:
 while not (here / "pid").exists() or not (here / "pid").read_text():
     time.sleep(0.01)
 pid = int((here / "pid").read_text())
-command.end(grace_s=lambda: 10.0)
+command.end(grace_s=lambda: 10.0, tick=lambda: None)
 say(os.path.exists(f"/proc/{{pid}}"))
 marked = PosixCommand(supervision, command.pid, mark=("PDB_CLI_JOB_DIR", sys.argv[1]))
-marked.end(grace_s=lambda: 10.0)
+marked.end(grace_s=lambda: 10.0, tick=lambda: None)
 say(pid)
 """
     escaped, pid = printed(supervise(tmp_path, code))

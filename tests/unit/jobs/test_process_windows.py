@@ -289,7 +289,7 @@ def test_a_command_that_listens_is_not_terminated(
 ) -> None:
     command = start(system, tmp_path)
     windows.processes[command.pid].ends_on_break = True
-    command.end(grace_s=lambda: 30.0)
+    command.end(grace_s=lambda: 30.0, tick=lambda: None)
     assert windows.calls[-1] == "send_break"
     finish = command.wait(timeout_s=0.0)
     assert finish is not None
@@ -303,7 +303,7 @@ def test_a_job_object_is_terminated_after_the_grace_time(
     command = start(system, tmp_path)
     windows.fail["send_break"] = list(errors)
     started_s = time.monotonic()
-    command.end(grace_s=lambda: 0.1)
+    command.end(grace_s=lambda: 0.1, tick=lambda: None)
     assert 0.1 <= time.monotonic() - started_s < 5
     assert windows.calls[-2:] == ["send_break", "terminate_job"]
     finish = command.wait(timeout_s=0.0)
@@ -318,7 +318,7 @@ def test_what_a_command_started_is_ended_after_it(
     windows.processes[99] = Process(created=1)
     windows.in_job.append(99)
     windows.processes[command.pid].exit_code = 0
-    command.end(grace_s=lambda: 0.0)
+    command.end(grace_s=lambda: 0.0, tick=lambda: None)
     assert windows.processes[99].exit_code == 137
     assert command.wait(timeout_s=0.0) == Exit(code=0)
 
