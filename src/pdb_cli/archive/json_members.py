@@ -2,7 +2,7 @@
 
 The holdings of the archive are one object each, with a member per entry; the longest has some
 hundred megabytes. Each member is small, and it is the standard library's decoder that reads it
-(docs/adr/0011-holdings-parser.md). What a hostile or broken document can cost is bounded: a member
+(docs/adr/0015-holdings-parser.md). What a hostile or broken document can cost is bounded: a member
 has a largest length, and all else that is wrong with it ends the reading.
 """
 
