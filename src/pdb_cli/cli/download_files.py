@@ -128,6 +128,7 @@ class FailedList:
             if outcome.is_good:
                 self._good.add(entry)
             elif entry not in self._reasons:
+                self._settled.discard(entry)
                 self._reasons[entry] = reason or str(outcome.outcome)
             elif reason and reason not in self._reasons[entry]:
                 self._reasons[entry] += f"; {reason}"
@@ -140,7 +141,7 @@ class FailedList:
         entry
             Its id.
         """
-        if self._path is not None:
+        if self._path is not None and entry not in self._reasons:
             self._settled.add(entry)
 
     def write(self) -> None:
@@ -152,7 +153,9 @@ class FailedList:
             It can not be written; what was there before is unchanged.
         """
         if self._path is not None:
-            data = "".join(self._lines()).encode()
+            data = bytearray()
+            for line in self._lines():
+                data += line.encode()
             if self._path.exists() and not self._path.is_file():
                 _write_through(self._path, data)
             else:
@@ -170,7 +173,7 @@ class FailedList:
                 yield f"{entry}  # {text}\n"
 
 
-def _write_through(path: Path, data: bytes) -> None:
+def _write_through(path: Path, data: bytes | bytearray) -> None:
     """Write to a pipe or a device, which must not be replaced by a file."""
     try:
         path.write_bytes(data)

@@ -145,7 +145,8 @@ class DownloadRounds:
         what stands for the obsolete entry. Of assemblies it is the one with the same number.
         """
         of_kinds: dict[tuple[FileKind, int | None], dict[EntryId, tuple[EntryId, ...]]] = {}
-        for file, absence in self._superseded.items():
+        # By entry, not in the order in which servers happened to answer.
+        for file, absence in sorted(self._superseded.items(), key=lambda item: item[0].entry):
             kind = FileKind(file.data_type, file.file_format)
             of_entries = of_kinds.setdefault((kind, file.assembly), {})
             for successor in absence.successors:

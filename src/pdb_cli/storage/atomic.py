@@ -20,7 +20,7 @@ _LONGEST_STEM = 32
 """Characters of the final name kept in the temporary one, so that it never is too long."""
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o666, durable: bool) -> None:
+def write_atomic(path: Path, data: bytes | bytearray, *, mode: int = 0o666, durable: bool) -> None:
     """Give ``path`` the content ``data``: readers see the old file or the new one, never a mix.
 
     The temporary file has a unique name in the same directory and is removed again if anything
@@ -87,7 +87,7 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write_new(path: Path, data: bytes, *, mode: int, durable: bool) -> None:
+def _write_new(path: Path, data: bytes | bytearray, *, mode: int, durable: bool) -> None:
     """Create ``path``, which must not exist, with all of ``data`` in it."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:

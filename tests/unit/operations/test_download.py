@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -365,3 +366,20 @@ def test_binary_cif_comes_from_the_mirror_that_has_it(
     assert outcome.path == tmp_path / "c" / "structures/divided/bcif/hy/3hya.bcif.gz"
     with pytest.raises(UnsupportedError):
         request._replace(mirrors=(plain,)).check()
+
+
+def test_files_that_are_there_do_not_wait_for_the_network(
+    mirror: ArchiveSimulator, tmp_path: Path
+) -> None:
+    request = _request(mirror, tmp_path / "c", *(f"{number:04d}" for number in range(1000, 1400)))
+    for file in request.files():
+        path = request.destination.path(file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = f"data_{file.entry}\n#\n_entry.id {file.entry}\n#\n"
+        path.write_bytes(archive_gzip(text.encode(), name=f"{file.entry}.cif"))
+    started_s = time.monotonic()
+    outcomes, _ = _run(request)
+    assert {item.outcome for item in outcomes} == {Outcome.UP_TO_DATE}
+    assert [item.file for item in outcomes] == list(request.files())
+    # Each waited ten milliseconds once.
+    assert time.monotonic() - started_s < 400 * 0.01
