@@ -205,6 +205,7 @@ class DownloadRounds:
             destination=planned.path,
             expectation=self._expectation(planned.file),
             tag=planned.file,
+            is_missing=planned.size_bytes is None,
         )
 
     def _expectation(self, file: ArchiveFile) -> Expectation:

@@ -37,6 +37,8 @@ class FetchItem:
     """What it should turn out to be."""
     tag: Any = None
     """The caller's own, handed back untouched."""
+    is_missing: bool = False
+    """Whether the caller has just seen that there is nothing under the final name."""
 
     def __post_init__(self) -> None:
         if not self.sources:

@@ -42,7 +42,7 @@ class Task:
         self.item = item
         self.choice = MirrorChoice(item.sources, retry)
         self.started_s = now_s
-        self.before = identity_of(item.destination)
+        self.before = None if item.is_missing else identity_of(item.destination)
         """What is under the final name and is not what is wanted."""
         self.requests = 0
         self.busy_s: float | None = None

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.identify import identify
-from pdb_cli.archive.layouts import ArchiveFile, Layout, archive_path
 from pdb_cli.errors import Defect, VerificationError
 from pdb_cli.transfer.content import (
     HEAD_BYTES,
@@ -266,7 +265,7 @@ def _check_gzip_head(head: bytes, expectation: Expectation, subject: str) -> Non
         raise VerificationError(subject, Defect.NOT_GZIP, "does not begin like a gzip file")
     name = gzip_name(head)
     # As a rule the name is right, and to look up what it could stand for takes as long as the rest.
-    if name is None or name == _own_name(expectation):
+    if name is None or name == expectation.name:
         return
     named = identify(name)
     if named is None:
@@ -280,11 +279,3 @@ def _check_gzip_head(head: bytes, expectation: Expectation, subject: str) -> Non
     told = (file.file_format, file.assembly)
     if not same_type or told != (expectation.file_format, expectation.assembly):
         raise VerificationError(subject, Defect.WRONG_KIND, f"the gzip header names {name}")
-
-
-def _own_name(expectation: Expectation) -> str:
-    """Return the name that the archive gives a file, before it is compressed."""
-    file = ArchiveFile(
-        expectation.entry, expectation.data_type, expectation.file_format, expectation.assembly
-    )
-    return archive_path(file, Layout.CLASSIC).rpartition("/")[2].removesuffix(".gz")

@@ -56,6 +56,9 @@ class Expectation:
     unpacked: bool = False
     """Whether it is kept decompressed, once it has arrived and is known to be good."""
 
+    name: str = ""
+    """The name it is stored under, as far as the gzip header is concerned: without ``.gz``."""
+
     @property
     def kept(self) -> Expectation:
         """What the file under the final name should be."""
@@ -83,6 +86,7 @@ def expect(file: ArchiveFile, name: str) -> Expectation:
         file.file_format,
         gzipped=name.endswith(".gz"),
         assembly=file.assembly,
+        name=name.removesuffix(".gz"),
     )
 
 

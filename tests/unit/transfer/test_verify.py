@@ -327,5 +327,5 @@ def test_expectation_follows_the_name() -> None:
     entry = EntryId.parse("1abc")
     for name, gzipped in (("1abc.cif.gz", True), ("1abc.cif", False)):
         assert expect(known[0], name) == Expectation(
-            entry, DataType.STRUCTURES, FileFormat.MMCIF, gzipped=gzipped
+            entry, DataType.STRUCTURES, FileFormat.MMCIF, gzipped=gzipped, name="1abc.cif"
         )
