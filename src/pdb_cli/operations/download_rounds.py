@@ -146,7 +146,8 @@ class DownloadRounds:
         """
         of_kinds: dict[tuple[FileKind, int | None], dict[EntryId, tuple[EntryId, ...]]] = {}
         # By entry, not in the order in which servers happened to answer.
-        for file, absence in sorted(self._superseded.items(), key=lambda item: item[0].entry):
+        superseded = sorted(self._superseded.items(), key=lambda item: item[0].entry)
+        for file, absence in superseded:
             kind = FileKind(file.data_type, file.file_format)
             of_entries = of_kinds.setdefault((kind, file.assembly), {})
             for successor in absence.successors:
@@ -164,7 +165,7 @@ class DownloadRounds:
             extra = sum(request.files_total for request, _ in rounds) - len(self._superseded)
             files_total = self._request.files_total + extra
             self._observe(PlanMade(files_total, len(self._request.entries)))
-        for absence in dict.fromkeys(self._superseded.values()):
+        for absence in dict.fromkeys(absence for _, absence in superseded):
             names = ", ".join(map(str, absence.successors))
             self._observe(Note(f"{absence.entry} is obsolete: fetching {names} instead"))
         return rounds
