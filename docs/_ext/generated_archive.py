@@ -31,12 +31,13 @@ def layouts() -> Iterator[str]:
 def mirrors() -> Iterator[str]:
     """Yield the table of built-in mirrors."""
     yield from table(
-        ["name", "also", "HTTPS root", "rsync roots", "layout"],
+        ["name", "also", "HTTPS root", "BinaryCIF", "rsync roots", "layout"],
         [
             [
                 f"`{mirror.name}`",
                 ", ".join(f"`{a}`" for a, name in MIRROR_ALIASES.items() if name == mirror.name),
                 f"`{mirror.https}`",
+                f"`{mirror.bcif}`" if mirror.bcif else "",
                 "<br>".join(f"`{root}`" for root in mirror.rsync),
                 f"`{mirror.layout}`",
             ]

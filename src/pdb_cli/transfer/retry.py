@@ -25,7 +25,7 @@ class RetryPolicy:
     max_s: float = 30.0
     """Longest delay of our own making."""
     patience_s: float = 300.0
-    """Longest delay a server may ask for; one that wants more is given up for this file."""
+    """Longest delay a server may ask for; from one that wants more, files go to the next mirror."""
 
     def delay_s(self, attempt: int, retry_after_s: float | None, jitter: float) -> float:
         """Return the seconds to wait after a failed attempt.

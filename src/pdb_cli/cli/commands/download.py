@@ -65,6 +65,7 @@ _FORMATS_HELP = (
     help="Ids from a file; - is stdin.",
 )
 @click.option("--stdin", is_flag=True, help="Ids from standard input.")
+@click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
 @click.option("-t", "--type", "data_types", multiple=True, type=DATA_TYPE, help=_TYPES_HELP)
 @click.option("-f", "--format", "file_format", type=FILE_FORMAT, help=_FORMATS_HELP)
 @click.option(
@@ -73,6 +74,14 @@ _FORMATS_HELP = (
     type=AssemblyParameter(),
     metavar="N|all",
     help="Number of the assembly or biounit [default: 1]; all is every one there is.",
+)
+@click.option("--fallback/--no-fallback", default=None, help="mmCIF where no PDB file exists.")
+@click.option(
+    "--obsolete",
+    type=click.Choice([str(item) for item in ObsoletePolicy]),
+    default=str(ObsoletePolicy.REPORT),
+    show_default=True,
+    help="Name the successors of a superseded entry, or fetch them in its place.",
 )
 @click.option(
     "-d",
@@ -88,6 +97,12 @@ _FORMATS_HELP = (
     help="As in the archive, or all in one directory.",
 )
 @click.option(
+    "--decompress/--no-decompress",
+    default=False,
+    help="Keep 4hhb.cif instead of 4hhb.cif.gz; not in a collection.",
+)
+@click.option("--overwrite", is_flag=True, help="Fetch again what is there and valid.")
+@click.option(
     "-m",
     "--mirror",
     "mirrors",
@@ -98,29 +113,22 @@ _FORMATS_HELP = (
     help="Mirror; repeat it to name the next to try.",
 )
 @click.option(
-    "-p", "--parallel", type=click.IntRange(1, 256), metavar="N", help="Transfers at once."
+    "-p",
+    "--parallel",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Transfers at once, over all mirrors [default: 16].",
 )
 @click.option(
-    "--retry", type=click.IntRange(0, 100), metavar="N", help="More tries after the first."
+    "--retry",
+    type=click.IntRange(0, 100),
+    metavar="N",
+    help="More tries after the first, per mirror [default: 5].",
 )
 @click.option(
     "--limit-rate",
     metavar="RATE",
     help="Bytes per second over all transfers, such as 500K or 2M (units of 1024).",
-)
-@click.option(
-    "--decompress/--no-decompress",
-    default=False,
-    help="Keep 4hhb.cif instead of 4hhb.cif.gz; not in a collection.",
-)
-@click.option("--overwrite", is_flag=True, help="Fetch again what is there and valid.")
-@click.option("--fallback/--no-fallback", default=None, help="mmCIF where no PDB file exists.")
-@click.option(
-    "--obsolete",
-    type=click.Choice([str(item) for item in ObsoletePolicy]),
-    default=str(ObsoletePolicy.REPORT),
-    show_default=True,
-    help="Name the successors of a superseded entry, or fetch them in its place.",
 )
 @click.option(
     "--failed-out",
@@ -134,7 +142,6 @@ _FORMATS_HELP = (
     metavar="FILE.jsonl",
     help="Write one JSON object per file as results come; what FILE had before is dropped.",
 )
-@click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
 @output_option(OutputMode.TEXT, OutputMode.JSON, OutputMode.IDS)
 @background_options
