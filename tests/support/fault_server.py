@@ -24,8 +24,11 @@ from support.faults import (
     Body,
     Chunked,
     Drip,
+    Endless,
     FlippedBit,
+    OddHeaders,
     OtherFile,
+    Raw,
     Redirect,
     Reset,
     ShortBody,
@@ -33,10 +36,12 @@ from support.faults import (
     Status,
     TruncatedFile,
     WebPage,
+    WrongLength,
 )
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from support.faults import Fault
@@ -44,6 +49,8 @@ if TYPE_CHECKING:
 DEFAULT_MTIME_S = 1_600_000_000
 """Last-Modified of files that are not on disk."""
 
+
+_ENDLESS_PIECE = b"data_" * 13_000
 
 EVERYWHERE = "*"
 """In place of a path: all paths."""
@@ -302,12 +309,17 @@ class _Handler(BaseHTTPRequestHandler):
         match fault:
             case None:
                 self._send(data, mtime_s)
-            case Status():
+            case Status() | Redirect():
                 self._send_status(fault)
-            case Redirect():
-                self._send_redirect(fault.location or self.path)
             case Chunked():
                 self._send_chunked(data)
+            case OddHeaders():
+                self._send(data, mtime_s, fault.headers)
+            case WrongLength():
+                self._send_headers(len(data) - fault.missing_bytes, mtime_s)
+                self.wfile.write(data)
+            case Raw() | Endless():
+                self._send_no_file(fault)
             case Reset() | ShortBody() | Stall() | Drip():
                 self._send_headers(len(data), mtime_s)
                 self._send_badly(data, fault)
@@ -339,37 +351,43 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 assert_never(fault)
 
-    def _send_headers(self, length: int, mtime_s: float) -> None:
-        """Send the headers of a file."""
+    def _send_headers(
+        self, length: int, mtime_s: float, more: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Send the headers of a file, and some more."""
         self.send_response(200)
         self.send_header("Content-Type", "application/gzip")
         self.send_header("Content-Length", str(length))
         self.send_header("Last-Modified", email.utils.formatdate(mtime_s, usegmt=True))
+        for name, value in more:
+            self.send_header(name, value)
         self.end_headers()
 
-    def _send(self, data: bytes, mtime_s: float) -> None:
+    def _send(self, data: bytes, mtime_s: float, more: Iterable[tuple[str, str]] = ()) -> None:
         """Send a file."""
-        self._send_headers(len(data), mtime_s)
+        self._send_headers(len(data), mtime_s, more)
         self.wfile.write(data)
 
-    def _send_status(self, fault: Status) -> None:
-        """Send an error."""
-        body = f"status {fault.code}\n".encode()
-        self.send_response(fault.code)
-        if fault.retry_after_s is not None:
-            moment_s = time.time() + fault.retry_after_s
-            date = email.utils.formatdate(moment_s, usegmt=True)
-            self.send_header("Retry-After", date if fault.as_date else str(fault.retry_after_s))
-        self.send_header("Content-Length", str(len(body)))
+    def _send_status(self, fault: Status | Redirect) -> None:
+        """Send an error, or a redirect."""
+        if isinstance(fault, Redirect):
+            code, more = 302, [("Location", fault.location or self.path)]
+        else:
+            code, more = fault.code, list(self._retry_after(fault))
+        body = f"status {code}\n".encode()
+        self.send_response(code)
+        for name, value in (*more, ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
-    def _send_redirect(self, location: str) -> None:
-        """Send a redirect without a body."""
-        self.send_response(302)
-        self.send_header("Location", location)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+    @staticmethod
+    def _retry_after(fault: Status) -> Iterator[tuple[str, str]]:
+        """Yield the header that says when to come again, if it is said."""
+        if fault.retry_after_s is not None:
+            moment_s = time.time() + fault.retry_after_s
+            date = email.utils.formatdate(moment_s, usegmt=True)
+            yield "Retry-After", date if fault.as_date else str(fault.retry_after_s)
 
     def _send_chunked(self, data: bytes) -> None:
         """Send a file in chunks."""
@@ -380,6 +398,23 @@ class _Handler(BaseHTTPRequestHandler):
             piece = data[start : start + 4096]
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         self.wfile.write(b"0\r\n\r\n")
+
+    def _send_no_file(self, fault: Raw | Endless) -> None:
+        """Send what has nothing to do with the file."""
+        closing = self.server.owner.closing
+        self.close_connection = True
+        match fault:
+            case Raw():
+                self.wfile.write(fault.data)
+                if fault.stays_open:
+                    closing.wait()
+            case Endless():
+                self.send_response(fault.code)
+                self.end_headers()
+                while not closing.is_set():
+                    self.wfile.write(_ENDLESS_PIECE)
+            case _:
+                assert_never(fault)
 
     def _send_badly(self, data: bytes, fault: Reset | ShortBody | Stall | Drip) -> None:
         """Send the body of a file in a way it should not come."""

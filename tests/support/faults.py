@@ -92,8 +92,45 @@ class Chunked:
     """The right bytes in chunks, without Content-Length."""
 
 
+@dataclass(frozen=True, slots=True)
+class WrongLength:
+    """Content-Length is wrong; the whole file is sent and the connection stays open.
+
+    What is too much stands before the answer to the next request.
+    """
+
+    missing_bytes: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class OddHeaders:
+    """The right bytes with headers that say something odd beside the usual ones."""
+
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Any bytes in place of an answer, headers included; then the connection ends."""
+
+    data: bytes
+    stays_open: bool = False
+    """Rather than ending the connection, say nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endless:
+    """A body without a length and without an end, as fast as it is read."""
+
+    code: int = 200
+
+
 Fault = (
-    Status
+    WrongLength
+    | OddHeaders
+    | Raw
+    | Endless
+    | Status
     | Reset
     | ShortBody
     | TruncatedFile

@@ -1,8 +1,8 @@
 """Run one program and tell what it cost: ``python launcher.py ERRORS PROGRAM [ARGUMENT...]``.
 
 A process of its own, since the kernel counts the memory of whoever starts a program as the
-program's: this one is small. Prints exit code, wall seconds, user seconds and peak memory in
-bytes on one line, then what the program wrote to its standard output.
+program's: this one is small. Prints exit code, wall, user and system seconds and peak memory
+in bytes on one line, then what the program wrote to its standard output.
 """
 
 import os
@@ -33,7 +33,7 @@ def launch(errors: str, command: list[str]) -> tuple[str, bytes]:
     unit = 1 if sys.platform == "darwin" else 1024
     peak_bytes = usage.ru_maxrss * unit
     code = os.waitstatus_to_exitcode(status)
-    return f"{code} {wall_s!r} {usage.ru_utime!r} {peak_bytes}\n", output
+    return f"{code} {wall_s!r} {usage.ru_utime!r} {usage.ru_stime!r} {peak_bytes}\n", output
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ class Measured:
     exit_code: int
     wall_s: float
     user_s: float
+    system_s: float
     peak_mb: float
     """The most memory one process had in use, in 10**6 bytes."""
     output: bytes
@@ -40,10 +41,9 @@ def measure(
         check=True,
     )
     figures, _, output = result.stdout.partition(b"\n")
-    exit_code, wall_s, user_s, peak_bytes = figures.split()
-    return Measured(
-        int(exit_code), float(wall_s), float(user_s), int(peak_bytes) / 1e6, output=output
-    )
+    exit_code, *seconds, peak_bytes = figures.split()
+    wall_s, user_s, system_s = map(float, seconds)
+    return Measured(int(exit_code), wall_s, user_s, system_s, int(peak_bytes) / 1e6, output=output)
 
 
 def clean_environment(home: Path, **changes: str) -> dict[str, str]:

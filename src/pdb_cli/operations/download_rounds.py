@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,8 @@ class Instead:
 
 
 _AS_ASKED = Instead()
+_TURN_EVERY_S = 0.02
+"""How long to go through files that are there before transfers on their way have a turn."""
 _MOST_ABSENT = 1000
 """Files put aside before their reasons are looked up while transfers go on; bounds the memory."""
 
@@ -76,6 +79,7 @@ class DownloadRounds:
         self._observe = observe
         self._countdown = EntryCountdown(request.files_of, observe)
         self._lists = AbsenceLists(request, options=options, retry=retry, observe=observe)
+        self._turns = _Turns()
         self._superseded: dict[ArchiveFile, Absence] = {}
         self.without_pdb: list[ArchiveFile] = []
         """Files no mirror has, in place of which mmCIF may be fetched."""
@@ -106,6 +110,7 @@ class DownloadRounds:
         )
         with closing(transfers) as results:
             for result in results:
+                self._turns.in_hand -= 1
                 while kept:
                     yield kept.popleft()
                 outcome = _outcome(result, instead)
@@ -173,6 +178,7 @@ class DownloadRounds:
         """Put aside what is there; hand on the rest, and None so that transfers are served."""
         for planned in plan:
             if planned.action is Action.FETCH:
+                self._turns.in_hand += 1
                 yield self._item(planned)
                 continue
             outcome = FileOutcome(
@@ -186,7 +192,7 @@ class DownloadRounds:
             self._observe(FilePresent(_name(planned.file)))
             self._settle(outcome, instead)
             kept.append(outcome)
-            yield None
+            yield from self._turns.due()
 
     def _item(self, planned: PlannedFile) -> FetchItem:
         """Return what the transfer layer needs to fetch a file."""
@@ -227,6 +233,25 @@ class DownloadRounds:
             return str(absence)
         mirrors = ", ".join(mirror.name for mirror in self._request.mirrors)
         return f"not found on {mirrors}" + (f"; {absence}" if absence is not None else "")
+
+
+class _Turns:
+    """When transfers on their way need a turn while one file after the other is there already.
+
+    A turn lasts until something arrives, so it is wasted where nothing is on its way.
+    """
+
+    def __init__(self) -> None:
+        self.in_hand = 0
+        """Files handed to the transfer layer that have no result yet."""
+        self._last_s = time.monotonic()
+
+    def due(self) -> Iterator[None]:
+        """Yield None if it is time for a turn, and count that as the last one."""
+        now_s = time.monotonic()
+        if self.in_hand and now_s - self._last_s > _TURN_EVERY_S:
+            self._last_s = now_s
+            yield None
 
 
 def _name(file: ArchiveFile) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,26 +11,34 @@ from pdb_cli.errors import (
     HttpStatusError,
     PdbCliError,
     RedirectError,
+    TransferError,
     VerificationError,
 )
 from pdb_cli.events import AttemptFailed, BytesReceived, FileFailed, FilePublished
 from pdb_cli.transfer.fetch import FetchStatus
 from pdb_cli.transfer.retry import RetryPolicy
+from support.archive_gzip import archive_gzip
 from support.faults import (
     Body,
     Chunked,
+    Endless,
     Fault,
     FlippedBit,
+    OddHeaders,
     OtherFile,
+    Raw,
     Redirect,
     Reset,
     ShortBody,
+    Stall,
     Status,
     TruncatedFile,
     WebPage,
+    WrongLength,
 )
 from support.fetching import (
     LEGACY,
+    OPTIONS,
     OTHER,
     SMALL,
     fetch,
@@ -43,6 +52,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.fault_server import FaultServer
+
+_HEAD = b"HTTP/1.1 200 OK\r\n%s\r\n\r\n"
+_CHUNKED = b"Transfer-Encoding: chunked"
+_WHOLE = real_paths()[SMALL]
+_BOMB = archive_gzip(b"data_3HYA\n" + bytes(20_000_000), name="3hya.cif")
 
 TRANSIENT: dict[str, tuple[Fault, type[PdbCliError], Defect | int | None]] = {
     "503": (Status(503), HttpStatusError, 503),
@@ -61,14 +75,52 @@ TRANSIENT: dict[str, tuple[Fault, type[PdbCliError], Defect | int | None]] = {
     "legacy file of another entry": (OtherFile(LEGACY), VerificationError, Defect.WRONG_ENTRY),
     "nothing": (Body(b""), VerificationError, Defect.EMPTY),
     "not gzip": (Body(b"data_3HYA\n#\n"), VerificationError, Defect.NOT_GZIP),
+    "bytes behind the end": (Body(_WHOLE + b"\0"), VerificationError, Defect.TRAILING),
+    "two members": (Body(_WHOLE * 2), VerificationError, Defect.TRAILING),
+    "bomb": (Body(_BOMB), VerificationError, Defect.TOO_LARGE),
+    "length too small": (WrongLength(), VerificationError, Defect.TRUNCATED),
+    "length too large": (Raw(_HEAD % b"Content-Length: 99" + b"x"), ConnectionFailedError, None),
+    "length is no number": (Raw(_HEAD % b"Content-Length: x"), ConnectionFailedError, None),
+    "bad chunk": (Raw(_HEAD % _CHUNKED + b"zz\r\nnothing"), ConnectionFailedError, None),
+    "no last chunk": (Raw(_HEAD % _CHUNKED + b"1\r\nx\r\n"), ConnectionFailedError, None),
+    "end within headers": (Raw(b"HTTP/1.1 200 OK\r\nServer:"), VerificationError, Defect.EMPTY),
+    "no answer": (Raw(b""), ConnectionFailedError, None),
+    "endless error page": (Endless(503), HttpStatusError, 503),
+    "too many headers": (Raw(_HEAD % (b"X: " + b"y" * 400_000)), ConnectionFailedError, None),
 }
 FINAL: dict[str, tuple[Fault, type[PdbCliError], int | None]] = {
     "401": (Status(401), HttpStatusError, 401),
     "403": (Status(403), HttpStatusError, 403),
     "loop": (Redirect(), RedirectError, None),
+    "no http": (Raw(b"SSH-2.0-OpenSSH_9.2\r\n"), TransferError, None),
+    "redirect to nowhere": (Status(302), HttpStatusError, 302),
     "redirect to a local file": (Redirect("file:///etc/passwd"), RedirectError, None),
     "redirect to ftp": (Redirect("ftp://127.0.0.1/pub"), RedirectError, None),
 }
+
+HARMLESS: tuple[Fault, ...] = (
+    Chunked(),
+    OddHeaders((("Content-Encoding", "gzip"),)),
+    OddHeaders((("Content-Type", "text/html"), ("Last-Modified", "yesterday"))),
+    OddHeaders((("Content-Disposition", "attachment; filename=../../../etc/passwd"),)),
+)
+
+SILENT: tuple[Fault, ...] = (
+    Raw(b"", stays_open=True),
+    Raw(b"HTTP/1.1 200 OK\r\nServer: x\r\n", stays_open=True),
+    Stall(),
+)
+
+
+@pytest.mark.parametrize("silence", SILENT)
+def test_silence_ends_with_the_stall_limit(
+    silence: Fault, mirror: FaultServer, tmp_path: Path
+) -> None:
+    mirror.inject(silence, times=1)
+    options = replace(OPTIONS, stall_timeout_s=0.3)
+    result = fetch_one(item_for(SMALL, tmp_path, mirror), options=options)
+    assert (result.status, result.attempts) == (FetchStatus.FETCHED, 2)
+    assert files_below(tmp_path) == {result.item.name: _WHOLE}
 
 
 @pytest.mark.parametrize("name", TRANSIENT)
@@ -117,8 +169,9 @@ def test_fault_that_no_repetition_cures_is_not_repeated(
     assert files_below(tmp_path) == {}
 
 
-def test_body_without_a_length_is_fine(mirror: FaultServer, tmp_path: Path) -> None:
-    mirror.inject(Chunked())
+@pytest.mark.parametrize("oddity", HARMLESS)
+def test_odd_but_right_answer_is_fine(oddity: Fault, mirror: FaultServer, tmp_path: Path) -> None:
+    mirror.inject(oddity)
     result = fetch_one(item_for(SMALL, tmp_path, mirror))
     assert (result.status, result.attempts) == (FetchStatus.FETCHED, 1)
     assert files_below(tmp_path) == {result.item.name: real_paths()[SMALL]}

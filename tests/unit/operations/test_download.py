@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -170,6 +171,21 @@ def test_the_plan_says_why(mirror: ArchiveSimulator, tmp_path: Path) -> None:
     kept.path.write_bytes(b"")
     (empty,) = plan_download(request)
     assert (empty.action, empty.reason) == (Action.FETCH, "empty")
+
+
+def test_files_that_are_there_are_passed_by_without_a_pause(tmp_path: Path) -> None:
+    ids = [f"9{number:03}" for number in range(400)]
+    for entry in ids:
+        path = tmp_path / "structures" / "divided" / "mmCIF" / entry[1:3] / f"{entry}.cif.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(archive_gzip(b"data_%s\n#\n" % entry.encode(), name=f"{entry}.cif"))
+    nowhere = Mirror("nowhere", "http://127.0.0.1:9/pub/pdb", (), Layout.CLASSIC)
+    destination = Destination(tmp_path)
+    request = DownloadRequest(tuple(map(EntryId.parse, ids)), (MMCIF,), destination, (nowhere,))
+    start_s = time.monotonic()
+    outcomes, _ = _run(request)
+    assert [outcome.outcome for outcome in outcomes] == [Outcome.UP_TO_DATE] * 400
+    assert time.monotonic() - start_s < 3  # a hundredth of a second for each would be 4
 
 
 def test_closing_early_leaves_no_torn_file(mirror: ArchiveSimulator, tmp_path: Path) -> None:
