@@ -38,10 +38,11 @@ from support.faults import (
     WebPage,
     WrongLength,
 )
+from support.link import Link
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from support.faults import Fault
@@ -88,6 +89,7 @@ class _Log:
     connections: int = 0
     at_once: int = 0
     most_at_once: int = 0
+    sent_bytes: int = 0
 
 
 class FaultServer:
@@ -99,6 +101,8 @@ class FaultServer:
         Bytes by path (``/pub/pdb/data/...``), or a folder that stands for ``/``.
     delay_s
         How long every answer is held back.
+    rate_bytes_per_s
+        What all files together get of a link; None is all there is.
     seed
         For faults with a probability.
     tls
@@ -110,6 +114,7 @@ class FaultServer:
         files: Mapping[str, bytes] | Path,
         *,
         delay_s: float = 0.0,
+        rate_bytes_per_s: float | None = None,
         seed: int = 0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -118,6 +123,7 @@ class FaultServer:
         self.authorization: str | None = None
         """The header without which every request is refused (401)."""
         self.closing = threading.Event()
+        self._link = Link(rate_bytes_per_s)
         self._random = random.Random(seed)
         self._rules: list[_Rule] = []
         self._lock = threading.Lock()
@@ -161,6 +167,12 @@ class FaultServer:
         with self._lock:
             return self._log.most_at_once
 
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes of the bodies of good answers so far."""
+        with self._lock:
+            return self._log.sent_bytes
+
     def count(self, path: str) -> int:
         """Return how often a path was asked for."""
         return sum(request.path == path for request in self.requests)
@@ -189,6 +201,15 @@ class FaultServer:
         left = float("inf") if times is None else float(times)
         with self._lock:
             self._rules.append(_Rule(fault, path, left, probability))
+
+    def transmit(self, write: Callable[[bytes], object], data: bytes) -> None:
+        """Send the body of a file as fast as the link allows."""
+        for piece in self._link.pieces(data):
+            if self.closing.wait(piece.wait_s):
+                return
+            write(piece.data)
+            with self._lock:
+                self._log.sent_bytes += len(piece.data)
 
     def clear(self) -> None:
         """Forget all faults."""
@@ -366,7 +387,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, data: bytes, mtime_s: float, more: Iterable[tuple[str, str]] = ()) -> None:
         """Send a file."""
         self._send_headers(len(data), mtime_s, more)
-        self.wfile.write(data)
+        self.server.owner.transmit(self.wfile.write, data)
 
     def _send_status(self, fault: Status | Redirect) -> None:
         """Send an error, or a redirect."""

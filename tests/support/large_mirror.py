@@ -1,9 +1,9 @@
 """A mirror of thousands of entries with real content and real sizes, made in seconds.
 
 The texts are those of the bundled entries. Large entries of the archive are mostly atoms, so an
-entry is enlarged by repeating its atoms: they come back after far more than the 32 kB that deflate
-looks back, and compress as they do in the archive. What all copies share is compressed once, by
-the archive's own level; only the beginning, which holds the id, is compressed for each.
+entry is enlarged by repeating its atoms. They come back after more than the 32 kB that deflate looks
+back, so nothing is lost by compressing them once, by the archive's own level, and repeating what
+comes out. Only the beginning, which holds the id, is compressed for each entry.
 """
 
 from __future__ import annotations
@@ -53,10 +53,15 @@ class _Template:
 
     def __init__(self, source: str, text: bytes, repeats: int) -> None:
         begin, end = _find_atoms(text)
-        text = text[:begin] + text[begin:end] * repeats + text[end:]
+        head, before = text[:_ID_WITHIN], text[_ID_WITHIN:begin]
+        atoms, after = text[begin:end], text[end:]
         self._source = source.upper().encode()
-        self._head, self._tail = text[:_ID_WITHIN], text[_ID_WITHIN:]
-        self._packed_tail = _deflate(self._tail, zlib.Z_FINISH)
+        self._head, self._tail = head, before + atoms * repeats + after
+        self._packed_tail = (
+            _deflate(before, zlib.Z_FULL_FLUSH)
+            + _deflate(atoms, zlib.Z_FULL_FLUSH) * repeats
+            + _deflate(after, zlib.Z_FINISH)
+        )
 
     def file_of(self, entry: str) -> bytes:
         """Return the file of an entry, as the archive would publish it."""
@@ -72,7 +77,11 @@ class _Template:
 
 
 def make_large_mirror(
-    folder: Path, *, files: int, repeats: tuple[int, ...] = REPEATS
+    folder: Path,
+    *,
+    files: int,
+    repeats: tuple[int, ...] = REPEATS,
+    sources: tuple[str, ...] = SOURCES,
 ) -> LargeMirror:
     """Fill ``folder`` with a piece of the archive.
 
@@ -84,13 +93,15 @@ def make_large_mirror(
         How many entries.
     repeats
         How often the atoms of an entry come, in turn.
+    sources
+        The bundled entries whose texts are taken, in turn.
     """
     root = folder / "pub" / "pdb"
     real = {str(entry): found[0] for entry, found in real_files(CLASSIC_ROOT).items()}
     templates = [
         _Template(source, inflate(real[source].data), times)
         for times in repeats
-        for source in SOURCES
+        for source in sources
     ]
     paths = {}
     for number in range(files):
