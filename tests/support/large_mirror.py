@@ -1,9 +1,9 @@
 """A mirror of thousands of entries with real content and real sizes, made in seconds.
 
 The texts are those of the bundled entries. Large entries of the archive are mostly atoms, so an
-entry is enlarged by repeating its atoms. They come back after more than the 32 kB that deflate looks
-back, so nothing is lost by compressing them once, by the archive's own level, and repeating what
-comes out. Only the beginning, which holds the id, is compressed for each entry.
+entry is enlarged by repeating its atoms. They come back after more than the 32 kB that deflate
+looks back, so nothing is lost by compressing them once, by the archive's own level, and repeating
+what comes out. Only the beginning, which holds the id, is compressed for each entry.
 """
 
 from __future__ import annotations

@@ -83,7 +83,10 @@ def main(folder: str, *good: str) -> None:
     files = [{path.name: path for path in Path(root).rglob("*") if path.is_file()} for root in good]
     looks = 0
     print("ready", flush=True)  # noqa: T201 - a program
-    while not select.select([sys.stdin], [], [], 0)[0] or looks == 0:
+    ended = False
+    while not ended:
+        # Asked first: what came before the end is seen.
+        ended = bool(select.select([sys.stdin], [], [], 0)[0])
         look(Path(folder), files, seen)
         bad |= {name for (name, _, _), right in seen.items() if not right}
         looks += 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.certificates import make_certificate
 from support.fault_server import FaultServer
 from support.fetching import real_paths
 from support.programs import require_program
@@ -32,20 +32,8 @@ def second_mirror() -> Iterator[FaultServer]:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a certificate for loopback that no system trusts; one file with its key."""
-    folder = tmp_path_factory.mktemp("certificate")
-    both = folder / "both.pem"
-    subprocess.run(
-        [
-            *(require_program("openssl", package="openssl"), "req", "-x509"),
-            *("-newkey", "rsa:2048", "-nodes"),
-            *("-keyout", both, "-out", folder / "certificate.pem", "-days", "2"),
-            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    both.write_bytes(both.read_bytes() + (folder / "certificate.pem").read_bytes())
-    return both
+    openssl = require_program("openssl", package="openssl")
+    return make_certificate(openssl, tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture

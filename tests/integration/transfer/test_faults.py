@@ -78,7 +78,6 @@ TRANSIENT: dict[str, tuple[Fault, type[PdbCliError], Defect | int | None]] = {
     "bytes behind the end": (Body(_WHOLE + b"\0"), VerificationError, Defect.TRAILING),
     "two members": (Body(_WHOLE * 2), VerificationError, Defect.TRAILING),
     "bomb": (Body(_BOMB), VerificationError, Defect.TOO_LARGE),
-    "length too small": (WrongLength(), VerificationError, Defect.TRUNCATED),
     "length too large": (Raw(_HEAD % b"Content-Length: 99" + b"x"), ConnectionFailedError, None),
     "length is no number": (Raw(_HEAD % b"Content-Length: x"), ConnectionFailedError, None),
     "bad chunk": (Raw(_HEAD % _CHUNKED + b"zz\r\nnothing"), ConnectionFailedError, None),
@@ -175,6 +174,16 @@ def test_odd_but_right_answer_is_fine(oddity: Fault, mirror: FaultServer, tmp_pa
     result = fetch_one(item_for(SMALL, tmp_path, mirror))
     assert (result.status, result.attempts) == (FetchStatus.FETCHED, 1)
     assert files_below(tmp_path) == {result.item.name: real_paths()[SMALL]}
+
+
+def test_a_length_that_is_too_small_spoils_no_other_file(
+    mirror: FaultServer, tmp_path: Path
+) -> None:
+    mirror.inject(WrongLength(), SMALL, times=1)
+    one = replace(OPTIONS, connections=1)
+    results, _ = fetch([item_for(path, tmp_path, mirror) for path in (SMALL, OTHER)], options=one)
+    assert [result.status for result in results] == [FetchStatus.FETCHED] * 2
+    assert set(files_below(tmp_path).values()) == {_WHOLE, real_paths()[OTHER]}
 
 
 def test_every_bundled_file_arrives_as_it_is(mirror: FaultServer, tmp_path: Path) -> None:
