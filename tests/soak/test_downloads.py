@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from support.cli import CliRunner
 
 _LONG_S = 900.0
+_PATIENT_S = 8.0
 
 
 @pytest.mark.soak
@@ -30,6 +31,7 @@ def test_a_thousand_files_a_tenth_of_which_meet_a_fault(
         parallel=parallel,
         seed=seed,
         rate_bytes_per_s=rate,
+        stall_timeout_s=_PATIENT_S,
         timeout_s=_LONG_S,
     ).check()
 

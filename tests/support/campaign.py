@@ -42,7 +42,6 @@ DOWNLOADED, FAILED, NOT_FOUND = "downloaded", "failed", "not-found"
 RETRIES = 2
 FAULTY_SHARE = 0.1
 OLD_SHARE = 0.1
-STALL_TIMEOUT_S = 1.5
 _HEAD = b"HTTP/1.1 200 OK\r\n%s\r\n\r\n"
 _OTHER_NAME = "/pub/pdb/data/structures/divided/mmCIF/00/9000.cif.gz"
 
@@ -165,6 +164,7 @@ def run_campaign(
     parallel: int,
     seed: int = 0,
     rate_bytes_per_s: float | None = None,
+    stall_timeout_s: float = 1.5,
     timeout_s: float = 50.0,
 ) -> Verdict:
     """Download files of which some meet a fault, over older ones that are good, and watched.
@@ -185,6 +185,9 @@ def run_campaign(
         Chooses the files of which there is an older version.
     rate_bytes_per_s
         How fast the link is.
+    stall_timeout_s
+        After how long a silent transfer is given up; on a busy machine an honest server is silent
+        for a while too.
     timeout_s
         When to give up.
     """
@@ -219,7 +222,7 @@ def run_campaign(
         config = folder / "config.toml"
         config.write_text(
             f'[mirror]\ndefault = ["lab"]\n[mirrors.lab]\nhttps = "{server.url}/pub/pdb"\n'
-            f"[download]\nretry = {RETRIES}\nstall_timeout_s = {STALL_TIMEOUT_S}\n"
+            f"[download]\nretry = {RETRIES}\nstall_timeout_s = {stall_timeout_s}\n"
         )
         (folder / "list.txt").write_text("\n".join(entries))
         with watched(destination, folder / "mirror", older) as watch:
