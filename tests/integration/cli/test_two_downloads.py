@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 FILES = 200
 
 
-def test_d06_both_end_well_and_no_file_is_torn(isolated: Isolated, tmp_path: Path) -> None:
+def test_d06_both_end_well_and_each_file_is_fetched_once(
+    isolated: Isolated, tmp_path: Path
+) -> None:
     mirror = make_large_mirror(tmp_path / "m", files=FILES, repeats=(1,), sources=("3hya", "1kqe"))
     collection, listed = tmp_path / "collection", tmp_path / "list.txt"
     listed.write_text("\n".join(mirror.paths))
@@ -33,6 +35,7 @@ def test_d06_both_end_well_and_no_file_is_torn(isolated: Isolated, tmp_path: Pat
                 for _ in range(2)
             ]
             said = [run.communicate(timeout=50)[1] for run in runs]
+        asked = [request.path for request in server.requests]
     assert [run.returncode for run in runs] == [0, 0], said
     assert watch.bad == []
     assert watch.looks > 1
@@ -41,7 +44,8 @@ def test_d06_both_end_well_and_no_file_is_torn(isolated: Isolated, tmp_path: Pat
     # Whoever came second skipped the file, or waited for it, and says so.
     counts = [_counts(text) for text in said]
     assert all(sum(pair) == FILES for pair in counts)
-    assert sum(up_to_date for _, up_to_date in counts) > 0
+    assert len(asked) == len(set(asked)) == FILES
+    assert sum(downloaded for downloaded, _ in counts) == FILES
 
 
 def _counts(summary: str) -> tuple[int, int]:
