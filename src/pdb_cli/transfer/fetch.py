@@ -13,6 +13,7 @@ import errno
 import os
 import time
 from collections import deque
+from dataclasses import replace
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple, overload
 
@@ -36,7 +37,7 @@ from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.intake import Ending, Intake, Verdict
 from pdb_cli.transfer.mailbox import Mailbox
 from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Passed, Source
-from pdb_cli.transfer.options import HttpOptions
+from pdb_cli.transfer.options import HttpOptions, affordable_connections
 from pdb_cli.transfer.request import Request
 from pdb_cli.transfer.response import RANGE_NOT_SATISFIABLE, Wanted
 from pdb_cli.transfer.servers import Admission, Servers
@@ -145,6 +146,7 @@ def fetch_files(
     FileAccessError
         The disk is full, over quota or read-only; other refusals are results of single files.
     """
+    options = replace(options, connections=affordable_connections(options.connections))
     run = _Run(iter(items), options, retry, observe)
     try:
         yield from run.results()

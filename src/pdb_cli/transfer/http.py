@@ -128,8 +128,9 @@ class HttpEngine:
         self._ca_file = options.ca_file or find_ca_bundle()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, options.connections)
-        # Those of the mirror that is failed over to, too.
-        self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * options.connections)
+        # Over all hosts: for the mirror that is failed over to, idle ones of the first are closed.
+        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, options.connections)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, options.connections)
         self._idle: list[Handle] = []
         self._active: dict[pycurl.Curl, _Transfer] = {}
         self._received_bytes = 0

@@ -245,6 +245,9 @@ class Intake:
     def __init__(
         self, deliver: Callable[[Verdict | BaseException], None], workers: int | None = None
     ) -> None:
+        # Now, and not in a worker: later there may be no descriptor left to load it with.
+        from isal import igzip_lib  # noqa: F401
+
         wanted = workers or 2 * (os.cpu_count() or 1)
         self._deliver = deliver
         self._workers = [_Worker() for _ in range(min(max(wanted, _FEWEST_WORKERS), _MOST_WORKERS))]

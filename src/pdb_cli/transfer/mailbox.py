@@ -57,10 +57,10 @@ class Mailbox(Generic[_Letter]):
         BaseException
             What a worker did not expect.
         """
-        if self._is_rung:
-            with suppress(BlockingIOError):
-                os.read(self.wake_fd, 4096)
-            self._is_rung = False
+        # Always: whoever rings may have been interrupted between the mark and the bell.
+        with suppress(BlockingIOError):
+            os.read(self.wake_fd, 4096)
+        self._is_rung = False
         collected: list[_Letter] = []
         while not self._letters.empty():
             letter = self._letters.get()

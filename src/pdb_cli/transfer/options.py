@@ -19,6 +19,11 @@ _CA_BUNDLES = (
 )
 
 
+_OTHER_DESCRIPTORS = 32
+"""Those of the process itself: streams, bells, files that wait for a connection."""
+_DESCRIPTORS_PER_FILE = 3
+
+
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
     """Settings of the HTTP engine.
@@ -52,6 +57,32 @@ class HttpOptions:
             raise ValueError(f"a rate must be at least 1, not {self.limit_rate_bytes_s}")
         if self.connect_timeout_s <= 0 or self.stall_timeout_s <= 0:
             raise ValueError("time limits must be positive")
+
+
+def affordable_connections(wanted: int) -> int:
+    """Return how many files can be fetched at once with the descriptors this process may have.
+
+    A file takes a connection, itself, and sometimes its note; libcurl calls a lack of descriptors
+    a server that can not be reached.
+
+    Parameters
+    ----------
+    wanted
+        How many were asked for.
+
+    Returns
+    -------
+    int
+        As many, or fewer, at least 1.
+    """
+    try:
+        import resource  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        return wanted
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, (limit - _OTHER_DESCRIPTORS) // _DESCRIPTORS_PER_FILE))
 
 
 def find_ca_bundle() -> str | None:

@@ -98,7 +98,7 @@ class Servers(Generic[_Task]):
         """Choose the mirror a file asks next, and see whether it may do so now.
 
         The file keeps its mirror if that may be asked. Otherwise it moves on to the next that may,
-        or to the one whose rest ends first.
+        or to the one that may be asked again first.
 
         Parameters
         ----------
@@ -110,26 +110,30 @@ class Servers(Generic[_Task]):
         best: Source | None = None
         due_s = math.inf
         hopeless = True
+        admission = Admission.RESTING
         for source in choice.candidates():
             server = self._of(source)
             if server.breaker.may_ask(now_s):
-                choice.move_to(source)
-                if server.pace.held_until_s > now_s:
-                    return Placement(Admission.HELD, server.pace.held_until_s)
-                return Placement(Admission.NOW if server.pace.room else Admission.FULL)
-            if server.breaker.is_hopeless(now_s):
+                ready_s = server.pace.held_until_s
+                if ready_s <= now_s:
+                    choice.move_to(source)
+                    return Placement(Admission.NOW if server.pace.room else Admission.FULL)
+                waits = Admission.HELD
+            elif server.breaker.is_hopeless(now_s):
                 continue
+            else:
+                is_probing = server.breaker.state is BreakerState.PROBING
+                ready_s = math.inf if is_probing else server.breaker.rests_until_s
+                waits = Admission.RESTING
             hopeless = False
-            is_probing = server.breaker.state is BreakerState.PROBING
-            ready_s = math.inf if is_probing else server.breaker.rests_until_s
             if best is None or ready_s < due_s:
-                best, due_s = source, ready_s
+                best, due_s, admission = source, ready_s, waits
         if hopeless or best is None:
             return Placement(Admission.NEVER)
         choice.move_to(best)
         if due_s == math.inf:
             return Placement(Admission.FULL)
-        return Placement(Admission.RESTING, due_s)
+        return Placement(admission, due_s)
 
     def adjust_delay_s(self, choice: MirrorChoice, delay_s: float, now_s: float) -> float:
         """Return how long a file waits after a failed attempt, now that this may have had effects.
@@ -137,25 +141,34 @@ class Servers(Generic[_Task]):
         Parameters
         ----------
         choice
-            The file's mirrors; moved on at once if the current one rests and another does not.
+            The file's mirrors; moved on at once if the current one rests or wants to be left
+            alone, and another does not.
         delay_s
             How long the file would wait for the current one by itself.
         now_s
             The time.
         """
         current = choice.source
-        if self._of(current).breaker.may_ask(now_s):
+        if self._is_free(current, now_s):
             return delay_s
         waits_s = []
         for source in choice.candidates():
             breaker = self._of(source).breaker
-            if breaker.may_ask(now_s):
+            if self._is_free(source, now_s):
                 choice.move_to(source)
                 return 0.0
+            if breaker.may_ask(now_s):
+                held_s = self._of(source).pace.held_until_s - now_s
+                waits_s.append(max(delay_s, held_s) if source is current else held_s)
             if breaker.state is BreakerState.OPEN and not breaker.is_hopeless(now_s):
                 rest_s = breaker.rests_until_s - now_s
                 waits_s.append(max(delay_s, rest_s) if source is current else rest_s)
         return min(waits_s, default=0.0)
+
+    def _is_free(self, source: Source, now_s: float) -> bool:
+        """Tell whether a server neither rests nor wants to be left alone."""
+        server = self._of(source)
+        return server.breaker.may_ask(now_s) and server.pace.held_until_s <= now_s
 
     def begin(self, source: Source, now_s: float) -> Ticket:
         """Take note of a request that begins; :meth:`place` said it may.
@@ -191,8 +204,10 @@ class Servers(Generic[_Task]):
         server = self._servers[ticket.origin]
         self._judge(server, ticket, error, now_s)
         server.pace.end()
-        # To those who wait for a server that rests now, it can not be too soon to go elsewhere.
-        free = server.pace.room if server.breaker.may_ask(now_s) else len(server.parked)
+        # To those who wait for a server that rests now, it can not be too soon to go elsewhere. And
+        # with nothing on its way nobody would call those who stay: who is called may not begin.
+        stay = server.pace.in_flight and server.breaker.may_ask(now_s)
+        free = server.pace.room if stay else len(server.parked)
         return [server.parked.popleft() for _ in range(min(free, len(server.parked)))]
 
     def park(self, source: Source, task: _Task) -> None:
@@ -240,7 +255,8 @@ class Servers(Generic[_Task]):
             wait_s = error.retry_after_s
             if error.status in _BUSY:
                 pace.note_busy(now_s, started_s=ticket.started_s, retry_after_s=wait_s)
-            if self._policy.is_too_long(wait_s):
+            is_trouble = error.status in _BUSY or error.status >= _SERVER_TROUBLE
+            if is_trouble and self._policy.is_too_long(wait_s):
                 server.error = error
                 breaker.shut(now_s + (wait_s or 0.0))
             elif error.status >= _SERVER_TROUBLE and wait_s is None:

@@ -180,7 +180,8 @@ def test_rate_is_kept_over_http2(certificate: Path, tmp_path: Path) -> None:
         started_s = time.monotonic()
         results, _ = fetch(items, options=options)
     assert {result.status for result in results} == {FetchStatus.FETCHED}
-    assert 1.7 < time.monotonic() - started_s < 2.6
+    # Never faster; how much slower is for the machine to say.
+    assert 1.7 < time.monotonic() - started_s < 10
 
 
 def test_certificates_of_a_directory_are_trusted(

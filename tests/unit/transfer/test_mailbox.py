@@ -59,3 +59,15 @@ def test_closing_twice_is_fine() -> None:
     mailbox.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+def test_a_bell_that_rings_late_is_not_left_ringing() -> None:
+    mailbox = Mailbox[int]()
+    # As if whoever put the letter in was interrupted between the mark and the bell.
+    mailbox._is_rung = True
+    mailbox._letters.put(1)
+    assert mailbox.collect() == [1]
+    os.write(mailbox._waker_fd, b"\0")
+    assert mailbox.collect() == []
+    assert select.select([mailbox.wake_fd], [], [], 0)[0] == []
+    mailbox.close()

@@ -155,9 +155,43 @@ def test_connecting_in_vain_once_is_enough(servers: Servers[str]) -> None:
 
 def test_retry_after_holds_back_every_file_of_the_server(servers: Servers[str]) -> None:
     ask(servers, A, HttpStatusError("u", "HTTP 429", 429, 7.0), now_s=1.0)
-    assert servers.place(choice(A, B), 2.0) == Placement(Admission.HELD, 8.0)
-    assert servers.place(choice(B, A), 2.0) == NOW
-    assert servers.place(choice(A, B), 8.0) == NOW
+    assert servers.place(choice(A), 2.0) == Placement(Admission.HELD, 8.0)
+    assert servers.place(choice(A), 8.0) == NOW
+
+
+def test_a_file_of_a_server_that_is_held_back_goes_to_the_next_mirror(
+    servers: Servers[str],
+) -> None:
+    ask(servers, A, HttpStatusError("u", "HTTP 429", 429, 7.0), now_s=1.0)
+    file, tried = choice(A, B), choice(A, B)
+    assert servers.place(file, 2.0) == NOW
+    assert file.source is B
+    assert servers.adjust_delay_s(tried, 7.0, 1.0) == 0.0
+    assert tried.source is B
+    ask(servers, B, HttpStatusError("u", "HTTP 503", 503, 3.0), now_s=2.0)
+    assert servers.place(choice(A, B), 2.0) == Placement(Admission.HELD, 5.0)
+    later = choice(A, B)
+    assert servers.place(later, 6.0) == NOW
+    assert later.source is B
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_an_answer_about_one_file_shuts_no_server(servers: Servers[str], status: int) -> None:
+    ask(servers, A, HttpStatusError("u", f"HTTP {status}", status, 3600.0))
+    assert servers.place(choice(A), 0.0) == NOW
+
+
+def test_files_that_are_called_and_do_not_begin_leave_nobody_waiting(
+    servers: Servers[str],
+) -> None:
+    tickets = [servers.begin(A, 0.0) for _ in range(4)]
+    for name in "abcdefgh":
+        servers.park(A, name)
+    for ticket in tickets[:2]:
+        servers.end(ticket, HttpStatusError("u", "HTTP 429", 429), 1.0)
+    called = [name for ticket in tickets[2:] for name in servers.end(ticket, None, 2.0)]
+    # Nothing is on its way any more, and nobody of those called need ever begin.
+    assert called == list("abcdefgh")
 
 
 def test_server_that_wants_too_much_patience_is_left_by_all(servers: Servers[str]) -> None:
