@@ -54,7 +54,7 @@ def test_d06_both_end_well_when_the_mirror_is_busy(isolated: Isolated, tmp_path:
     collection, listed = tmp_path / "collection", tmp_path / "list.txt"
     listed.write_text("\n".join(mirror.paths))
     with FaultServer(tmp_path / "m", delay_s=0.02) as server:
-        server.inject(Status(429), times=40)
+        server.inject(Status(429), times=16)
         config = isolated.config_home / "pdb-cli" / "config.toml"
         write_config(config, collection=collection, url=f"{server.url}/pub/pdb")
         command = [sys.executable, "-m", "pdb_cli", "download", "-l", str(listed), "-p", "16"]
