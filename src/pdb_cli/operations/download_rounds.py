@@ -76,9 +76,9 @@ class DownloadRounds:
         self._observe = observe
         self._countdown = EntryCountdown(request.files_of, observe)
         self._lists = AbsenceLists(request, options=options, retry=retry, observe=observe)
+        self._follows = request.obsolete is ObsoletePolicy.FOLLOW
         self._superseded: dict[ArchiveFile, Absence] = {}
-        self.without_pdb: list[ArchiveFile] = []
-        """Files no mirror has, in place of which mmCIF may be fetched."""
+        self._without_pdb: list[ArchiveFile] = []
         self.absent: list[FileOutcome] = []
         """Files no mirror has, whose reason is to be looked up."""
 
@@ -97,7 +97,7 @@ class DownloadRounds:
         Yields
         ------
         FileOutcome
-            One per file, but for those that are left over as ``without_pdb`` or ``absent``.
+            One per file, but for those that :meth:`fall_back` or :meth:`explain` is about.
         """
         transfers = fetch_files(
             self._items(plan),
@@ -117,6 +117,35 @@ class DownloadRounds:
                 if len(self.absent) >= _MOST_ABSENT:
                     yield from self.explain()
 
+    def fall_back(self, instead: Instead = _AS_ASKED) -> tuple[DownloadRequest, Instead] | None:
+        """Return the request for mmCIF in place of the legacy PDB files that there are not.
+
+        An obsolete entry is not asked for as mmCIF where :meth:`follow` gives its successors: what
+        they are asked for as is the legacy format again.
+
+        Parameters
+        ----------
+        instead
+            What the legacy files were fetched in place of.
+
+        Returns
+        -------
+        tuple of DownloadRequest and Instead, or None
+            None where there is nothing to fetch.
+        """
+        files, self._without_pdb = self._without_pdb, []
+        if files and self._follows and not instead.of_entries:
+            superseded = self._lists.find_superseded(files)
+            self._superseded.update(superseded)
+            for file in superseded:
+                self._countdown.settle(file.entry)
+            files = [file for file in files if file not in superseded]
+        if not files:
+            return None
+        text = f"{len(files)} without a legacy PDB file: fetching mmCIF instead"
+        self._observe(Note(text))
+        return self._request.as_mmcif(files), replace(instead, of_format=FileFormat.PDB)
+
     def explain(self) -> Iterator[FileOutcome]:
         """Look up why files are absent.
 
@@ -127,10 +156,9 @@ class DownloadRounds:
         """
         absent, self.absent = self.absent, []
         absences = self._lists.explain(outcome.file for outcome in absent)
-        follow = self._request.obsolete is ObsoletePolicy.FOLLOW
         for outcome in absent:
             file, absence = outcome.file, absences.get(outcome.file)
-            if follow and absence is not None and absence.successors:
+            if self._follows and absence is not None and absence.successors:
                 self._superseded[file] = absence
                 self._countdown.settle(file.entry)
                 continue
@@ -217,11 +245,13 @@ class DownloadRounds:
 
     def _puts_aside(self, outcome: FileOutcome, instead: Instead) -> bool:
         """Keep a file that was not found for a later round, if there may be one."""
-        if outcome.outcome is not Outcome.NOT_FOUND or instead.of_entries:
+        if outcome.outcome is not Outcome.NOT_FOUND:
             return False
         kind = (outcome.file.data_type, outcome.file.file_format)
         if self._request.fallback and kind == (DataType.STRUCTURES, FileFormat.PDB):
-            self.without_pdb.append(outcome.file)
+            self._without_pdb.append(outcome.file)
+        elif instead.of_entries:
+            return False
         else:
             self.absent.append(outcome)
         return True

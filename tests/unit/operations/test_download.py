@@ -302,6 +302,42 @@ def test_successors_of_obsolete_entries_are_fetched_in_their_place(
     assert totals[-1] == len(done) == len(outcomes)
 
 
+@pytest.mark.parametrize("fallback", [True, False])
+def test_m3_successors_are_fetched_in_the_format_that_was_asked_for(
+    tmp_path: Path, *, fallback: bool
+) -> None:
+    tree = ArchiveTree(tmp_path / "living")
+    # Of the successors one has a legacy PDB file, and the other one has not.
+    tree.publish(add=["1gdr", "3hya"], copies={"1aaa": "1gdr"})
+    tree.publish(obsolete={"1aaa": ["1gdr", "3hya"]})
+    pdb = FileKind(DataType.STRUCTURES, FileFormat.PDB)
+    with ArchiveSimulator(tree) as simulator:
+        request = _asking_lists(_request(simulator, tmp_path / "c", "1aaa", kind=pdb), tmp_path)
+        outcomes, events = _run(request._replace(obsolete=ObsoletePolicy.FOLLOW, fallback=fallback))
+    assert {tuple(map(str, item.replaces_entries)) for item in outcomes} == {("1aaa",)}
+    found = {
+        (str(item.file.entry), item.outcome, item.file.file_format, item.replaces_format)
+        for item in outcomes
+    }
+    notes = [item.text for item in events if isinstance(item, Note)]
+    successor = ("1gdr", Outcome.DOWNLOADED, FileFormat.PDB, None)
+    followed = "1aaa is obsolete: fetching 1gdr, 3hya instead"
+    if fallback:
+        assert found == {
+            successor,
+            ("3hya", Outcome.DOWNLOADED, FileFormat.MMCIF, FileFormat.PDB),
+        }
+        assert notes == [followed, "1 without a legacy PDB file: fetching mmCIF instead"]
+    else:
+        assert found == {successor, ("3hya", Outcome.NOT_FOUND, FileFormat.PDB, None)}
+        assert notes == [followed]
+    assert _lists_asked(simulator) == ["all_removed_entries.json.gz"]
+    assert [item.entry for item in events if isinstance(item, EntrySettled)] == ["1aaa"]
+    totals = [item.files_total for item in events if isinstance(item, PlanMade)]
+    done = [item for item in events if isinstance(item, FilePublished | FilePresent | FileFailed)]
+    assert totals[-1] == len(done) == len(outcomes)
+
+
 def test_many_missing_files_are_explained_on_the_way(
     living: ArchiveSimulator, tmp_path: Path
 ) -> None:
