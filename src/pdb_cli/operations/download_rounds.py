@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -112,7 +113,7 @@ class DownloadRounds:
                     continue
                 outcome = _outcome(result, instead)
                 if not self._puts_aside(outcome, instead):
-                    self._settle(outcome, instead)
+                    self._settle(outcome)
                     yield outcome
                 if len(self.absent) >= _MOST_ABSENT:
                     yield from self.explain()
@@ -137,8 +138,6 @@ class DownloadRounds:
         if files and self._follows and not instead.of_entries:
             superseded = self._lists.find_superseded(files)
             self._superseded.update(superseded)
-            for file in superseded:
-                self._countdown.settle(file.entry)
             files = [file for file in files if file not in superseded]
         if not files:
             return None
@@ -160,10 +159,9 @@ class DownloadRounds:
             file, absence = outcome.file, absences.get(outcome.file)
             if self._follows and absence is not None and absence.successors:
                 self._superseded[file] = absence
-                self._countdown.settle(file.entry)
                 continue
             explained = replace(outcome, absence=absence)
-            self._settle(explained, _AS_ASKED)
+            self._settle(explained)
             yield explained
 
     def follow(self) -> list[tuple[DownloadRequest, Instead]]:
@@ -193,10 +191,21 @@ class DownloadRounds:
             extra = sum(request.files_total for request, _ in rounds) - len(self._superseded)
             files_total = self._request.files_total + extra
             self._observe(PlanMade(files_total, len(self._request.entries)))
+            self._expect(rounds)
         for absence in dict.fromkeys(absence for _, absence in superseded):
             names = ", ".join(map(str, absence.successors))
             self._observe(Note(f"{absence.entry} is obsolete: fetching {names} instead"))
         return rounds
+
+    def _expect(self, rounds: Iterable[tuple[DownloadRequest, Instead]]) -> None:
+        """Have obsolete entries settled with the last file of their successors, not before."""
+        coming: Counter[EntryId] = Counter()
+        for request, instead in rounds:
+            for successor, entries in instead.of_entries.items():
+                for entry in entries:
+                    coming[entry] += request.files_of(successor)
+        for entry, put_aside in Counter(file.entry for file in self._superseded).items():
+            self._countdown.expect(entry, coming[entry], instead_of=put_aside)
 
     def _items(self, plan: Iterable[PlannedFile | None]) -> Iterator[FetchItem | Passed | None]:
         """Pass what is there by the transfers; hand on the rest."""
@@ -220,7 +229,7 @@ class DownloadRounds:
             sha256=planned.sha256,
         )
         self._observe(FilePresent(_name(planned.file)))
-        self._settle(outcome, instead)
+        self._settle(outcome)
         return outcome
 
     def _item(self, planned: PlannedFile) -> FetchItem:
@@ -256,13 +265,13 @@ class DownloadRounds:
             self.absent.append(outcome)
         return True
 
-    def _settle(self, outcome: FileOutcome, instead: Instead) -> None:
+    def _settle(self, outcome: FileOutcome) -> None:
         """Tell that a file was not found, and that its entry is settled if it is the last one."""
         if outcome.outcome is Outcome.NOT_FOUND:
             self._observe(FileFailed(_name(outcome.file), self._not_found(outcome)))
-        # Successors were not asked for: the entries they stand for are settled already.
-        if not instead.of_entries:
-            self._countdown.settle(outcome.file.entry)
+        # Successors were not asked for: they count for the entries they stand for.
+        for entry in outcome.replaces_entries or (outcome.file.entry,):
+            self._countdown.settle(entry)
 
     def _not_found(self, outcome: FileOutcome) -> str:
         """Return why a file was not found."""

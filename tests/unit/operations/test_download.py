@@ -338,6 +338,37 @@ def test_m3_successors_are_fetched_in_the_format_that_was_asked_for(
     assert totals[-1] == len(done) == len(outcomes)
 
 
+def test_m4_an_obsolete_entry_is_settled_with_the_last_of_its_successors(
+    living: ArchiveSimulator, tmp_path: Path
+) -> None:
+    request = _asking_lists(_request(living, tmp_path / "c", "1aaa", "2aaa"), tmp_path)
+    request = request._replace(obsolete=ObsoletePolicy.FOLLOW)
+    events: list[Event] = []
+    one = HttpOptions(connections=1, connect_timeout_s=2, stall_timeout_s=2)
+    outcomes = run_download(request, options=one, retry=RETRY, observe=events.append)
+    with closing(outcomes):
+        next(outcomes)  # the first of two successors
+        assert [item for item in events if isinstance(item, EntrySettled)] == []
+        next(outcomes)
+        settled = [item.entry for item in events if isinstance(item, EntrySettled)]
+        assert sorted(settled) == ["1aaa", "2aaa"]
+
+
+def test_m4_an_obsolete_entry_of_several_files_is_settled_once(
+    living: ArchiveSimulator, tmp_path: Path
+) -> None:
+    sf = FileKind(DataType.STRUCTURE_FACTORS, FileFormat.MMCIF)
+    pdb = FileKind(DataType.STRUCTURES, FileFormat.PDB)
+    request = _asking_lists(_request(living, tmp_path / "c", "1aaa", "3hya", "3aaa"), tmp_path)
+    request = request._replace(kinds=(pdb, MMCIF, sf), obsolete=ObsoletePolicy.FOLLOW)
+    outcomes, events = _run(request)
+    settled = [item.entry for item in events if isinstance(item, EntrySettled)]
+    assert sorted(settled) == ["1aaa", "3aaa", "3hya"]
+    assert len(outcomes) == 3 * 4
+    # Nothing comes after the last one is settled but the outcome that settled it.
+    assert isinstance(events[-1], EntrySettled)
+
+
 def test_many_missing_files_are_explained_on_the_way(
     living: ArchiveSimulator, tmp_path: Path
 ) -> None:
