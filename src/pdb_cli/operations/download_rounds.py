@@ -12,7 +12,7 @@ from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.layouts import Layout, collection_path
 from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.events import FileFailed, FilePresent, Note, PlanMade
-from pdb_cli.operations.download_lists import AbsenceLists
+from pdb_cli.operations.download_lists import AbsenceLists, find_assemblies
 from pdb_cli.operations.download_model import Action, FileOutcome, Outcome
 from pdb_cli.operations.download_request import FileKind, ObsoletePolicy, Packing
 from pdb_cli.operations.entry_countdown import EntryCountdown
@@ -168,24 +168,27 @@ class DownloadRounds:
         """Return the requests for the successors of obsolete entries, one for each kind of file.
 
         A successor that is wanted itself is in them too: by then it is there, and is reported as
-        what stands for the obsolete entry. Of assemblies it is the one with the same number.
+        what stands for the obsolete entry. Of assemblies it is the one with the same number, or
+        every one the successor has where every one is wanted.
+
+        Raises
+        ------
+        TransferError, HoldingsError
+            Every assembly is wanted, and the list of them can not be had.
         """
-        of_kinds: dict[tuple[FileKind, int | None], dict[EntryId, tuple[EntryId, ...]]] = {}
+        of_kinds: dict[FileKind, dict[EntryId, tuple[EntryId, ...]]] = {}
         # By entry, not in the order in which servers happened to answer.
         superseded = sorted(self._superseded.items(), key=lambda item: item[0].entry)
         for file, absence in superseded:
             kind = FileKind(file.data_type, file.file_format)
-            of_entries = of_kinds.setdefault((kind, file.assembly), {})
+            of_entries = of_kinds.setdefault(kind, {})
             for successor in absence.successors:
-                of_entries[successor] = (*of_entries.get(successor, ()), file.entry)
+                # An obsolete entry may have had several assemblies, by a list that was old.
+                before = of_entries.get(successor, ())
+                of_entries[successor] = tuple(dict.fromkeys((*before, file.entry)))
         rounds = [
-            (
-                self._request._replace(
-                    entries=tuple(of_entries), kinds=(kind,), assembly=number or 1, fallback=False
-                ),
-                Instead(None, of_entries),
-            )
-            for (kind, number), of_entries in of_kinds.items()
+            (self._for_successors(tuple(of_entries), kind), Instead(None, of_entries))
+            for kind, of_entries in of_kinds.items()
         ]
         if rounds:
             extra = sum(request.files_total for request, _ in rounds) - len(self._superseded)
@@ -196,6 +199,13 @@ class DownloadRounds:
             names = ", ".join(map(str, absence.successors))
             self._observe(Note(f"{absence.entry} is obsolete: fetching {names} instead"))
         return rounds
+
+    def _for_successors(self, entries: tuple[EntryId, ...], kind: FileKind) -> DownloadRequest:
+        """Return the request for one kind of file of successors."""
+        request = self._request._replace(entries=entries, kinds=(kind,), fallback=False)
+        return find_assemblies(
+            request, options=self._options, retry=self._retry, observe=self._observe
+        )
 
     def _expect(self, rounds: Iterable[tuple[DownloadRequest, Instead]]) -> None:
         """Have obsolete entries settled with the last file of their successors, not before."""

@@ -380,10 +380,8 @@ def test_many_missing_files_are_explained_on_the_way(
     assert len(_lists_asked(living)) == 2
 
 
-def test_d11_every_assembly_there_is_and_one_request_for_each(
-    living: ArchiveSimulator, tmp_path: Path
-) -> None:
-    tree = living.tree
+def _add_an_assembly(tree: ArchiveTree) -> None:
+    """Give 5hhb an assembly 3 beside its first."""
     (first,) = (
         path for file, path in tree.files().items() if path.name.startswith("5hhb-assembly1")
     )
@@ -401,6 +399,12 @@ def test_d11_every_assembly_there_is_and_one_request_for_each(
             name="current_file_holdings.json",
         )
     )
+
+
+def test_d11_every_assembly_there_is_and_one_request_for_each(
+    living: ArchiveSimulator, tmp_path: Path
+) -> None:
+    _add_an_assembly(living.tree)
     kind = FileKind(DataType.ASSEMBLIES, FileFormat.MMCIF)
     request = _request(living, tmp_path / "c", "4hhb", "5hhb", "9zzz", kind=kind)
     request = _asking_lists(request, tmp_path)._replace(assembly=None)
@@ -419,6 +423,33 @@ def test_d11_every_assembly_there_is_and_one_request_for_each(
     assert next(item for item in events if isinstance(item, PlanMade)) == PlanMade(4, 3)
     settled = [item.entry for item in events if isinstance(item, EntrySettled)]
     assert sorted(settled) == ["4hhb", "5hhb", "9zzz"]
+
+
+def test_m5_every_assembly_of_a_successor_is_fetched(tmp_path: Path) -> None:
+    tree = ArchiveTree(tmp_path / "living")
+    tree.publish(add=["4hhb"], copies={"1aaa": "4hhb", "2aaa": "4hhb", "5hhb": "4hhb"})
+    tree.publish(obsolete={"1aaa": ["5hhb"], "2aaa": ["4hhb", "5hhb"]})
+    _add_an_assembly(tree)
+    kind = FileKind(DataType.ASSEMBLIES, FileFormat.MMCIF)
+    with ArchiveSimulator(tree) as simulator:
+        request = _request(simulator, tmp_path / "c", "1aaa", "2aaa", kind=kind)
+        request = _asking_lists(request, tmp_path)
+        request = request._replace(assembly=None, obsolete=ObsoletePolicy.FOLLOW)
+        outcomes, events = _run(request)
+    found = [
+        (str(item.file.entry), item.file.assembly, item.outcome, item.replaces_entries)
+        for item in outcomes
+    ]
+    old = tuple(map(EntryId.parse, ("1aaa", "2aaa")))
+    assert sorted(found) == [
+        ("4hhb", 1, Outcome.DOWNLOADED, old[1:]),
+        ("5hhb", 1, Outcome.DOWNLOADED, old),
+        ("5hhb", 3, Outcome.DOWNLOADED, old),
+    ]
+    settled = [item.entry for item in events if isinstance(item, EntrySettled)]
+    assert sorted(settled) == ["1aaa", "2aaa"]
+    totals = [item.files_total for item in events if isinstance(item, PlanMade)]
+    assert totals[-1] == len(outcomes)
 
 
 def test_every_assembly_needs_a_place_for_the_list(
