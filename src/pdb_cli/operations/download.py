@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdb_cli.archive.datatypes import FileFormat
-from pdb_cli.events import Note, PhaseBegan, PlanMade, ignore_event
+from pdb_cli.events import PhaseBegan, PlanMade, ignore_event
 from pdb_cli.operations.download_lists import find_assemblies
 from pdb_cli.operations.download_model import (
     Action,
@@ -21,7 +20,7 @@ from pdb_cli.operations.download_model import (
     PlannedFile,
 )
 from pdb_cli.operations.download_plan import look_at_files, plan_download
-from pdb_cli.operations.download_rounds import DownloadRounds, Instead
+from pdb_cli.operations.download_rounds import DownloadRounds
 from pdb_cli.transfer.verify import Digest
 
 if TYPE_CHECKING:
@@ -89,11 +88,10 @@ def run_download(
     observe(PhaseBegan("downloading"))
     rounds = DownloadRounds(request, options=options, retry=retry, observe=observe)
     yield from rounds.fetch(look_at_files(request, digest=digest))
-    if rounds.without_pdb:
-        text = f"{len(rounds.without_pdb)} without a legacy PDB file: fetching mmCIF instead"
-        observe(Note(text))
-        substitute = request.as_mmcif(rounds.without_pdb)
-        yield from rounds.fetch(look_at_files(substitute, digest=digest), Instead(FileFormat.PDB))
+    if substitutes := rounds.fall_back():
+        yield from rounds.fetch(look_at_files(substitutes[0], digest=digest), substitutes[1])
     yield from rounds.explain()
     for successors, instead in rounds.follow():
         yield from rounds.fetch(look_at_files(successors, digest=digest), instead)
+        if substitutes := rounds.fall_back(instead):
+            yield from rounds.fetch(look_at_files(substitutes[0], digest=digest), substitutes[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pdb_cli.archive.absence import (
     AbsenceKind,
@@ -24,7 +24,7 @@ from pdb_cli.events import Note
 from pdb_cli.operations.holdings import fetch_holdings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from pdb_cli.archive.absence import Absence, RemovedEntries, UnreleasedEntry
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
+_Read = TypeVar("_Read")
 _NOT_EXPLAINED = frozenset({DataType.OBSOLETE, DataType.IHM})
 """Of these the lists say nothing: obsolete entries are in them because they are obsolete."""
 
@@ -138,15 +139,10 @@ class AbsenceLists:
             Files whose entry is in the archive (it may have no such data) are not in it.
         """
         asked = [file for file in files if file.data_type not in _NOT_EXPLAINED]
-        if not asked or self._folder is None:
+        lists = self._read(partial(self._both_lists, asked)) if asked else None
+        if lists is None:
             return {}
-        try:
-            removed, unreleased = self._lists(asked, self._folder)
-        except (FileAccessError, TransferError, UnsupportedError, VerificationError) as error:
-            self._folder = None  # once is enough
-            reason = getattr(error, "reason", type(error).__name__)
-            self._observe(Note(f"why files are missing can not be looked up: {reason}"))
-            return {}
+        removed, unreleased = lists
         explained = {file: explain_missing(file.entry, removed, unreleased) for file in asked}
         return {
             file: absence
@@ -154,14 +150,54 @@ class AbsenceLists:
             if absence.kind is not AbsenceKind.UNKNOWN or _every_entry_has(file)
         }
 
-    def _lists(
-        self, files: Iterable[ArchiveFile], folder: Path
-    ) -> tuple[RemovedEntries, Mapping[EntryId, UnreleasedEntry]]:
-        """Return the lists; the second one only where the first does not say it all."""
+    def find_superseded(self, files: Iterable[ArchiveFile]) -> dict[ArchiveFile, Absence]:
+        """Say which files are of entries with successors; one request at most.
+
+        Parameters
+        ----------
+        files
+            What no mirror has.
+
+        Returns
+        -------
+        dict of ArchiveFile to Absence
+            Every other file is not in it.
+        """
+        removed = self._read(self._removed_list)
+        if removed is None:
+            return {}
+        # What was not removed needs no reason here, and so no list of what is announced.
+        explained = {
+            file: explain_missing(file.entry, removed, {})
+            for file in files
+            if file.data_type not in _NOT_EXPLAINED and removed.get(file.entry) is not None
+        }
+        return {file: absence for file, absence in explained.items() if absence.successors}
+
+    def _read(self, read: Callable[[Path], _Read]) -> _Read | None:
+        """Read from the folder of the lists; None, and a note once, where they can not be had."""
+        if self._folder is None:
+            return None
+        try:
+            return read(self._folder)
+        except (FileAccessError, TransferError, UnsupportedError, VerificationError) as error:
+            self._folder = None  # once is enough
+            reason = getattr(error, "reason", type(error).__name__)
+            self._observe(Note(f"why files are missing can not be looked up: {reason}"))
+            return None
+
+    def _removed_list(self, folder: Path) -> RemovedEntries:
+        """Return the list of what was removed."""
         if self._removed is None:
             kept = self._fetch(HoldingsFile.REMOVED, folder=folder)
             self._removed = read_removed(kept.chunks(), subject=kept.path.name)
-        removed = self._removed
+        return self._removed
+
+    def _both_lists(
+        self, files: Iterable[ArchiveFile], folder: Path
+    ) -> tuple[RemovedEntries, Mapping[EntryId, UnreleasedEntry]]:
+        """Return the lists; the second one only where the first does not say it all."""
+        removed = self._removed_list(folder)
         if self._unreleased is None and any(removed.get(file.entry) is None for file in files):
             kept = self._fetch(HoldingsFile.UNRELEASED, folder=folder)
             self._unreleased = read_unreleased(kept.chunks(), subject=kept.path.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.layouts import Layout, collection_path
 from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.events import FileFailed, FilePresent, Note, PlanMade
-from pdb_cli.operations.download_lists import AbsenceLists
+from pdb_cli.operations.download_lists import AbsenceLists, find_assemblies
 from pdb_cli.operations.download_model import Action, FileOutcome, Outcome
 from pdb_cli.operations.download_request import FileKind, ObsoletePolicy, Packing
 from pdb_cli.operations.entry_countdown import EntryCountdown
@@ -76,9 +77,9 @@ class DownloadRounds:
         self._observe = observe
         self._countdown = EntryCountdown(request.files_of, observe)
         self._lists = AbsenceLists(request, options=options, retry=retry, observe=observe)
+        self._follows = request.obsolete is ObsoletePolicy.FOLLOW
         self._superseded: dict[ArchiveFile, Absence] = {}
-        self.without_pdb: list[ArchiveFile] = []
-        """Files no mirror has, in place of which mmCIF may be fetched."""
+        self._without_pdb: list[ArchiveFile] = []
         self.absent: list[FileOutcome] = []
         """Files no mirror has, whose reason is to be looked up."""
 
@@ -97,7 +98,7 @@ class DownloadRounds:
         Yields
         ------
         FileOutcome
-            One per file, but for those that are left over as ``without_pdb`` or ``absent``.
+            One per file, but for those that :meth:`fall_back` or :meth:`explain` is about.
         """
         transfers = fetch_files(
             self._items(plan),
@@ -112,10 +113,37 @@ class DownloadRounds:
                     continue
                 outcome = _outcome(result, instead)
                 if not self._puts_aside(outcome, instead):
-                    self._settle(outcome, instead)
+                    self._settle(outcome)
                     yield outcome
                 if len(self.absent) >= _MOST_ABSENT:
                     yield from self.explain()
+
+    def fall_back(self, instead: Instead = _AS_ASKED) -> tuple[DownloadRequest, Instead] | None:
+        """Return the request for mmCIF in place of the legacy PDB files that there are not.
+
+        An obsolete entry is not asked for as mmCIF where :meth:`follow` gives its successors: what
+        they are asked for as is the legacy format again.
+
+        Parameters
+        ----------
+        instead
+            What the legacy files were fetched in place of.
+
+        Returns
+        -------
+        tuple of DownloadRequest and Instead, or None
+            None where there is nothing to fetch.
+        """
+        files, self._without_pdb = self._without_pdb, []
+        if files and self._follows and not instead.of_entries:
+            superseded = self._lists.find_superseded(files)
+            self._superseded.update(superseded)
+            files = [file for file in files if file not in superseded]
+        if not files:
+            return None
+        text = f"{len(files)} without a legacy PDB file: fetching mmCIF instead"
+        self._observe(Note(text))
+        return self._request.as_mmcif(files), replace(instead, of_format=FileFormat.PDB)
 
     def explain(self) -> Iterator[FileOutcome]:
         """Look up why files are absent.
@@ -127,48 +155,67 @@ class DownloadRounds:
         """
         absent, self.absent = self.absent, []
         absences = self._lists.explain(outcome.file for outcome in absent)
-        follow = self._request.obsolete is ObsoletePolicy.FOLLOW
         for outcome in absent:
             file, absence = outcome.file, absences.get(outcome.file)
-            if follow and absence is not None and absence.successors:
+            if self._follows and absence is not None and absence.successors:
                 self._superseded[file] = absence
-                self._countdown.settle(file.entry)
                 continue
             explained = replace(outcome, absence=absence)
-            self._settle(explained, _AS_ASKED)
+            self._settle(explained)
             yield explained
 
     def follow(self) -> list[tuple[DownloadRequest, Instead]]:
         """Return the requests for the successors of obsolete entries, one for each kind of file.
 
         A successor that is wanted itself is in them too: by then it is there, and is reported as
-        what stands for the obsolete entry. Of assemblies it is the one with the same number.
+        what stands for the obsolete entry. Of assemblies it is the one with the same number, or
+        every one the successor has where every one is wanted.
+
+        Raises
+        ------
+        TransferError, HoldingsError
+            Every assembly is wanted, and the list of them can not be had.
         """
-        of_kinds: dict[tuple[FileKind, int | None], dict[EntryId, tuple[EntryId, ...]]] = {}
+        of_kinds: dict[FileKind, dict[EntryId, tuple[EntryId, ...]]] = {}
         # By entry, not in the order in which servers happened to answer.
         superseded = sorted(self._superseded.items(), key=lambda item: item[0].entry)
         for file, absence in superseded:
             kind = FileKind(file.data_type, file.file_format)
-            of_entries = of_kinds.setdefault((kind, file.assembly), {})
+            of_entries = of_kinds.setdefault(kind, {})
             for successor in absence.successors:
-                of_entries[successor] = (*of_entries.get(successor, ()), file.entry)
+                # An obsolete entry may have had several assemblies, by a list that was old.
+                before = of_entries.get(successor, ())
+                of_entries[successor] = tuple(dict.fromkeys((*before, file.entry)))
         rounds = [
-            (
-                self._request._replace(
-                    entries=tuple(of_entries), kinds=(kind,), assembly=number or 1, fallback=False
-                ),
-                Instead(None, of_entries),
-            )
-            for (kind, number), of_entries in of_kinds.items()
+            (self._for_successors(tuple(of_entries), kind), Instead(None, of_entries))
+            for kind, of_entries in of_kinds.items()
         ]
         if rounds:
             extra = sum(request.files_total for request, _ in rounds) - len(self._superseded)
             files_total = self._request.files_total + extra
             self._observe(PlanMade(files_total, len(self._request.entries)))
+            self._expect(rounds)
         for absence in dict.fromkeys(absence for _, absence in superseded):
             names = ", ".join(map(str, absence.successors))
             self._observe(Note(f"{absence.entry} is obsolete: fetching {names} instead"))
         return rounds
+
+    def _for_successors(self, entries: tuple[EntryId, ...], kind: FileKind) -> DownloadRequest:
+        """Return the request for one kind of file of successors."""
+        request = self._request._replace(entries=entries, kinds=(kind,), fallback=False)
+        return find_assemblies(
+            request, options=self._options, retry=self._retry, observe=self._observe
+        )
+
+    def _expect(self, rounds: Iterable[tuple[DownloadRequest, Instead]]) -> None:
+        """Have obsolete entries settled with the last file of their successors, not before."""
+        coming: Counter[EntryId] = Counter()
+        for request, instead in rounds:
+            for successor, entries in instead.of_entries.items():
+                for entry in entries:
+                    coming[entry] += request.files_of(successor)
+        for entry, put_aside in Counter(file.entry for file in self._superseded).items():
+            self._countdown.expect(entry, coming[entry], instead_of=put_aside)
 
     def _items(self, plan: Iterable[PlannedFile | None]) -> Iterator[FetchItem | Passed | None]:
         """Pass what is there by the transfers; hand on the rest."""
@@ -192,7 +239,7 @@ class DownloadRounds:
             sha256=planned.sha256,
         )
         self._observe(FilePresent(_name(planned.file)))
-        self._settle(outcome, instead)
+        self._settle(outcome)
         return outcome
 
     def _item(self, planned: PlannedFile) -> FetchItem:
@@ -217,22 +264,24 @@ class DownloadRounds:
 
     def _puts_aside(self, outcome: FileOutcome, instead: Instead) -> bool:
         """Keep a file that was not found for a later round, if there may be one."""
-        if outcome.outcome is not Outcome.NOT_FOUND or instead.of_entries:
+        if outcome.outcome is not Outcome.NOT_FOUND:
             return False
         kind = (outcome.file.data_type, outcome.file.file_format)
         if self._request.fallback and kind == (DataType.STRUCTURES, FileFormat.PDB):
-            self.without_pdb.append(outcome.file)
+            self._without_pdb.append(outcome.file)
+        elif instead.of_entries:
+            return False
         else:
             self.absent.append(outcome)
         return True
 
-    def _settle(self, outcome: FileOutcome, instead: Instead) -> None:
+    def _settle(self, outcome: FileOutcome) -> None:
         """Tell that a file was not found, and that its entry is settled if it is the last one."""
         if outcome.outcome is Outcome.NOT_FOUND:
             self._observe(FileFailed(_name(outcome.file), self._not_found(outcome)))
-        # Successors were not asked for: the entries they stand for are settled already.
-        if not instead.of_entries:
-            self._countdown.settle(outcome.file.entry)
+        # Successors were not asked for: they count for the entries they stand for.
+        for entry in outcome.replaces_entries or (outcome.file.entry,):
+            self._countdown.settle(entry)
 
     def _not_found(self, outcome: FileOutcome) -> str:
         """Return why a file was not found."""

@@ -48,3 +48,18 @@ class EntryCountdown:
             self._left[entry] = left
         else:
             self._observe(EntrySettled(str(entry)))
+
+    def expect(self, entry: EntryId, files: int, *, instead_of: int) -> None:
+        """Wait for some files in place of others of an entry, none of which is settled.
+
+        Parameters
+        ----------
+        entry
+            The entry.
+        files
+            How many come; one at least.
+        instead_of
+            In place of how many.
+        """
+        left = self._left.get(entry, 0) or self._files_of(entry)
+        self._left[entry] = left + files - instead_of

@@ -302,6 +302,73 @@ def test_successors_of_obsolete_entries_are_fetched_in_their_place(
     assert totals[-1] == len(done) == len(outcomes)
 
 
+@pytest.mark.parametrize("fallback", [True, False])
+def test_m3_successors_are_fetched_in_the_format_that_was_asked_for(
+    tmp_path: Path, *, fallback: bool
+) -> None:
+    tree = ArchiveTree(tmp_path / "living")
+    # Of the successors one has a legacy PDB file, and the other one has not.
+    tree.publish(add=["1gdr", "3hya"], copies={"1aaa": "1gdr"})
+    tree.publish(obsolete={"1aaa": ["1gdr", "3hya"]})
+    pdb = FileKind(DataType.STRUCTURES, FileFormat.PDB)
+    with ArchiveSimulator(tree) as simulator:
+        request = _asking_lists(_request(simulator, tmp_path / "c", "1aaa", kind=pdb), tmp_path)
+        outcomes, events = _run(request._replace(obsolete=ObsoletePolicy.FOLLOW, fallback=fallback))
+    assert {tuple(map(str, item.replaces_entries)) for item in outcomes} == {("1aaa",)}
+    found = {
+        (str(item.file.entry), item.outcome, item.file.file_format, item.replaces_format)
+        for item in outcomes
+    }
+    notes = [item.text for item in events if isinstance(item, Note)]
+    successor = ("1gdr", Outcome.DOWNLOADED, FileFormat.PDB, None)
+    followed = "1aaa is obsolete: fetching 1gdr, 3hya instead"
+    if fallback:
+        assert found == {
+            successor,
+            ("3hya", Outcome.DOWNLOADED, FileFormat.MMCIF, FileFormat.PDB),
+        }
+        assert notes == [followed, "1 without a legacy PDB file: fetching mmCIF instead"]
+    else:
+        assert found == {successor, ("3hya", Outcome.NOT_FOUND, FileFormat.PDB, None)}
+        assert notes == [followed]
+    assert _lists_asked(simulator) == ["all_removed_entries.json.gz"]
+    assert [item.entry for item in events if isinstance(item, EntrySettled)] == ["1aaa"]
+    totals = [item.files_total for item in events if isinstance(item, PlanMade)]
+    done = [item for item in events if isinstance(item, FilePublished | FilePresent | FileFailed)]
+    assert totals[-1] == len(done) == len(outcomes)
+
+
+def test_m4_an_obsolete_entry_is_settled_with_the_last_of_its_successors(
+    living: ArchiveSimulator, tmp_path: Path
+) -> None:
+    request = _asking_lists(_request(living, tmp_path / "c", "1aaa", "2aaa"), tmp_path)
+    request = request._replace(obsolete=ObsoletePolicy.FOLLOW)
+    events: list[Event] = []
+    one = HttpOptions(connections=1, connect_timeout_s=2, stall_timeout_s=2)
+    outcomes = run_download(request, options=one, retry=RETRY, observe=events.append)
+    with closing(outcomes):
+        next(outcomes)  # the first of two successors
+        assert [item for item in events if isinstance(item, EntrySettled)] == []
+        next(outcomes)
+        settled = [item.entry for item in events if isinstance(item, EntrySettled)]
+        assert sorted(settled) == ["1aaa", "2aaa"]
+
+
+def test_m4_an_obsolete_entry_of_several_files_is_settled_once(
+    living: ArchiveSimulator, tmp_path: Path
+) -> None:
+    sf = FileKind(DataType.STRUCTURE_FACTORS, FileFormat.MMCIF)
+    pdb = FileKind(DataType.STRUCTURES, FileFormat.PDB)
+    request = _asking_lists(_request(living, tmp_path / "c", "1aaa", "3hya", "3aaa"), tmp_path)
+    request = request._replace(kinds=(pdb, MMCIF, sf), obsolete=ObsoletePolicy.FOLLOW)
+    outcomes, events = _run(request)
+    settled = [item.entry for item in events if isinstance(item, EntrySettled)]
+    assert sorted(settled) == ["1aaa", "3aaa", "3hya"]
+    assert len(outcomes) == 3 * 4
+    # Nothing comes after the last one is settled but the outcome that settled it.
+    assert isinstance(events[-1], EntrySettled)
+
+
 def test_many_missing_files_are_explained_on_the_way(
     living: ArchiveSimulator, tmp_path: Path
 ) -> None:
@@ -313,10 +380,8 @@ def test_many_missing_files_are_explained_on_the_way(
     assert len(_lists_asked(living)) == 2
 
 
-def test_d11_every_assembly_there_is_and_one_request_for_each(
-    living: ArchiveSimulator, tmp_path: Path
-) -> None:
-    tree = living.tree
+def _add_an_assembly(tree: ArchiveTree) -> None:
+    """Give 5hhb an assembly 3 beside its first."""
     (first,) = (
         path for file, path in tree.files().items() if path.name.startswith("5hhb-assembly1")
     )
@@ -334,6 +399,12 @@ def test_d11_every_assembly_there_is_and_one_request_for_each(
             name="current_file_holdings.json",
         )
     )
+
+
+def test_d11_every_assembly_there_is_and_one_request_for_each(
+    living: ArchiveSimulator, tmp_path: Path
+) -> None:
+    _add_an_assembly(living.tree)
     kind = FileKind(DataType.ASSEMBLIES, FileFormat.MMCIF)
     request = _request(living, tmp_path / "c", "4hhb", "5hhb", "9zzz", kind=kind)
     request = _asking_lists(request, tmp_path)._replace(assembly=None)
@@ -352,6 +423,33 @@ def test_d11_every_assembly_there_is_and_one_request_for_each(
     assert next(item for item in events if isinstance(item, PlanMade)) == PlanMade(4, 3)
     settled = [item.entry for item in events if isinstance(item, EntrySettled)]
     assert sorted(settled) == ["4hhb", "5hhb", "9zzz"]
+
+
+def test_m5_every_assembly_of_a_successor_is_fetched(tmp_path: Path) -> None:
+    tree = ArchiveTree(tmp_path / "living")
+    tree.publish(add=["4hhb"], copies={"1aaa": "4hhb", "2aaa": "4hhb", "5hhb": "4hhb"})
+    tree.publish(obsolete={"1aaa": ["5hhb"], "2aaa": ["4hhb", "5hhb"]})
+    _add_an_assembly(tree)
+    kind = FileKind(DataType.ASSEMBLIES, FileFormat.MMCIF)
+    with ArchiveSimulator(tree) as simulator:
+        request = _request(simulator, tmp_path / "c", "1aaa", "2aaa", kind=kind)
+        request = _asking_lists(request, tmp_path)
+        request = request._replace(assembly=None, obsolete=ObsoletePolicy.FOLLOW)
+        outcomes, events = _run(request)
+    found = [
+        (str(item.file.entry), item.file.assembly, item.outcome, item.replaces_entries)
+        for item in outcomes
+    ]
+    old = tuple(map(EntryId.parse, ("1aaa", "2aaa")))
+    assert sorted(found) == [
+        ("4hhb", 1, Outcome.DOWNLOADED, old[1:]),
+        ("5hhb", 1, Outcome.DOWNLOADED, old),
+        ("5hhb", 3, Outcome.DOWNLOADED, old),
+    ]
+    settled = [item.entry for item in events if isinstance(item, EntrySettled)]
+    assert sorted(settled) == ["1aaa", "2aaa"]
+    totals = [item.files_total for item in events if isinstance(item, PlanMade)]
+    assert totals[-1] == len(outcomes)
 
 
 def test_every_assembly_needs_a_place_for_the_list(

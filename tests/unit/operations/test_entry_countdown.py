@@ -20,3 +20,17 @@ def test_only_entries_settled_in_part_are_remembered() -> None:
             countdown.settle(before)
         assert len(countdown._left) == 1
     assert events == [EntrySettled(str(entry)) for entry in entries[:-1]]
+
+
+def test_files_that_stand_for_others_are_waited_for_as_well() -> None:
+    events: list[Event] = []
+    countdown = EntryCountdown(lambda _: 2, events.append)
+    entry = EntryId.parse("1abc")
+    countdown.settle(entry)
+    countdown.expect(entry, 3, instead_of=1)
+    for _ in range(2):
+        countdown.settle(entry)
+        assert not events
+    countdown.settle(entry)
+    assert events == [EntrySettled("1abc")]
+    assert not countdown._left
