@@ -27,6 +27,9 @@ _PIECE = 256 * 1024
 _MARGIN = 16
 """A value that is cut off makes the decoder stumble at most so many characters before the end."""
 
+_UNFINISHED = re.compile(r"(?:\.|[eE][+-]?)?")
+"""What the decoder leaves of a number that is cut off behind a digit: at the end, it may go on."""
+
 _BLANK = re.compile(r"[ \t\n\r]*")
 
 
@@ -97,7 +100,9 @@ class _MemberReader:
             yield key, self._value()
             separator = self._next_character()
             if separator not in {",", "}"}:
-                raise self._wrong("not JSON: neither comma nor brace after a value")
+                cut_off = self._ended and _UNFINISHED.fullmatch(self._text, self._at)
+                reason = "not JSON: neither comma nor brace after a value"
+                raise self._wrong("cut short" if cut_off else reason)
             self._at += 1
             if separator == "}":
                 return
@@ -117,7 +122,7 @@ class _MemberReader:
                 raise self._wrong("not JSON") from error
             else:
                 # A number at the end of what is here may go on.
-                if end < len(self._text) or self._ended:
+                if self._ended or not _UNFINISHED.fullmatch(self._text, end):
                     self._at = end
                     return value
             if len(self._text) - self._at > LONGEST_MEMBER:

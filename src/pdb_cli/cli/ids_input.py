@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from pdb_cli.archive.ids import parse_id_list
 from pdb_cli.errors import EmptyListError, FileAccessError, InvalidId, InvalidIdsError
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from pdb_cli.archive.ids import EntryId
 
-_LOOKED_AT_BYTES = 4096
+LARGEST_LIST_BYTES: Final = 256 * 1024 * 1024
+"""Every id of the archive a hundred times over; what is longer is no list, and may never end."""
+
+_PIECE_BYTES = 1024 * 1024
 
 
 class IdsInput(NamedTuple):
@@ -59,7 +62,7 @@ def read_ids(
     EmptyListError
         There is no id at all, or a list has none.
     FileAccessError
-        A list can not be read.
+        A list can not be read, is no text, or is longer than any list is.
     """
     entries: list[EntryId] = []
     invalid: list[InvalidId] = []
@@ -91,12 +94,26 @@ def read_ids(
 def _read(source: str) -> tuple[str, str]:
     """Return the name and the text of a list."""
     if source == "-":
-        return "stdin", sys.stdin.buffer.read().decode("utf-8", "replace")
+        return "stdin", _read_text(sys.stdin.buffer, Path("stdin"))
     path = Path(source)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            return source, _read_text(file, path)
     except OSError as error:
         raise FileAccessError.wrap("read", path, error) from error
-    if b"\0" in data[:_LOOKED_AT_BYTES]:
-        raise FileAccessError("read", path, "it is not a text file")
-    return source, data.decode("utf-8", "replace")
+
+
+def _read_text(file: BinaryIO, path: Path) -> str:
+    """Read a file to its end, unless it turns out to be no list before that."""
+    data = bytearray()
+    try:
+        while piece := file.read(_PIECE_BYTES):
+            if b"\0" in piece:
+                raise FileAccessError("read", path, "it is not a text file")
+            data += piece
+            if len(data) > LARGEST_LIST_BYTES:
+                limit = f"{LARGEST_LIST_BYTES >> 20} MiB"
+                raise FileAccessError("read", path, f"it is longer than {limit}: no list of ids")
+    except OSError as error:
+        raise FileAccessError.wrap("read", path, error) from error
+    return data.decode("utf-8", "replace")

@@ -188,6 +188,39 @@ class TestWrongInput:
         assert listed.read_text(encoding="utf-8") == "3hya\n"
         assert lab.mirror.requests == ()
 
+    @pytest.mark.parametrize("option", ["--report", "--failed-out"])
+    @pytest.mark.parametrize(
+        ("place", "more"),
+        [
+            ("out/3hya.cif.gz", ()),
+            ("out/3hya.cif.gz", ("--bg",)),
+            ("elsewhere/pdb3hya.ent.gz", ()),
+            ("3HYA.cif", ()),
+            ("link", ()),
+            ("out/new.jsonl.gz", ("-n",)),
+        ],
+    )
+    def test_m12_a_data_file_is_never_written_over(
+        self, lab: Lab, option: str, place: str, more: tuple[str, ...]
+    ) -> None:
+        for folder in ("out", "elsewhere"):
+            (lab.run.cwd / folder).mkdir()
+        data_file = lab.run.cwd / "out" / "3hya.cif.gz"
+        data_file.write_bytes(b"precious")
+        (lab.run.cwd / "link").symlink_to(data_file)
+        before = sorted(lab.run.cwd.rglob("*"))
+        done = lab.run("download", "3hya", "-d", "out", option, place, *more)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+        assert f"{option} {place!r}: expected another file" in done.stderr
+        assert data_file.read_bytes() == b"precious"
+        assert sorted(lab.run.cwd.rglob("*")) == before
+        assert lab.mirror.requests == ()
+
+    def test_m12_a_compressed_name_outside_the_data_is_allowed(self, lab: Lab) -> None:
+        done = lab.run("download", "3hya", "-d", "out", "--report", "rows.gz")
+        assert done.returncode == 0, done.stderr
+        assert (lab.run.cwd / "rows.gz").is_file()
+
     def test_a_pipe_is_written_to_and_never_replaced(self, lab: Lab) -> None:
         done = lab.run("-q", "download", "9zzz", "--failed-out", "/dev/stdout")
         assert done.stdout.startswith("9zzz  # ")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.cli.ids_input import read_ids
 from pdb_cli.errors import EmptyListError, FileAccessError, InvalidIdsError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _no_word(text: str) -> None:
@@ -68,3 +68,43 @@ def test_a_missing_list_names_its_path(tmp_path: Path) -> None:
     with pytest.raises(FileAccessError) as caught:
         read_ids([], lists=[str(tmp_path / "no")], skip_invalid=False, say=_no_word)
     assert (caught.value.action, caught.value.path) == ("read", tmp_path / "no")
+
+
+def test_m11_a_device_without_an_end_is_refused() -> None:
+    with pytest.raises(FileAccessError) as caught:
+        read_ids([], lists=["/dev/zero"], skip_invalid=False, say=_no_word)
+    assert (caught.value.path, caught.value.reason) == (Path("/dev/zero"), "it is not a text file")
+
+
+def test_m11_a_nul_is_seen_wherever_it_is(tmp_path: Path) -> None:
+    listed = tmp_path / "l"
+    listed.write_bytes(b"4hhb\n" * 500_000 + b"\0")
+    with pytest.raises(FileAccessError) as caught:
+        read_ids([], lists=[str(listed)], skip_invalid=False, say=_no_word)
+    assert caught.value.reason == "it is not a text file"
+
+
+def test_m11_a_pipe_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pdb_cli.cli.ids_input.LARGEST_LIST_BYTES", 4 << 20)
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with suppress(BrokenPipeError):
+            while True:
+                os.write(writing, b"4hhb\n" * 10_000)
+
+    class Stdin:
+        buffer = os.fdopen(reading, "rb")
+
+    monkeypatch.setattr("sys.stdin", Stdin())
+    writer = threading.Thread(target=write)
+    writer.start()
+    with pytest.raises(FileAccessError) as caught:
+        read_ids([], lists=["-"], skip_invalid=False, say=_no_word)
+    Stdin.buffer.close()
+    writer.join(10)
+    os.close(writing)
+    assert (str(caught.value.path), caught.value.reason) == (
+        "stdin",
+        "it is longer than 4 MiB: no list of ids",
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType
+from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType, FileFormat
 from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.ids_input import IdsInput, read_ids
@@ -29,6 +29,7 @@ from pdb_cli.operations.download_request import (
     Destination,
     DownloadRequest,
     ExistingFile,
+    FileKind,
     ObsoletePolicy,
     Packing,
     choose_kinds,
@@ -164,7 +165,7 @@ def command(context: click.Context, /, **options: Any) -> int:
         say=session.say,
     )
     request = _request(session, ids, options)
-    files = _output_files(options)
+    files = _output_files(options, request.destination)
     if background:
         from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
 
@@ -183,7 +184,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     )
 
 
-def _output_files(options: dict[str, Any]) -> dict[str, Path | None]:
+def _output_files(options: dict[str, Any], place: Destination) -> dict[str, Path | None]:
     """Return the paths of the files to write, once it is known that they can be written."""
     names = ("report", "failed_out")
     paths = {name: None if options[name] is None else Path(options[name]) for name in names}
@@ -195,6 +196,9 @@ def _output_files(options: dict[str, Any]) -> dict[str, Path | None]:
             raise InvalidValueError(flag, options[name], "a file; standard output is for data")
         if name == "report" and any(_is_same(options[name], other) for other in options["lists"]):
             raise InvalidValueError(flag, options[name], "another file than that of -l")
+        if _is_data_file(path, place):
+            expected = "another file: its name is one of a file of the archive"
+            raise InvalidValueError(flag, options[name], expected)
         if not options["dry_run"]:
             from pdb_cli.cli.download_files import check_output_file  # noqa: PLC0415 - seldom
 
@@ -202,6 +206,21 @@ def _output_files(options: dict[str, Any]) -> dict[str, Path | None]:
     if None not in paths.values() and _is_same(options["report"], options["failed_out"]):
         raise InvalidValueError("--failed-out", options["failed_out"], "another file than --report")
     return paths
+
+
+def _is_data_file(path: Path, place: Destination) -> bool:
+    """Tell whether a path is, or might become, one of the files that are fetched."""
+    from pdb_cli.archive.identify import identify  # noqa: PLC0415 - seldom
+
+    # A link is written through, so the name it leads to counts as much as its own.
+    real = Path(os.path.realpath(path))
+    # Some file systems do not tell capitals from small letters.
+    if any(identify(name.lower()) is not None for name in (path.name, real.name)):
+        return True
+    if real.suffix.lower() != ".gz":
+        return False
+    kinds = (FileKind(data_type, FileFormat.MMCIF) for data_type in DataType)
+    return any(real.is_relative_to(os.path.realpath(root)) for root in place.roots(kinds))
 
 
 def _is_same(path: str, other: str) -> bool:
