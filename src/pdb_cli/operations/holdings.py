@@ -7,7 +7,6 @@ only about the very file it sent. What is kept is replaced only by a list that i
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from pdb_cli.archive.holdings import iterate_entries
 from pdb_cli.errors import FileAccessError, HoldingsError, HttpStatusError, PdbCliError
 from pdb_cli.events import AttemptFailed, BytesReceived, Note, ignore_event
-from pdb_cli.storage.atomic import write_atomic
+from pdb_cli.operations.holdings_origin import Origin, read_origin, write_origin
 from pdb_cli.storage.partial import PartialFile
 from pdb_cli.transfer.attempts import MirrorChoice
-from pdb_cli.transfer.headers import format_http_date
 from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.inflated import read_inflated
 from pdb_cli.transfer.model import Source
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.response import BodyStart
     from pdb_cli.transfer.retry import RetryPolicy
 
-_SCHEMA = 1
 _NOT_MODIFIED = 304
 _BUSY_RETRY_S = 0.15
 _BUSY_NOTE_S = 10.0
@@ -64,24 +61,6 @@ class KeptList(NamedTuple):
             It can not be read.
         """
         return read_inflated(self.path, subject=self.path.name)
-
-
-class _Origin(NamedTuple):
-    """Where the list that is kept came from."""
-
-    url: str
-    etag: str | None
-    last_modified_s: float | None
-    size_bytes: int
-    mtime_ns: int
-
-    def conditions(self) -> tuple[str, ...]:
-        """Return the request headers that ask for the list only if it is another one."""
-        if self.etag is not None:
-            return (f"If-None-Match: {self.etag}",)
-        if self.last_modified_s is not None:
-            return (f"If-Modified-Since: {format_http_date(self.last_modified_s)}",)
-        return ()
 
 
 def fetch_holdings(
@@ -239,18 +218,10 @@ class _Attempt:
         for _ in iterate_entries(read_inflated(path, subject=self._url), subject=self._url):
             pass
 
-    def _read_origin(self) -> _Origin | None:
+    def _read_origin(self) -> Origin | None:
         """Return where the list that is kept came from, if it is whole and came from here."""
-        try:
-            status = self._destination.stat()
-            record = json.loads(self._record.read_bytes())
-            if record["schema"] != _SCHEMA:
-                return None
-            origin = _Origin(*(record[name] for name in _Origin._fields))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        is_the_one = (origin.size_bytes, origin.mtime_ns) == (status.st_size, status.st_mtime_ns)
-        if not is_the_one or origin.url != self._url:
+        origin = read_origin(self._record, self._destination)
+        if origin is None or origin.url != self._url:
             return None
         try:
             for _ in read_inflated(self._destination, subject=self._destination.name):
@@ -261,12 +232,10 @@ class _Attempt:
 
     def _write_origin(self, headers: ResponseHeaders) -> None:
         """Record where the list that has just been published came from."""
-        try:
-            status = self._destination.stat()
-        except OSError as error:
-            raise FileAccessError.wrap("read", self._destination, error) from error
-        origin = _Origin(
-            self._url, headers.etag, headers.last_modified_s, status.st_size, status.st_mtime_ns
+        write_origin(
+            self._record,
+            self._destination,
+            url=self._url,
+            etag=headers.etag,
+            last_modified_s=headers.last_modified_s,
         )
-        text = json.dumps({"schema": _SCHEMA, **origin._asdict()}, indent=2)
-        write_atomic(self._record, text.encode() + b"\n", durable=False)

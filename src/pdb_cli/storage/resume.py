@@ -13,13 +13,12 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import FileAccessError
+from pdb_cli.storage.record import is_header, read_record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _SCHEMA = 1
-_LARGEST_BYTES = 64 * 1024
-"""What is longer was not written here."""
 
 
 class ResumePoint(NamedTuple):
@@ -82,27 +81,14 @@ def read_resume_point(path: Path) -> ResumePoint | None:
     ResumePoint | None
         None if there is none, or none that makes sense.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            data = os.read(descriptor, _LARGEST_BYTES)
-        finally:
-            os.close(descriptor)
-        content = json.loads(data)
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(content, dict) or content.get("schema") != _SCHEMA:
+    content = read_record(path, schema=_SCHEMA)
+    if content is None:
         return None
     url, length_bytes = content.get("url"), content.get("length_bytes")
     etag, last_modified = content.get("etag"), content.get("last_modified")
     if not isinstance(url, str) or type(length_bytes) is not int or length_bytes <= 0:
         return None
-    if not (_is_header(etag) and _is_header(last_modified)):
+    if not (is_header(etag) and is_header(last_modified)):
         return None
     point = ResumePoint(url, etag, last_modified, length_bytes)
     return point if point.validator is not None else None
-
-
-def _is_header(value: object) -> bool:
-    """Tell whether a value may go into a request: none, or printable text on one line."""
-    return value is None or (isinstance(value, str) and value.isascii() and value.isprintable())

@@ -183,6 +183,51 @@ def test_a_record_that_can_not_be_read_is_no_obstacle(
 
 
 @pytest.mark.parametrize(
+    "odd",
+    [
+        {"etag": None, "last_modified_s": "x"},
+        {"etag": None, "last_modified_s": 1e300},
+        {"etag": None, "last_modified_s": -1e15},
+        {"etag": None, "last_modified_s": float("nan")},
+        {"etag": None, "last_modified_s": True},
+        {"etag": '"x"\r\nX-Injected: 1'},
+        {"etag": "\ud800"},
+        {"etag": "a\0b"},
+        {"etag": [1]},
+        {"etag": "x" * 2000},
+        {"url": None},
+        {"size_bytes": "5"},
+        {"padding": "x" * 70_000},
+    ],
+    ids=lambda odd: repr(odd)[:40],
+)
+def test_m10_a_record_with_an_odd_field_is_no_condition(
+    simulator: ArchiveSimulator, tmp_path: Path, odd: dict[str, object]
+) -> None:
+    fetch(tmp_path / "kept", lab(simulator.url))
+    path = tmp_path / "kept" / f"{DATES}.origin.json"
+    good = json.loads(path.read_text())
+    path.write_text(json.dumps(good | odd))
+    assert fetch(tmp_path / "kept", lab(simulator.url)).changed
+    asked = simulator.requests[-1].headers
+    assert not {"if-none-match", "if-modified-since", "x-injected"} & set(asked)
+    assert json.loads(path.read_text()) == good
+
+
+def test_m10_a_record_of_deep_nesting_or_no_file_is_no_condition(
+    simulator: ArchiveSimulator, tmp_path: Path
+) -> None:
+    fetch(tmp_path / "kept", lab(simulator.url))
+    path = tmp_path / "kept" / f"{DATES}.origin.json"
+    path.write_text("[" * 60_000)
+    assert fetch(tmp_path / "kept", lab(simulator.url)).changed
+    path.unlink()
+    os.mkfifo(path)
+    assert fetch(tmp_path / "kept", lab(simulator.url)).changed
+    assert not fetch(tmp_path / "kept", lab(simulator.url)).changed
+
+
+@pytest.mark.parametrize(
     "fault",
     [
         TruncatedFile(),
