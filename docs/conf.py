@@ -53,3 +53,5 @@ html_sidebars = {"**": ["about.html", "searchfield.html", "navigation.html"]}
 html_title = f"pdb-cli {release}"
 html_copy_source = False
 html_show_sourcelink = False
+# Options and quotes must stay what can be typed.
+smartquotes = False

@@ -18,6 +18,7 @@ from pdb_cli import errors as e
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.output import printable
 from pdb_cli.cli.registry import GLOBAL_OPTIONS, PROGRAM
+from pdb_cli.jobs.model import WAIT_FOR
 from pdb_cli.jobs.store import RESERVE_ACTION
 from pdb_cli.storage.destination import CHECK_ACTION
 
@@ -211,7 +212,8 @@ def _(error: e.JobRecordError) -> Message:
 
 @describe.register
 def _(error: e.JobStateError) -> Message:
-    return _one(f"can not {error.wanted} {error.job_id}: it is {error.status}")
+    hint = f"; '{error.job_id}:any' waits for any end" if error.wanted == WAIT_FOR else ""
+    return _one(f"can not {error.wanted} {error.job_id}: it is {error.status}{hint}")
 
 
 @describe.register

@@ -41,7 +41,11 @@ def end_line(job: Job) -> str:
     """Return one line on how a job ended."""
     if job.status is JobStatus.COMPLETED:
         return f"{job.id} completed"
-    return f"{job.id}: {printable(job.reason or job.status)}"
+    reason = printable(job.reason or "")
+    # Who cancelled a job is told with that very word.
+    if job.status is JobStatus.CANCELLED and reason:
+        return f"{job.id}: {reason}"
+    return f"{job.id} {job.status}: {reason}" if reason else f"{job.id} {job.status}"
 
 
 def exit_code_of(job: Job) -> int:

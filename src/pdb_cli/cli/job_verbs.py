@@ -148,7 +148,7 @@ def restart(
 ) -> int:
     """Run the arguments of a job that has ended again, as a new job.
 
-    What it had finished is not done twice. Directory, lists and label are those of the old job;
+    What it had finished is not done twice, unless it was told to do all again. Directory, lists and label are those of the old job;
     the environment is today's.
     """
     from pdb_cli.cli import background  # noqa: PLC0415 - only for this subcommand

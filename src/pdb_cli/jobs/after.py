@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pdb_cli.errors import InvalidValueError, JobRecordError, JobStateError, UnknownJobError
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.locks import LockState, probe
-from pdb_cli.jobs.model import JobStatus
+from pdb_cli.jobs.model import WAIT_FOR, JobStatus
 
 if TYPE_CHECKING:
     from pdb_cli.jobs.model import Job
@@ -70,7 +70,7 @@ def parse_after(text: str, store: JobStore) -> After:
     after = After(store.resolve(reference), Condition(condition))
     other = observe(store, after.job_id).job
     if _judge(other, after).never is not None:
-        raise JobStateError(other.id, str(other.status), "wait for the completion of")
+        raise JobStateError(other.id, str(other.status), WAIT_FOR)
     return after
 
 

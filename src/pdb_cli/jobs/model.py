@@ -23,6 +23,9 @@ SCHEMA = 1
 LONGEST_GRACE_S = 7 * 86400
 """A grace time that a record or a request may hold, in seconds."""
 
+WAIT_FOR = "wait for the completion of"
+"""What ``--after`` wants of a job."""
+
 ID_PATTERN = re.compile(r"job_[a-z0-9]{6}", re.ASCII)
 
 

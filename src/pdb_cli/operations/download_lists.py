@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pdb_cli.archive.absence import (
     AbsenceKind,
@@ -114,6 +114,9 @@ class AbsenceLists:
         observe: Observer,
     ) -> None:
         self._folder = request.holdings_dir
+        self._mirrors = request.mirrors
+        self._refused: list[Callable[[Path], Any]] = []
+        """Lists that can not be had."""
         self._observe = observe
         self._fetch = partial(
             fetch_holdings,
@@ -139,15 +142,19 @@ class AbsenceLists:
             Files whose entry is in the archive (it may have no such data) are not in it.
         """
         asked = [file for file in files if file.data_type not in _NOT_EXPLAINED]
-        lists = self._read(partial(self._both_lists, asked)) if asked else None
-        if lists is None:
+        removed = self._read(self._removed_list) if asked else None
+        if removed is None:
             return {}
-        removed, unreleased = lists
-        explained = {file: explain_missing(file.entry, removed, unreleased) for file in asked}
+        # One list without the other tells less, and nothing wrong: nobody is called unknown then.
+        unreleased: Mapping[EntryId, UnreleasedEntry] | None = {}
+        if any(removed.get(file.entry) is None for file in asked):
+            unreleased = self._read(self._unreleased_list)
+        explained = {file: explain_missing(file.entry, removed, unreleased or {}) for file in asked}
         return {
             file: absence
             for file, absence in explained.items()
-            if absence.kind is not AbsenceKind.UNKNOWN or _every_entry_has(file)
+            if absence.kind is not AbsenceKind.UNKNOWN
+            or (unreleased is not None and _every_entry_has(file))
         }
 
     def find_superseded(self, files: Iterable[ArchiveFile]) -> dict[ArchiveFile, Absence]:
@@ -176,14 +183,18 @@ class AbsenceLists:
 
     def _read(self, read: Callable[[Path], _Read]) -> _Read | None:
         """Read from the folder of the lists; None, and a note once, where they can not be had."""
-        if self._folder is None:
+        if self._folder is None or read in self._refused:
             return None
         try:
             return read(self._folder)
         except (FileAccessError, TransferError, UnsupportedError, VerificationError) as error:
-            self._folder = None  # once is enough
+            self._refused.append(read)  # once is enough
+            where = getattr(error, "url", None) or ", ".join(
+                mirror.name for mirror in self._mirrors
+            )
             reason = getattr(error, "reason", type(error).__name__)
-            self._observe(Note(f"why files are missing can not be looked up: {reason}"))
+            what = "looked up in the lists of the archive"
+            self._observe(Note(f"why files are missing can not be {what} ({where}: {reason})"))
             return None
 
     def _removed_list(self, folder: Path) -> RemovedEntries:
@@ -193,15 +204,12 @@ class AbsenceLists:
             self._removed = read_removed(kept.chunks(), subject=kept.path.name)
         return self._removed
 
-    def _both_lists(
-        self, files: Iterable[ArchiveFile], folder: Path
-    ) -> tuple[RemovedEntries, Mapping[EntryId, UnreleasedEntry]]:
-        """Return the lists; the second one only where the first does not say it all."""
-        removed = self._removed_list(folder)
-        if self._unreleased is None and any(removed.get(file.entry) is None for file in files):
+    def _unreleased_list(self, folder: Path) -> Mapping[EntryId, UnreleasedEntry]:
+        """Return the list of what is announced."""
+        if self._unreleased is None:
             kept = self._fetch(HoldingsFile.UNRELEASED, folder=folder)
             self._unreleased = read_unreleased(kept.chunks(), subject=kept.path.name)
-        return removed, self._unreleased or {}
+        return self._unreleased
 
 
 def _every_entry_has(file: ArchiveFile) -> bool:
