@@ -14,10 +14,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from pdb_cli.errors import FileAccessError
+from pdb_cli.storage.destination import CLAIM_ACTION
 from pdb_cli.storage.resume import ResumePoint, read_resume_point, write_resume_point
 
 if TYPE_CHECKING:
@@ -91,7 +93,8 @@ class PartialFile:
         Raises
         ------
         FileAccessError
-            The partial file can not be made.
+            The partial file can not be made; where a link, a pipe or a directory has its name, that
+            is the path in the error.
         """
         path = destination.with_name(f".{destination.name}.part")
         try:
@@ -125,6 +128,9 @@ class PartialFile:
                 # Its holder published or discarded it between our open and our lock.
                 os.close(descriptor)
         except OSError as error:
+            if _is_in_the_way(path):
+                reason = "it is no regular file"
+                raise FileAccessError(CLAIM_ACTION, path, reason, error.errno) from error
             raise FileAccessError.wrap("create", destination, error) from error
         return None
 
@@ -304,11 +310,19 @@ class PartialFile:
 
 def _open_or_create(path: Path) -> tuple[int, bool]:
     """Open a file for writing; also tell whether it was made just now."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         return os.open(path, flags | os.O_EXCL, 0o666), True
     except FileExistsError:
         return os.open(path, flags, 0o666), False
+
+
+def _is_in_the_way(path: Path) -> bool:
+    """Tell whether something that is no regular file has the name of a partial file."""
+    try:
+        return not stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def _resume_path(path: Path) -> Path:
