@@ -2,8 +2,8 @@
 
 A list is kept as it was published, ``NAME.json.gz``, beside a record of where it came from:
 ``NAME.origin.json`` with the URL, its ETag and Last-Modified. A mirror is asked with If-None-Match
-only about the very file it sent. What is kept is replaced only by a list that is whole, not by an empty
-one, and not by one that says it is older: mirrors lag behind one another.
+only about the very file it sent. What is kept is replaced only by a list that is whole, not by an
+empty one, and not by one that says it is older: mirrors lag behind one another.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def fetch_holdings(
 
     A list is read to its end before it is kept: one that is cut short, damaged or something else
     is refused, and the next mirror asked; so is an empty one where one with entries is kept. One
-    that is older than what is kept does not replace it, with a ``Note``. Of several processes one fetches it, the others wait.
+    that is older than what is kept does not replace it, with a ``Note``. Of several processes one
+    fetches it, the others wait.
 
     Parameters
     ----------

@@ -128,10 +128,7 @@ class PartialFile:
                 # Its holder published or discarded it between our open and our lock.
                 os.close(descriptor)
         except OSError as error:
-            if _is_in_the_way(path):
-                reason = "it is no regular file"
-                raise FileAccessError(CLAIM_ACTION, path, reason, error.errno) from error
-            raise FileAccessError.wrap("create", destination, error) from error
+            raise _refusal(destination, path, error) from error
         return None
 
     @classmethod
@@ -317,12 +314,15 @@ def _open_or_create(path: Path) -> tuple[int, bool]:
         return os.open(path, flags, 0o666), False
 
 
-def _is_in_the_way(path: Path) -> bool:
-    """Tell whether something that is no regular file has the name of a partial file."""
+def _refusal(destination: Path, path: Path, error: OSError) -> FileAccessError:
+    """Return the error of a partial file that can not be made; it names what is in the way."""
     try:
-        return not stat.S_ISREG(path.lstat().st_mode)
+        is_in_the_way = not stat.S_ISREG(path.lstat().st_mode)
     except OSError:
-        return False
+        is_in_the_way = False
+    if is_in_the_way:
+        return FileAccessError(CLAIM_ACTION, path, "it is no regular file", error.errno)
+    return FileAccessError.wrap("create", destination, error)
 
 
 def _resume_path(path: Path) -> Path:

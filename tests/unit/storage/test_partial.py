@@ -115,11 +115,9 @@ def test_m2_what_is_in_the_way_is_named_with_what_to_do(
     make(tmp_path / ".file.part")
     with pytest.raises(FileAccessError) as caught:
         PartialFile.open(tmp_path / "file")
-    assert describe(caught.value).lines == (
-        f"pdb-cli: can not write to {tmp_path}/.file.part: it is no regular file; "
-        "remove it and run the same command again",
-    )
-    assert os.listdir(tmp_path) == [".file.part"]
+    (line,) = describe(caught.value).lines
+    assert f"{tmp_path}/.file.part: it is no regular file; remove it and run" in line
+    assert [path.name for path in tmp_path.iterdir()] == [".file.part"]
 
 
 @pytest.mark.parametrize("flag", [os.O_NOFOLLOW, 0])
