@@ -20,7 +20,7 @@ from pdb_cli.cli.output import printable
 from pdb_cli.cli.registry import GLOBAL_OPTIONS, PROGRAM
 from pdb_cli.jobs.model import WAIT_FOR
 from pdb_cli.jobs.store import RESERVE_ACTION
-from pdb_cli.storage.destination import CHECK_ACTION
+from pdb_cli.storage.destination import CHECK_ACTION, CLAIM_ACTION
 
 _MOST_IDS_SHOWN = 1000
 """All, unless somebody passes a file of something else."""
@@ -285,6 +285,8 @@ def _file_hint(error: e.FileAccessError) -> str:
             return "; free some space and run the same command again, it goes on where it was"
         case _ if error.action == CHECK_ACTION:
             return "; choose another place with -d or --pdb-dir"
+        case _ if error.action == CLAIM_ACTION:
+            return "; remove it and run the same command again"
         case _ if error.action == RESERVE_ACTION:
             return "; PDB_CLI_JOBS_DIR or jobs.dir names another place"
         case _:

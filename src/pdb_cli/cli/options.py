@@ -118,6 +118,17 @@ def complete_mirror(
     return [name for name in dict.fromkeys([*own, *BUILTIN_MIRRORS]) if name.startswith(incomplete)]
 
 
+def split_names(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the names of a repeatable option, also those with commas between them, each once."""
+    names = (name.strip() for name in ",".join(value).split(","))
+    found = tuple(dict.fromkeys(name for name in names if name))
+    if value and not found:
+        raise click.BadParameter("a name is expected", ctx, param)
+    return found
+
+
 def output_option(*modes: OutputMode) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add ``-o/--output`` with the modes a command can produce.
 

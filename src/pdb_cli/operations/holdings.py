@@ -2,7 +2,8 @@
 
 A list is kept as it was published, ``NAME.json.gz``, beside a record of where it came from:
 ``NAME.origin.json`` with the URL, its ETag and Last-Modified. A mirror is asked with If-None-Match
-only about the very file it sent. What is kept is replaced only by a list that is whole.
+only about the very file it sent. What is kept is replaced only by a list that is whole, not by an
+empty one, and not by one that says it is older: mirrors lag behind one another.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _NOT_MODIFIED = 304
 _BUSY_RETRY_S = 0.15
 _BUSY_NOTE_S = 10.0
 _LONGEST_WAIT_S = 1.0
+_CLOCKS_DIFFER_S = 86_400.0
 
 
 class KeptList(NamedTuple):
@@ -75,7 +77,9 @@ def fetch_holdings(
     """Bring a list of the archive up to date.
 
     A list is read to its end before it is kept: one that is cut short, damaged or something else
-    is refused, and the next mirror asked. Of several processes one fetches it, the others wait.
+    is refused, and the next mirror asked; so is an empty one where one with entries is kept. One
+    that is older than what is kept does not replace it, with a ``Note``. Of several processes one
+    fetches it, the others wait.
 
     Parameters
     ----------
@@ -119,8 +123,7 @@ def fetch_holdings(
             attempt = _Attempt(engine, choice.source, destination, observe)
             failure = attempt.run()
             if failure is None:
-                url = without_credentials(choice.source.url)
-                return KeptList(destination, url, attempt.changed)
+                return KeptList(destination, attempt.url, attempt.changed)
             jitter = int.from_bytes(os.urandom(4), "big") / 2**32
             delay_s = choice.next_delay_s(failure, jitter)
             if delay_s is None:
@@ -158,7 +161,8 @@ class _Attempt:
     ) -> None:
         self._engine = engine
         self._source = source
-        self._url = without_credentials(source.url)
+        self.url = without_credentials(source.url)
+        """Where the list that is kept came from, after a run without a failure."""
         self._destination = destination
         self._record = destination.with_name(destination.name.replace(".json.gz", ".origin.json"))
         self._observe = observe
@@ -168,8 +172,8 @@ class _Attempt:
         """Make the request and keep what it brings; return why there is no list."""
         with self._open_part() as part:
             # Only now: who had the partial file before us may have brought the list.
-            origin = self._read_origin()
-            conditions = origin.conditions() if origin else ()
+            kept = self._read_kept()
+            conditions = kept.conditions() if kept and kept.url == self.url else ()
             sink = _PartSink(part)
             request = Request(self._source.url, sink, headers=conditions)
             headers, error = self._transfer(request)
@@ -182,6 +186,11 @@ class _Attempt:
                 self._check(part.path)
             except HoldingsError as damage:
                 return damage
+            if kept is not None and _is_older(headers.last_modified_s, kept.last_modified_s):
+                name = self._destination.name
+                self._observe(Note(f"{self.url} is older than the {name} that is kept; it stays"))
+                self.url = kept.url
+                return None
             part.publish(mtime_s=headers.last_modified_s)
             self._write_origin(headers)
         self.changed = True
@@ -214,14 +223,26 @@ class _Attempt:
             self._observe(BytesReceived(received_bytes))
 
     def _check(self, path: Path) -> None:
-        """Read a list to its end."""
-        for _ in iterate_entries(read_inflated(path, subject=self._url), subject=self._url):
-            pass
+        """Read a list to its end; an empty one is refused where one with entries is kept."""
+        is_empty = True
+        for _ in iterate_entries(read_inflated(path, subject=self.url), subject=self.url):
+            is_empty = False
+        if is_empty and self._keeps_entries():
+            raise HoldingsError(self.url, "it is empty, unlike the one that is kept")
 
-    def _read_origin(self) -> Origin | None:
-        """Return where the list that is kept came from, if it is whole and came from here."""
+    def _keeps_entries(self) -> bool:
+        """Tell whether the list that is kept has entries; one that can not be read has none."""
+        name = self._destination.name
+        chunks = read_inflated(self._destination, subject=name)
+        try:
+            return next(iterate_entries(chunks, subject=name), None) is not None
+        except (HoldingsError, FileAccessError):
+            return False
+
+    def _read_kept(self) -> Origin | None:
+        """Return where the list that is kept came from, if that is known and it is whole."""
         origin = read_origin(self._record, self._destination)
-        if origin is None or origin.url != self._url:
+        if origin is None:
             return None
         try:
             for _ in read_inflated(self._destination, subject=self._destination.name):
@@ -235,7 +256,17 @@ class _Attempt:
         write_origin(
             self._record,
             self._destination,
-            url=self._url,
+            url=self.url,
             etag=headers.etag,
             last_modified_s=headers.last_modified_s,
         )
+
+
+def _is_older(new_s: float | None, kept_s: float | None) -> bool:
+    """Tell whether a list is older than the one that is kept.
+
+    A time in the future is a server's mistake; believed, it would keep out every later list.
+    """
+    if new_s is None or kept_s is None or kept_s > time.time() + _CLOCKS_DIFFER_S:
+        return False
+    return new_s < kept_s

@@ -11,6 +11,9 @@ from pdb_cli.errors import FileAccessError
 CHECK_ACTION = "write files to"
 """The action of the errors raised here."""
 
+CLAIM_ACTION = "write to"
+"""The action of an error about a partial file's name that something else has."""
+
 
 def check_writable(root: Path) -> None:
     """Make sure files can be made in a directory, or the directory itself.

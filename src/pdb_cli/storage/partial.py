@@ -14,10 +14,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from pdb_cli.errors import FileAccessError
+from pdb_cli.storage.destination import CLAIM_ACTION
 from pdb_cli.storage.resume import ResumePoint, read_resume_point, write_resume_point
 
 if TYPE_CHECKING:
@@ -91,7 +93,8 @@ class PartialFile:
         Raises
         ------
         FileAccessError
-            The partial file can not be made.
+            The partial file can not be made; where a link, a pipe or a directory has its name, that
+            is the path in the error.
         """
         path = destination.with_name(f".{destination.name}.part")
         try:
@@ -125,7 +128,7 @@ class PartialFile:
                 # Its holder published or discarded it between our open and our lock.
                 os.close(descriptor)
         except OSError as error:
-            raise FileAccessError.wrap("create", destination, error) from error
+            raise _refusal(destination, path, error) from error
         return None
 
     @classmethod
@@ -304,11 +307,22 @@ class PartialFile:
 
 def _open_or_create(path: Path) -> tuple[int, bool]:
     """Open a file for writing; also tell whether it was made just now."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         return os.open(path, flags | os.O_EXCL, 0o666), True
     except FileExistsError:
         return os.open(path, flags, 0o666), False
+
+
+def _refusal(destination: Path, path: Path, error: OSError) -> FileAccessError:
+    """Return the error of a partial file that can not be made; it names what is in the way."""
+    try:
+        is_in_the_way = not stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        is_in_the_way = False
+    if is_in_the_way:
+        return FileAccessError(CLAIM_ACTION, path, "it is no regular file", error.errno)
+    return FileAccessError.wrap("create", destination, error)
 
 
 def _resume_path(path: Path) -> Path:

@@ -62,7 +62,6 @@ def is_header(value: object) -> TypeGuard[str | None]:
     >>> is_header('"5f3a"'), is_header("5f3a" + chr(13) + chr(10) + "Host: other")
     (True, False)
     """
-    if value is None:
-        return True
-    is_short = isinstance(value, str) and len(value) <= _LONGEST_HEADER
-    return is_short and value.isascii() and value.isprintable()
+    if not isinstance(value, str):
+        return value is None
+    return len(value) <= _LONGEST_HEADER and value.isascii() and value.isprintable()

@@ -223,6 +223,15 @@ def test_without_a_connection_there_is_one_line_per_file_and_advice(lab: Lab) ->
     )
 
 
+def test_m6_empty_and_double_names_of_mirrors_are_dropped(lab: Lab) -> None:
+    done = lab.run("download", "3hya", "-m", "lab,, lab,", "-m", "lab", "-n", "-o", "ids")
+    assert (done.returncode, done.stdout) == (0, "3hya\n"), done.stderr
+    for nothing in ("", ",", " "):
+        done = lab.run("download", "3hya", "-m", nothing)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert "a name is expected" in done.stderr
+
+
 def test_several_mirrors_may_stand_behind_one_option(lab: Lab) -> None:
     done = lab.run("download", "3hya", "-m", "lab,rcsb", "-n", "-o", "ids")
     assert (done.returncode, done.stdout) == (0, "3hya\n")

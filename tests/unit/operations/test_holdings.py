@@ -21,7 +21,7 @@ from pdb_cli.errors import (
     HttpStatusError,
     UnsupportedError,
 )
-from pdb_cli.events import AttemptFailed, BytesReceived
+from pdb_cli.events import AttemptFailed, BytesReceived, Note
 from pdb_cli.operations.holdings import KeptList, fetch_holdings
 from pdb_cli.storage.partial import PartialFile
 from pdb_cli.transfer.options import HttpOptions
@@ -142,8 +142,7 @@ def test_another_mirror_is_not_asked_by_the_tag_of_the_first(
     simulator: ArchiveSimulator, faulty: FaultServer, tmp_path: Path
 ) -> None:
     fetch(tmp_path / "kept", lab(simulator.url))
-    kept = fetch(tmp_path / "kept", lab(faulty.url + "/pub/pdb"))
-    assert kept.changed
+    fetch(tmp_path / "kept", lab(faulty.url + "/pub/pdb"))
     assert not {"if-none-match", "if-modified-since"} & set(faulty.requests[0].headers)
 
 
@@ -255,6 +254,45 @@ def test_a_list_whose_text_was_cut_short_before_it_was_compressed_is_refused(
         fetch(tmp_path / "kept", lab(server.url + "/pub/pdb"))
     assert caught.value.reason == "cut short"
     assert files_below(tmp_path / "kept") == {}
+
+
+def test_m3_an_empty_list_does_not_replace_one_with_entries(tmp_path: Path) -> None:
+    empty = archive_gzip(b"{}", name="x.json")
+    with FaultServer({PATH: empty}) as hollow, FaultServer({PATH: WHOLE}) as good:
+        first = fetch(tmp_path / "kept", lab(hollow.url + "/pub/pdb"))
+        assert first.changed  # there may be nothing to list
+        assert fetch(tmp_path / "kept", lab(good.url + "/pub/pdb")).changed
+        before = files_below(tmp_path / "kept")
+        with pytest.raises(HoldingsError) as caught:
+            fetch(tmp_path / "kept", lab(hollow.url + "/pub/pdb"))
+        assert caught.value.reason == "it is empty, unlike the one that is kept"
+        assert files_below(tmp_path / "kept") == before
+        # Whether or not it is known where it came from.
+        (tmp_path / "kept" / f"{DATES}.origin.json").unlink()
+        with pytest.raises(HoldingsError):
+            fetch(tmp_path / "kept", lab(hollow.url + "/pub/pdb"))
+
+
+@pytest.mark.parametrize("days", [-7, 7, 36_500], ids=["older", "newer", "back-from-the-future"])
+def test_m3_an_older_list_does_not_replace_the_kept_one(tmp_path: Path, days: int) -> None:
+    trees = [ArchiveTree(tmp_path / name) for name in ("kept-mirror", "other-mirror")]
+    for tree in trees:
+        tree.publish(add=["3hya"])
+    trees[1].publish(add=["1kqe"])
+    kept_s = trees[0].file_time_s + (days * 86_400 if days > 7 else 0)
+    other_s = trees[0].file_time_s + (days * 86_400 if days <= 7 else 0)
+    for tree, time_s in zip(trees, (kept_s, other_s), strict=True):
+        os.utime(tree.root / DATES.path, (time_s, time_s))
+    events: list[Event] = []
+    with ArchiveSimulator(trees[0]) as first, ArchiveSimulator(trees[1]) as second:
+        kept = fetch(tmp_path / "kept", lab(first.url))
+        before = files_below(tmp_path / "kept")
+        found = fetch(tmp_path / "kept", lab(second.url), observe=events.append)
+    stays = days < 0
+    assert found.changed is not stays
+    assert (files_below(tmp_path / "kept") == before) is stays
+    assert (found.url == kept.url) is stays
+    assert any(isinstance(event, Note) for event in events) is stays
 
 
 def test_a_bomb_is_refused(tmp_path: Path) -> None:

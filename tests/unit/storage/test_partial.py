@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pdb_cli.cli.errors import describe
 from pdb_cli.errors import FileAccessError
 from pdb_cli.storage.partial import PartialFile
 from support.fault_steps import record_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -100,6 +102,22 @@ def test_symbolic_link_under_the_partial_name_is_not_followed(tmp_path: Path) ->
         PartialFile.open(tmp_path / "file")
     assert caught.value.errno == errno.ELOOP
     assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, os.mkdir, lambda path: path.symlink_to("missing")],
+    ids=["fifo", "directory", "link"],
+)
+def test_m2_what_is_in_the_way_is_named_with_what_to_do(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / ".file.part")
+    with pytest.raises(FileAccessError) as caught:
+        PartialFile.open(tmp_path / "file")
+    (line,) = describe(caught.value).lines
+    assert f"{tmp_path}/.file.part: it is no regular file; remove it and run" in line
+    assert [path.name for path in tmp_path.iterdir()] == [".file.part"]
 
 
 @pytest.mark.parametrize("flag", [os.O_NOFOLLOW, 0])

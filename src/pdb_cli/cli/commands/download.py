@@ -19,6 +19,7 @@ from pdb_cli.cli.options import (
     background_options,
     complete_mirror,
     output_option,
+    split_names,
     wants_background,
 )
 from pdb_cli.cli.output import OutputMode
@@ -110,7 +111,7 @@ _FORMATS_HELP = (
     multiple=True,
     metavar="NAME",
     shell_complete=complete_mirror,
-    callback=lambda ctx, param, value: tuple(",".join(value).split(",")) if value else (),  # noqa: ARG005 - click's signature
+    callback=split_names,
     help="Mirror; repeat it to name the next to try.",
 )
 @click.option(
