@@ -148,8 +148,8 @@ def restart(
 ) -> int:
     """Run the arguments of a job that has ended again, as a new job.
 
-    What it had finished is not done twice, unless it was told to do all again. Directory, lists and label are those of the old job;
-    the environment is today's.
+    What it had finished is not done twice, unless it was told to do all again. Directory, lists
+    and label are those of the old job; the environment is today's.
     """
     from pdb_cli.cli import background  # noqa: PLC0415 - only for this subcommand
     from pdb_cli.jobs.restart import (  # noqa: PLC0415 - as above

@@ -124,7 +124,9 @@ def test_the_exit_code_is_that_of_the_first_in_the_order_given_that_did_not_comp
     assert (done.returncode, done.stdout) == (7, "")
     lines = sorted(done.stderr.splitlines())
     assert f"{well} completed" in lines
-    assert any(line.startswith(f"{three}: ended with exit code 3; go on with: ") for line in lines)
+    assert any(
+        line.startswith(f"{three} failed: ended with exit code 3; go on with: ") for line in lines
+    )
     assert len(lines) == 3
     done = run_cli("jobs", "wait", well, fine, "-o", "json")
     assert (done.returncode, done.stderr) == (0, "")

@@ -30,5 +30,5 @@ def test_the_exit_code_is_0_only_for_a_job_that_completed(
 def test_the_line_of_an_end_is_one_line_whatever_the_reason() -> None:
     assert end_line(a_job()) == "job_aaaaaa completed"
     failed = a_job(status=JobStatus.FAILED, reason="no\nroom\x1b[31m")
-    assert end_line(failed) == "job_aaaaaa: no?room?[31m"
-    assert end_line(a_job(status=JobStatus.CANCELLED)) == "job_aaaaaa: cancelled"
+    assert end_line(failed) == "job_aaaaaa failed: no?room?[31m"
+    assert end_line(a_job(status=JobStatus.CANCELLED)) == "job_aaaaaa cancelled"

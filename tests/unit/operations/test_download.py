@@ -272,7 +272,28 @@ def test_lists_that_can_not_be_had_are_no_failure(mirror: ArchiveSimulator, tmp_
     outcomes, events = _run(_asking_lists(_request(mirror, tmp_path, "3hya", "9zzz"), tmp_path))
     assert {item.outcome for item in outcomes} == {Outcome.DOWNLOADED, Outcome.NOT_FOUND}
     notes = [item.text for item in events if isinstance(item, Note)]
-    assert notes == ["why files are missing can not be looked up: HTTP 404 not found"]
+    url = f"{mirror.url}/holdings/all_removed_entries.json.gz"
+    assert notes == [
+        (
+            "why files are missing can not be looked up in the lists of the archive "
+            f"({url}: HTTP 404 not found)"
+        )
+    ]
+
+
+def test_one_list_explains_without_the_other(living: ArchiveSimulator, tmp_path: Path) -> None:
+    (living.tree.root / "holdings" / "unreleased_entries.json.gz").unlink()
+    request = _asking_lists(_request(living, tmp_path / "c", "1aaa", "9zzz"), tmp_path)
+    outcomes, events = _run(request._replace(obsolete=ObsoletePolicy.FOLLOW))
+    assert {str(item.file.entry): item.outcome for item in outcomes} == {
+        "1kqe": Outcome.DOWNLOADED,
+        "3hya": Outcome.DOWNLOADED,
+        "9zzz": Outcome.NOT_FOUND,
+    }
+    # Nobody can say that it is unknown.
+    assert [item.absence for item in outcomes if item.outcome is Outcome.NOT_FOUND] == [None]
+    notes = [item.text for item in events if isinstance(item, Note)]
+    assert any("unreleased_entries" in text for text in notes)
 
 
 def test_successors_of_obsolete_entries_are_fetched_in_their_place(
