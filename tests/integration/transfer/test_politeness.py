@@ -6,6 +6,7 @@ import socket
 import time
 from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,6 @@ from support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pdb_cli.events import Event
     from pdb_cli.transfer.fetch import FetchItem
@@ -205,3 +205,28 @@ def test_slow_by_order_is_no_stall_and_a_stall_is_one(mirror: FaultServer, tmp_p
     results, _ = fetch(items, options=options, retry=RetryPolicy(retries=0))
     statuses = {result.item.name: result.status for result in results}
     assert statuses == {items[0].name: FetchStatus.FAILED, items[1].name: FetchStatus.FETCHED}
+
+
+def established(*servers: FaultServer) -> int:
+    """Return how many connections to servers are open (Linux)."""
+    ports = {int(server.url.rpartition(":")[2]) for server in servers}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    # Field 2 is where a connection leads to, 3 its state: 01 is established (proc(5)).
+    return sum(row[3] == "01" and int(row[2].partition(":")[2], 16) in ports for row in rows)
+
+
+def test_connections_are_no_more_than_asked_for_over_all_hosts(tmp_path: Path) -> None:
+    with (
+        FaultServer({}, delay_s=0.02) as lacking,
+        FaultServer(real_paths(), delay_s=0.02) as having,
+    ):
+        seen = [
+            established(lacking, having)
+            for _ in fetch_files(
+                copies(40, tmp_path, lacking, having),
+                options=HttpOptions(connections=4),
+                retry=DEFAULT,
+            )
+        ]
+    assert len(seen) == 40
+    assert 1 <= max(seen) <= 4
