@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 1.0
 _CAP_RETRY_S = 60.0
+_LEFTOVER_PATIENCE_S = 10.0
 _UNREADABLE_PATIENCE_S = 600.0
 _HEARTBEAT_S = 20.0
 """How often the lock file gets a new time; readers find an age of 60 s suspicious."""
@@ -169,8 +170,7 @@ class Supervisor:
                 self._end_command()
             self._look_after()
             finish = self._command.wait(timeout_s=_LOOK_EVERY_S)
-        # What it left behind belongs to the job and ends with it: nobody could end it later.
-        self._end_command()
+        self._end_leftovers()
         return ended(
             self._job,
             finish,
@@ -230,6 +230,26 @@ class Supervisor:
         """End the whole tree, politely and then for certain."""
         if self._command is not None:
             self._command.end(grace_s=self._grace_s, tick=self._look_after)
+
+    def _end_leftovers(self) -> None:
+        """End what the command left behind: it belongs to the job, nobody could end it later.
+
+        The end of the job does not wait for ever for what even KILL does not end.
+        """
+        if self._command is None:
+            return
+        limit_s = time.monotonic() + self._grace_s() + _LEFTOVER_PATIENCE_S
+
+        def look_at_the_clock() -> None:
+            """Do what is done each second; leave when it has taken too long."""
+            self._look_after()
+            if time.monotonic() > limit_s:
+                raise TimeoutError
+
+        try:
+            self._command.end(grace_s=self._grace_s, tick=look_at_the_clock)
+        except TimeoutError:
+            _complain(f"something that {self._job.id} started could not be ended")
 
     def _grace_s(self) -> float:
         """Return the grace time of the latest request: it may be in more of a hurry."""

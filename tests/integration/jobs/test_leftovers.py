@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,8 @@ from pdb_cli.jobs.liveness import Doubt, observe
 from pdb_cli.jobs.locks import LockState, probe
 from pdb_cli.jobs.log_cap import cap_log, kept_part
 from pdb_cli.jobs.model import JobStatus
-from pdb_cli.jobs.options import Handling
+from pdb_cli.jobs.options import Handling, JobOptions
+from pdb_cli.jobs.process import WaitingSupervisor
 from pdb_cli.jobs.spawn import create_job, spawn_background
 from pdb_cli.jobs.spawn import start_job as start_created
 from pdb_cli.jobs.store import JobStore
@@ -49,6 +52,42 @@ def runaway(folder: Path) -> int:
     path = folder / "pid"
     wait_until(path.exists, what="the runaway")
     return int(path.read_text())
+
+
+IMPATIENT = """
+from pdb_cli.jobs import supervisor
+supervisor._LEFTOVER_PATIENCE_S = -59.5
+supervisor.main()
+"""
+
+
+def test_the_end_does_not_wait_for_what_can_not_be_ended(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    # It ignores TERM, and patience ends before it is killed.
+    stubborn = "trap '' TERM; echo \\$\\$ > pid.tmp; mv pid.tmp pid; exec sleep 60"
+    job = spawn_background(
+        store,
+        lambda _: ["-c", f'setsid sh -c "{stubborn}" & while ! [ -e pid ]; do :; done; exit 3'],
+        supervisor=WaitingSupervisor(
+            process.pid, os.dup(process.stdin.fileno()), os.dup(process.stdout.fileno())
+        ),
+        cwd=str(start_job.cwd),
+        user="tester",
+        command="download",
+        options=JobOptions(grace_s=60.0),
+        handling=Handling(program=["/bin/sh"]),
+    )
+    process.communicate()
+    ended = start_job.ended(job)
+    assert (ended.status, ended.exit_code) == (JobStatus.FAILED, 3)
+    assert "could not be ended" in store.paths(job.id).supervisor_log.read_text()
+    os.kill(runaway(start_job.cwd), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("code", [0, 3])
