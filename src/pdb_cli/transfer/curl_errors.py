@@ -68,6 +68,9 @@ def translate_curl_error(curl: pycurl.Curl, code: int, message: str, url: str) -
     if code in {pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_URL_MALFORMAT}:
         if redirected:
             return RedirectError(shown, f"redirected to where we do not go: {reason}")
+        if "HTTP/0.9" in reason:
+            # No status line: bytes that an earlier answer left on the connection, or rubbish.
+            return ConnectionFailedError(shown, "the answer is no HTTP")
         return TransferError(shown, reason)
     if code in {
         # Certificates do not become valid by asking again.

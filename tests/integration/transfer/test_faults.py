@@ -11,7 +11,6 @@ from pdb_cli.errors import (
     HttpStatusError,
     PdbCliError,
     RedirectError,
-    TransferError,
     VerificationError,
 )
 from pdb_cli.events import AttemptFailed, BytesReceived, FileFailed, FilePublished
@@ -91,7 +90,7 @@ FINAL: dict[str, tuple[Fault, type[PdbCliError], int | None]] = {
     "401": (Status(401), HttpStatusError, 401),
     "403": (Status(403), HttpStatusError, 403),
     "loop": (Redirect(), RedirectError, None),
-    "no http": (Raw(b"SSH-2.0-OpenSSH_9.2\r\n"), TransferError, None),
+    "no http": (Raw(b"SSH-2.0-OpenSSH_9.2\r\n"), ConnectionFailedError, None),
     "redirect to nowhere": (Status(302), HttpStatusError, 302),
     "redirect to a local file": (Redirect("file:///etc/passwd"), RedirectError, None),
     "redirect to ftp": (Redirect("ftp://127.0.0.1/pub"), RedirectError, None),

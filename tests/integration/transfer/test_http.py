@@ -12,7 +12,7 @@ from pdb_cli.transfer.fetch import FetchStatus, HttpOptions
 from pdb_cli.transfer.options import find_ca_bundle
 from pdb_cli.transfer.retry import RetryPolicy
 from support.fault_server import DEFAULT_MTIME_S
-from support.faults import Redirect
+from support.faults import Raw, Redirect
 from support.fetching import SMALL, fetch, fetch_one, files_below, item_for, real_paths
 from support.nginx import Nginx
 from support.programs import require_program
@@ -163,6 +163,12 @@ def test_http2_needs_few_connections_for_many_transfers(certificate: Path, tmp_p
         connections = {line.rpartition("connection=")[2] for line in nginx.requests()}
     assert [result.status for result in results] == [FetchStatus.FETCHED] * 300
     assert len(connections) <= 2
+
+
+def test_an_answer_that_is_no_http_is_asked_for_again(mirror: FaultServer, tmp_path: Path) -> None:
+    mirror.inject(Raw(b"not a status line at all\r\n\r\n"), times=1)
+    result = fetch_one(item_for(SMALL, tmp_path, mirror))
+    assert (result.status, result.attempts) == (FetchStatus.FETCHED, 2)
 
 
 def test_rate_is_kept_over_http2(certificate: Path, tmp_path: Path) -> None:
