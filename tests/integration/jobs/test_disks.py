@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pdb_cli.jobs.launch import WaitingSupervisor, start_supervisor
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.locks import LockState, probe
+from pdb_cli.jobs.log_cap import cap_log, kept_part
 from pdb_cli.jobs.model import JobStatus
 from pdb_cli.jobs.options import Handling
 from pdb_cli.jobs.spawn import spawn_background
@@ -254,3 +256,19 @@ def test_a_jobs_directory_that_is_a_file_is_an_error(
         start_job(*SLEEP)
     with pytest.raises(FileAccessError):
         statuses(store)
+
+
+def test_a_log_is_not_cut_where_its_copy_would_leave_no_room_for_the_end(
+    disk: Path, store: JobStore
+) -> None:
+    job = put(store, a_job())
+    log = store.paths(job.id).stderr
+    free_bytes = shutil.disk_usage(disk).free
+    log.write_bytes(b"x" * (free_bytes // 4))
+    with pytest.raises(OSError, match="No space left") as caught:
+        cap_log(log, max_bytes=1000)
+    assert caught.value.errno == errno.ENOSPC
+    assert log.stat().st_size == free_bytes // 4
+    assert leftovers(disk) == []
+    assert not kept_part(log).exists()
+    store.write(job)

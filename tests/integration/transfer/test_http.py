@@ -178,16 +178,21 @@ def test_rate_is_kept_over_http2(certificate: Path, tmp_path: Path) -> None:
     with Nginx(
         program, CLASSIC_ROOT.parent.parent, folder=folder, certificate=certificate
     ) as nginx:
-        items = [item_for(SMALL, tmp_path / str(n), nginx.origin) for n in range(60)]
-        size_bytes = len(real_paths()[SMALL]) * len(items)
+        size_bytes = 60 * len(real_paths()[SMALL])
         options = HttpOptions(
             connections=16, ca_file=str(certificate), limit_rate_bytes_s=size_bytes // 2
         )
-        started_s = time.monotonic()
-        results, _ = fetch(items, options=options)
-    assert {result.status for result in results} == {FetchStatus.FETCHED}
-    # Never faster; how much slower is for the machine to say.
-    assert 1.7 < time.monotonic() - started_s < 10
+        took_s: list[float] = []
+        # Never faster; as quick as it may be at least once in three tries, on a busy machine too.
+        while len(took_s) < 3 and (not took_s or took_s[-1] >= 2.6):
+            place = tmp_path / f"try {len(took_s)}"
+            items = [item_for(SMALL, place / str(n), nginx.origin) for n in range(60)]
+            started_s = time.monotonic()
+            results, _ = fetch(items, options=options)
+            took_s.append(time.monotonic() - started_s)
+            assert {result.status for result in results} == {FetchStatus.FETCHED}
+            assert took_s[-1] > 1.7
+    assert took_s[-1] < 2.6, took_s
 
 
 def test_certificates_of_a_directory_are_trusted(
