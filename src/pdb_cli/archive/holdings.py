@@ -49,10 +49,14 @@ class HoldingsFile(StrEnum):
     """Obsolete entries, theoretical models, entries that moved to other archives."""
     UNRELEASED = "unreleased_entries"
     """Entries in processing or on hold."""
+    INTEGRATIVE_DATES = "ihm_released_structures_last_modified_dates"
+    """When integrative structures changed last; in an archive, and under a name, of their own."""
 
     @property
     def path(self) -> str:
-        """Where it is below the root of a mirror."""
+        """Where it is below the root of a mirror; ``../`` goes to the tree beside it."""
+        if self is HoldingsFile.INTEGRATIVE_DATES:
+            return f"../pdb_ihm/holdings/{HoldingsFile.STRUCTURE_DATES}.json.gz"
         return f"holdings/{self}.json.gz"
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pdb_cli.archive.absence import Absence
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.ids import EntryId
-from pdb_cli.archive.layouts import ArchiveFile
+from pdb_cli.archive.layouts import ArchiveFile, Layout
 from pdb_cli.archive.mirrors import Mirror
 
 
@@ -74,6 +74,8 @@ class JudgedFile(NamedTuple):
     """One file of the collection and what it is."""
 
     file: ArchiveFile
+    layout: Layout
+    """The one its name belongs to."""
     path: Path
     """Where it is, or was."""
     name: str
