@@ -81,15 +81,18 @@ def judge(
     if is_dated(mtime_ns, second):
         return Verdict.CURRENT
     if marked is not None:
-        if marked == date or (second is not None and second_of(marked) == second):
-            return Verdict.CURRENT
-        return Verdict.OUTDATED if own else Verdict.ASK
+        is_same = marked == date or (second is not None and second_of(marked) == second)
+        return Verdict.CURRENT if is_same else _unequal(own=own)
     if second is None:
         return Verdict.ASK
     if recorded_s is not None:
-        if recorded_s // 1 == second:
-            return Verdict.CURRENT
-        return Verdict.OUTDATED if own and recorded_s < second else Verdict.ASK
+        is_same = recorded_s // 1 == second
+        return Verdict.CURRENT if is_same else _unequal(own=own and recorded_s < second)
     # rsync and tar set whole seconds, as the archive has them; a copy by hand has the time of day.
     is_set = mtime_ns % _NS == 0 and mtime_ns >= _ARCHIVE_BEGAN_S * _NS
-    return Verdict.OUTDATED if own and is_set and mtime_ns < second * _NS else Verdict.ASK
+    return _unequal(own=own and is_set and mtime_ns < second * _NS)
+
+
+def _unequal(*, own: bool) -> Verdict:
+    """Return what it means that a date is another one than that of the file."""
+    return Verdict.OUTDATED if own else Verdict.ASK

@@ -11,6 +11,7 @@ from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import ArchiveFile, Layout
 from pdb_cli.archive.mirrors import Mirror
+from pdb_cli.errors import PdbCliError
 
 
 class FileState(StrEnum):
@@ -117,3 +118,29 @@ class UpdateResult(StrEnum):
     """It stays, and the reason says why."""
     FOLLOWED = "followed"
     """It is a successor, and is here now."""
+
+
+class UpdatedFile(NamedTuple):
+    """What was done about one file."""
+
+    judged: JudgedFile
+    """What it was before."""
+    result: UpdateResult | None = None
+    """None if nothing was to be done."""
+    path: Path | None = None
+    """Where it is now, if it was moved."""
+    name: str | None = None
+    """Its path in the collection now, if that is another one."""
+    size_bytes: int = 0
+    """Of what was fetched."""
+    url: str | None = None
+    """Where it came from, without credentials."""
+    error: PdbCliError | None = None
+    """Why it could not be had, or moved."""
+    reason: str | None = None
+    """What else there is to say."""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether something that should have been done was not."""
+        return self.result in {UpdateResult.FAILED, UpdateResult.NOT_FOUND}
