@@ -35,6 +35,11 @@ COMMANDS = (
         "Fetch entries into the collection, verified.",
         ("dl",),
     ),
+    CommandRow(
+        "update",
+        "pdb_cli.cli.commands.update",
+        "Bring the collection up to the archive's state, file by file.",
+    ),
     CommandRow("jobs", "pdb_cli.cli.commands.jobs", "List and manage background jobs."),
     CommandRow(
         "config", "pdb_cli.cli.commands.config", "Show, check and change the settings.", ("cfg",)

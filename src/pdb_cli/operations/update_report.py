@@ -11,7 +11,6 @@ import gzip
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pdb_cli.archive.absence import Absence
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.errors import FileAccessError
 from pdb_cli.storage.atomic import write_atomic
@@ -19,6 +18,8 @@ from pdb_cli.storage.atomic import write_atomic
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from pdb_cli.archive.absence import Absence
 
 _NAME: Final = "last-report.json.gz"
 _SCHEMA: Final = 1
