@@ -188,9 +188,7 @@ def _after(text: str | None, store: JobStore) -> str | None:
 def _without_job_options(argv: Sequence[str], context: click.Context) -> Iterator[str]:
     """Leave out what is about the job rather than the command; it has places of its own."""
     # A command may have a --force that is not about the job.
-    flags = {
-        name for item in context.command.params if item.name in _FLAGS for name in item.opts
-    }
+    flags = {name for item in context.command.params if item.name in _FLAGS for name in item.opts}
     items = iter(argv)
     for item in items:
         if item in _WITH_VALUE:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pdb_cli.operations.update_check import CollectionCheck
     from pdb_cli.operations.update_model import UpdatedFile
     from pdb_cli.operations.update_report import ChangeReport
-    from pdb_cli.storage.collection import Collection
 
 _SCHEMA = 1
 _IDS_PER_LINE = 12
@@ -37,7 +36,6 @@ def write_report(
     path: Path,
     check: CollectionCheck,
     catalogue: Catalogue,
-    collection: Collection,
     updated: Sequence[UpdatedFile],
     states: Counter[FileState],
 ) -> None:
@@ -49,7 +47,7 @@ def write_report(
         Where; its ending says which form.
     check
         The comparison, which has ended.
-    catalogue, collection
+    catalogue
         What is here.
     updated
         The files that are not simply up to date.
@@ -61,6 +59,7 @@ def write_report(
     FileAccessError
         The report, or what is remembered, can not be written.
     """
+    collection = catalogue.collection
     held = frozenset(file.entry_id for file in catalogue.files())
     made_at = datetime.now(tz=UTC).isoformat(timespec="seconds")
     now = Snapshot(made_at, check.lists.structure_dates(), held)
@@ -150,7 +149,10 @@ def _lines(report: ChangeReport, document: dict[str, Any]) -> Iterator[str]:
             yield " ".join(names[start : start + _IDS_PER_LINE])
     if document["not_up_to_date"]:
         yield from ("", "## Files that are not up to date", "")
-        yield from ("| entry | type | state | here | archive | result |", "|---|---|---|---|---|---|")
+        yield from (
+            "| entry | type | state | here | archive | result |",
+            "|---|---|---|---|---|---|",
+        )
         for row in document["not_up_to_date"]:
             cells = ("id", "type", "state", "local_date", "remote_date", "result")
             yield "| " + " | ".join(_cell(row[name]) for name in cells) + " |"

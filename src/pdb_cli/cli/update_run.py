@@ -15,7 +15,6 @@ from pdb_cli.cli.update_report import write_report
 from pdb_cli.cli.update_rows import ALL_COLUMNS, COLUMNS, update_row
 from pdb_cli.config.network import choose_http_options
 from pdb_cli.errors import FileAccessError
-from pdb_cli.events import FileFailed, Note
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.operations.update import is_wanted, run_update
 from pdb_cli.operations.update_check import CollectionCheck
@@ -94,7 +93,6 @@ class UpdateRun:
         int
             0, or 3 if some files could not be settled, or were asked for and are not here.
         """
-        collection = self._collection
         with self._reporter() as show, self._catalogue(show, writable=not dry) as catalogue:
             check = self._new_check(catalogue, show)
             with closing(check.judge(with_current=self._shows_current)) as judged_files:
@@ -103,7 +101,6 @@ class UpdateRun:
                     if not dry or is_wanted(judged, self._request):
                         self._updated.append(UpdatedFile(judged))
             self._report(check, catalogue)
-        del collection
         self._write_rows()
         self._session.say(self._summary(check))
         if exit_code and any(self._states[state] for state in WANTED_STATES):
@@ -193,9 +190,7 @@ class UpdateRun:
     def _report(self, check: CollectionCheck, catalogue: Catalogue) -> None:
         """Write the report on changes, if one is wanted."""
         if self._report_path is not None:
-            write_report(
-                self._report_path, check, catalogue, self._collection, self._updated, self._states
-            )
+            write_report(self._report_path, check, catalogue, self._updated, self._states)
 
     def _write_rows(self) -> None:
         """Write rows to stdout: in text only if there are any."""
@@ -232,15 +227,8 @@ class UpdateRun:
             count = self._states[state]
             if count and state is not FileState.UP_TO_DATE:
                 parts.append(f"{count} {state}")
-        for result in (
-            UpdateResult.FOLLOWED,
-            UpdateResult.MOVED,
-            UpdateResult.TRASHED,
-            UpdateResult.NOT_FOUND,
-            UpdateResult.FAILED,
-        ):
-            if count := self._results[result]:
-                parts.append(f"{count} {_WORDS.get(result, result)}")
+        counts = ((self._results[result], words) for result, words in _WORDS.items())
+        parts += [f"{count} {words}" for count, words in counts if count]
         if len(check.absent) > _MOST_IDS_SHOWN:
             parts.append(f"{len(check.absent)} not in the collection")
         text = ", ".join(parts)
@@ -252,4 +240,5 @@ _WORDS = {
     UpdateResult.MOVED: "moved to the obsolete entries",
     UpdateResult.TRASHED: "moved to the trash",
     UpdateResult.NOT_FOUND: "not found",
+    UpdateResult.FAILED: "failed",
 }

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.dates import earliest_second_of, format_second, second_of
+from pdb_cli.archive.identify import identify
 from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.errors import FileAccessError, UnsupportedError
 from pdb_cli.events import PhaseBegan, ignore_event
-from pdb_cli.index.model import Mark
+from pdb_cli.index.model import CatalogueFile, Mark
 from pdb_cli.operations.update_judge import Verdict, is_dated, judge
 from pdb_cli.operations.update_lists import ArchiveLists
 from pdb_cli.operations.update_model import FileState, JudgedFile
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.datatypes import FileFormat
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.events import Observer
-    from pdb_cli.index.catalogue import Catalogue, CatalogueFile
+    from pdb_cli.index.catalogue import Catalogue
     from pdb_cli.index.model import Record
     from pdb_cli.operations.update_lists import Dates
     from pdb_cli.operations.update_model import UpdateRequest
@@ -233,16 +234,24 @@ class CollectionCheck:
     def _judge_gone(self) -> Iterator[JudgedFile]:
         """Say which files were here and are not any more."""
         request = self._request
-        for file in self._catalogue.gone():
+        for path in self._catalogue.gone():
+            found = identify(path)
+            if found is None:
+                continue
+            (entry, data_type, file_format, number), layout = found
             if (
-                (request.types is None or file.data_type in request.types)
-                and (request.formats is None or file.file_format in request.formats)
-                and (request.entries is None or file.entry in request.entries)
-                and (date := self._dates_of(file).by_entry.get(file.entry_id)) is not None
+                (request.types is None or data_type in request.types)
+                and (request.formats is None or file_format in request.formats)
+                and (request.entries is None or entry in request.entries)
             ):
-                own = self._dates_of(file).own
-                judged = self._judged(file, FileState.MISSING, date=date, own=own)
-                yield judged._replace(size_bytes=None, reason="it was here")
+                kind = entry.extended, data_type, file_format, number
+                file = CatalogueFile(path, *kind, layout, 0, 0)
+                dates = self._dates_of(file)
+                date = dates.by_entry.get(file.entry_id)
+                # Of an entry that the archive has no more, nothing is missing.
+                if date is not None and data_type is not DataType.OBSOLETE:
+                    judged = self._judged(file, FileState.MISSING, date=date, own=dates.own)
+                    yield judged._replace(size_bytes=None, reason="it was here")
 
     def _ask(self) -> Iterator[JudgedFile]:
         """Ask mirrors about what dates do not settle."""
