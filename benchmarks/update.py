@@ -47,7 +47,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=ARCHIVE_ENTRIES)
     entries = parser.parse_args().entries
-    rows = [("", "wall s", "limit", "CPU s", "peak MB", "limit", "requests", "limit", "")]
+    rows: list[tuple[str, ...]] = []
+    rows += [("", "wall s", "limit", "CPU s", "peak MB", "limit", "requests", "limit", "")]
     held: list[bool] = []
     with tempfile.TemporaryDirectory(prefix="pdb-cli-bench-") as name:
         folder = Path(name)

@@ -155,18 +155,10 @@ class CollectionCheck:
         )
         seen: set[str] = set()
         unlisted: list[CatalogueFile] = []
-        dates_of, names_seen = self._dates_of, request.entries is not None
         while some := list(islice(files, _TOGETHER)):
-            undated = []
-            for file in some:
-                if names_seen:
-                    seen.add(file.entry_id)
-                date = dates_of(file).by_entry.get(file.entry_id)
-                if date is None:
-                    unlisted.append(file)
-                else:
-                    undated.append((file, date))
-            yield from self._compare(undated)
+            if request.entries is not None:
+                seen.update(file.entry_id for file in some)
+            yield from self._compare(some, unlisted)
         yield from self._judge_unlisted(unlisted)
         for one in self._judge_gone():
             seen.add(one.file.entry.extended)
@@ -183,18 +175,32 @@ class CollectionCheck:
             dates = self._dates[kind] = self.lists.dates_of(*kind)
         return dates
 
-    def _compare(self, files: list[tuple[CatalogueFile, str]]) -> Iterator[JudgedFile]:
-        """Compare some files with their dates."""
-        late = []
-        for file, date in files:
-            if not is_dated(file.mtime_ns, second_of(date)):
+    def _compare(
+        self, files: list[CatalogueFile], unlisted: list[CatalogueFile]
+    ) -> Iterator[JudgedFile]:
+        """Compare some files with their dates; put those aside that have none."""
+        late: list[tuple[CatalogueFile, str]] = []
+        current = 0
+        dates, kind = None, None
+        for file in files:
+            # This loop is what a check of a large collection consists of.
+            if dates is None or file[2:4] != kind:
+                kind, dates = file[2:4], self._dates_of(file).by_entry
+            date = dates.get(file.entry_id)
+            if date is None:
+                unlisted.append(file)
+            elif not is_dated(file.mtime_ns, second_of(date)):
                 late.append((file, date))
             elif self._shows_current:
                 yield self._judged(file, FileState.UP_TO_DATE, date=date, local_date=date)
             else:
-                self.up_to_date += 1
-        if not late:
-            return
+                current += 1
+        self.up_to_date += current
+        if late:
+            yield from self._compare_late(late)
+
+    def _compare_late(self, late: list[tuple[CatalogueFile, str]]) -> Iterator[JudgedFile]:
+        """Compare files that do not carry their dates with what is remembered of them."""
         paths = [file.path for file, _ in late]
         records, marks = self._catalogue.records(paths), self._catalogue.marks(paths)
         for file, date in late:
