@@ -102,7 +102,7 @@ class UpdateRun:
                         self._updated.append(UpdatedFile(judged))
             self._report(check, catalogue)
         self._write_rows()
-        self._session.say(self._summary(check))
+        self._session.say(self._summary(check, done=False))
         if exit_code and any(self._states[state] for state in WANTED_STATES):
             return ExitCode.FAILED
         return self._code(check)
@@ -146,7 +146,7 @@ class UpdateRun:
                 finally:
                     # What was done is told however the run ended, an interrupt included.
                     self._write_rows()
-                    self._session.say(self._summary(check))
+                    self._session.say(self._summary(check, done=True))
         if stopped is not None:
             self._session.complain(describe(stopped).lines[0])
             return ExitCode.PARTIAL
@@ -214,29 +214,36 @@ class UpdateRun:
             text = f"{entry} is not in the collection; 'pdb-cli download {entry}' adds it"
             self._session.complain(text)
         bad = self._results[UpdateResult.FAILED] + self._results[UpdateResult.NOT_FOUND]
-        if not bad and not check.unsettled and not check.absent:
+        unknown = check.unsettled + check.unreadable + len(check.absent)
+        if not bad and not unknown:
             return ExitCode.DONE
         good = check.up_to_date + sum(self._states.values()) - bad - check.unsettled
         return ExitCode.PARTIAL if good else ExitCode.FAILED
 
-    def _summary(self, check: CollectionCheck) -> str:
-        """Sum up in one line."""
-        parts = [f"{self._results[UpdateResult.UPDATED]} updated"] if self._results else []
-        parts.append(f"{check.up_to_date} up to date")
-        for state in FileState:
-            count = self._states[state]
-            if count and state is not FileState.UP_TO_DATE:
-                parts.append(f"{count} {state}")
+    def _summary(self, check: CollectionCheck, *, done: bool) -> str:
+        """Sum up in one line; what was dealt with is told by what was done about it."""
         counts = ((self._results[result], words) for result, words in _WORDS.items())
-        parts += [f"{count} {words}" for count, words in counts if count]
+        parts = [f"{count} {words}" for count, words in counts if count]
+        parts.append(f"{check.up_to_date} up to date")
+        states = Counter(self._states)
+        if done:
+            states = Counter(one.judged.state for one in self._updated if _is_left(one))
+        states[FileState.UP_TO_DATE] = 0
+        parts += [f"{states[state]} {state}" for state in FileState if states[state]]
         if len(check.absent) > _MOST_IDS_SHOWN:
             parts.append(f"{len(check.absent)} not in the collection")
         text = ", ".join(parts)
         return text + (f"; {human_size(self._received_bytes)}" if self._received_bytes else "")
 
 
+def _is_left(updated: UpdatedFile) -> bool:
+    """Tell whether a file still is what it was."""
+    return updated.result in {None, UpdateResult.KEPT}
+
+
 _WORDS = {
-    UpdateResult.FOLLOWED: "successors fetched",
+    UpdateResult.UPDATED: "updated",
+    UpdateResult.FOLLOWED: "fetched as successors",
     UpdateResult.MOVED: "moved to the obsolete entries",
     UpdateResult.TRASHED: "moved to the trash",
     UpdateResult.NOT_FOUND: "not found",

@@ -17,7 +17,7 @@ from pdb_cli.archive.dates import earliest_second_of, format_second, second_of
 from pdb_cli.archive.identify import identify
 from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.errors import FileAccessError, UnsupportedError
-from pdb_cli.events import PhaseBegan, ignore_event
+from pdb_cli.events import Note, PhaseBegan, ignore_event
 from pdb_cli.index.model import CatalogueFile, Mark
 from pdb_cli.operations.update_judge import Verdict, is_dated, judge
 from pdb_cli.operations.update_lists import ArchiveLists
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 
 _TOGETHER: Final = 500
 _NS: Final = 1_000_000_000
+_FEW_FILES: Final = 50_000
+"""Looking at each of so many takes a fifth of a second. A directory does not tell that a file in it
+was written over in place, as ``cp`` does it."""
+_MOST_TOLD: Final = 5
 _STATES: Final = {
     Verdict.CURRENT: FileState.UP_TO_DATE,
     Verdict.OUTDATED: FileState.OUTDATED,
@@ -101,6 +105,8 @@ class CollectionCheck:
         """Files that are, those that did not come out included."""
         self.unsettled = 0
         """Files no mirror gave an answer about."""
+        self.unreadable = 0
+        """Directories that could not be read."""
         self.absent: tuple[EntryId, ...] = ()
         """Entries that were asked for and are not in the collection."""
         self._undecided: list[_Undecided] = []
@@ -147,7 +153,7 @@ class CollectionCheck:
         """Say of each file what it is; those that are plainly current may be counted only."""
         request = self._request
         self._observe(PhaseBegan("scanning"))
-        self._catalogue.refresh()
+        self._look()
         self.lists.structure_dates()
         self._observe(PhaseBegan("comparing"))
         files = self._catalogue.files(
@@ -166,6 +172,16 @@ class CollectionCheck:
         if request.entries is not None:
             self.absent = tuple(sorted(e for e in request.entries if e.extended not in seen))
         yield from self._ask()
+
+    def _look(self) -> None:
+        """See what is here; where that is soon done, also what was written in place."""
+        refreshed = self._catalogue.refresh(thorough=self._request.verify)
+        few = refreshed.files <= _FEW_FILES and refreshed.directories_read < refreshed.directories
+        if few and not self._request.verify:
+            refreshed = self._catalogue.refresh(thorough=True)
+        self.unreadable = len(refreshed.unreadable)
+        for path, reason in refreshed.unreadable[:_MOST_TOLD]:
+            self._observe(Note(f"can not read {path}: {reason}; what is in it is not compared"))
 
     def _dates_of(self, file: CatalogueFile) -> Dates:
         """Return what a file is compared with."""

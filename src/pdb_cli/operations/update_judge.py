@@ -78,7 +78,8 @@ def judge(
     'ask'
     """
     second = second_of(date)
-    if is_dated(mtime_ns, second):
+    is_recorded = second is not None and recorded_s is not None and recorded_s // 1 == second
+    if is_recorded or is_dated(mtime_ns, second):
         return Verdict.CURRENT
     if marked is not None:
         is_same = marked == date or (second is not None and second_of(marked) == second)
@@ -86,8 +87,7 @@ def judge(
     if second is None:
         return Verdict.ASK
     if recorded_s is not None:
-        is_same = recorded_s // 1 == second
-        return Verdict.CURRENT if is_same else _unequal(own=own and recorded_s < second)
+        return _unequal(own=own and recorded_s < second)
     # rsync and tar set whole seconds, as the archive has them; a copy by hand has the time of day.
     is_set = mtime_ns % _NS == 0 and mtime_ns >= _ARCHIVE_BEGAN_S * _NS
     return _unequal(own=own and is_set and mtime_ns < second * _NS)
