@@ -155,9 +155,9 @@ class ArchiveTree:
         dates = {}
         experimental = {}
         for entry, files in self._current.items():
+            # Every entry has coordinates as mmCIF; some of the bundled ones lack them here.
             mmcif = ArchiveFile(entry, DataType.STRUCTURES, FileFormat.MMCIF)
-            if mmcif in files:
-                dates[self._key(entry)] = self._date(mmcif)
+            dates[self._key(entry)] = self._date(mmcif if mmcif in files else next(iter(files)))
             factors = ArchiveFile(entry, DataType.STRUCTURE_FACTORS, FileFormat.MMCIF)
             if factors in files:
                 experimental[self._key(entry)] = self._date(factors)

@@ -53,10 +53,7 @@ class Updating:
     def __init__(self, root: Path, *mirrors: ArchiveSimulator | str) -> None:
         self.root = root
         self.mirrors = tuple(
-            Mirror(
-                f"lab{number}", mirror if isinstance(mirror, str) else mirror.url, (), _of(mirror)
-            )
-            for number, mirror in enumerate(mirrors, 1)
+            _mirror(f"lab{number}", mirror) for number, mirror in enumerate(mirrors, 1)
         )
         self.events: list[Event] = []
         self.last: CollectionCheck | None = None
