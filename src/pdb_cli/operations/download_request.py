@@ -85,7 +85,10 @@ class Destination(NamedTuple):
 
     def path(self, file: ArchiveFile) -> Path:
         """Return the path of a file."""
-        relative = collection_path(file, Layout.CLASSIC)
+        return self.place(file, collection_path(file, Layout.CLASSIC))
+
+    def place(self, file: ArchiveFile, relative: str) -> Path:
+        """Return the path of a file whose path in a collection is known."""
         if self.packing is Packing.PLAIN:
             relative = relative.removesuffix(".gz")
         if self.arrangement is Arrangement.FLAT:
