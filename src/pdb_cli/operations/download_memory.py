@@ -14,7 +14,8 @@ from pdb_cli.operations.verification_record import record_of_fetch
 from pdb_cli.storage.atomic import sync_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import os
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pdb_cli.index.catalogue import Catalogue
@@ -47,28 +48,26 @@ class DownloadMemory:
         """Where a file replaced another one, since the last time that was written."""
         self._since_s = time.monotonic()
 
-    def look_up(self, names: Sequence[str]) -> Mapping[str, Record | Check]:
-        """Return what is known of some files that were wholly verified; from any thread.
+    def look_up(self, statuses: Mapping[str, os.stat_result]) -> Mapping[str, Record | Check]:
+        """Return what is known of files that were wholly verified as they are; from any thread.
 
         Parameters
         ----------
-        names
-            Paths in the collection; some hundred at most.
+        statuses
+            Of some hundred files at most, by their paths in the collection.
+
+        Returns
+        -------
+        Mapping of str to Record or Check
+            By path; those of which nothing is known that still holds are not in it.
         """
         if self._catalogue is None:
             return {}
-        known: dict[str, Record | Check] = {
-            name: check
-            for name, check in self._catalogue.checks(names).items()
-            if check.level >= Level.CONTENT
-        }
-        for name, record in self._catalogue.records(names).items():
-            check = known.get(name)
-            # A record tells more, unless it is about an earlier file.
-            if record.level >= Level.CONTENT and (
-                check is None or record.fits(check.size_bytes, check.mtime_ns)
-            ):
-                known[name] = record
+        known: dict[str, Record | Check] = {}
+        _add_fitting(known, self._catalogue.records(statuses), statuses)
+        if len(known) < len(statuses):
+            rest = statuses.keys() - known.keys()
+            _add_fitting(known, self._catalogue.checks(rest), statuses)
         return known
 
     def note_arrival(self, result: FetchResult) -> None:
@@ -121,3 +120,15 @@ class DownloadMemory:
         waiting = len(self._records) + len(self._checks)
         if waiting >= _MOST_WAITING or time.monotonic() - self._since_s >= _MOST_WAIT_S:
             self.flush()
+
+
+def _add_fitting(
+    known: dict[str, Record | Check],
+    found: Mapping[str, Record | Check],
+    statuses: Mapping[str, os.stat_result],
+) -> None:
+    """Add what was found of files that are as they were."""
+    for name, fact in found.items():
+        status = statuses[name]
+        if fact.level >= Level.CONTENT and fact.fits(status.st_size, status.st_mtime_ns):
+            known[name] = fact

@@ -13,13 +13,13 @@ from pdb_cli.archive.layouts import Layout, collection_path
 from pdb_cli.errors import FileAccessError, VerificationError
 from pdb_cli.operations.download_memory import DownloadMemory
 from pdb_cli.operations.download_model import Action, PlannedFile
-from pdb_cli.operations.download_request import ExistingFile
+from pdb_cli.operations.download_request import Arrangement, ExistingFile
 from pdb_cli.operations.verification_record import check_of_look, stat_file
 from pdb_cli.transfer.verify import Digest, expect, verify_file
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -130,35 +130,55 @@ class _Looks:
         self._replaces = request.existing is ExistingFile.REPLACE
         self._digest = digest
         self._memory = memory
+        self._parent: tuple[str, Path] | None = None
+        """The directory of the last file: many files have the same."""
 
     def look_at_all(self, files: list[ArchiveFile]) -> list[PlannedFile]:
         """Look at some files."""
         names = [collection_path(file, Layout.CLASSIC) for file in files]
-        known = {} if self._replaces else self._memory.look_up(names)
-        return [self._look_at(file, name, known) for file, name in zip(files, names, strict=True)]
+        paths = [self._path(file, name) for file, name in zip(files, names, strict=True)]
+        statuses = {name: stat_file(path) for name, path in zip(names, paths, strict=True)}
+        if self._replaces:
+            return [
+                _replaced(file, path, name, statuses[name])
+                for file, path, name in zip(files, paths, names, strict=True)
+            ]
+        there = {
+            name: status
+            for name, status in statuses.items()
+            if status is not None and stat.S_ISREG(status.st_mode)
+        }
+        known = self._memory.look_up(there)
+        return [
+            self._look_at(file, path, name, statuses[name], known.get(name))
+            for file, path, name in zip(files, paths, names, strict=True)
+        ]
+
+    def _path(self, file: ArchiveFile, name: str) -> Path:
+        """Return where a file is, or will be."""
+        if self._destination.arrangement is Arrangement.FLAT:
+            return self._destination.place(file, name)
+        directory, _, base = name.rpartition("/")
+        parent = self._parent
+        # Only the type of a file decides which tree it is in, and so does the directory.
+        if parent is None or parent[0] != directory:
+            parent = self._parent = (directory, self._destination.place(file, name).parent)
+        return parent[1] / base
 
     def _look_at(
-        self, file: ArchiveFile, name: str, known: Mapping[str, Record | Check]
+        self,
+        file: ArchiveFile,
+        path: Path,
+        name: str,
+        status: os.stat_result | None,
+        known: Record | Check | None,
     ) -> PlannedFile:
         """Look whether one file is there, and is what it should be."""
-        path = self._destination.place(file, name)
-        status = stat_file(path)
-        if self._replaces:
-            reason = "missing" if status is None else "wanted again"
-            size_bytes = None if status is None else status.st_size
-            return PlannedFile(Action.FETCH, file, path, reason, size_bytes, name=name)
-        found = known.get(name)
-        if (
-            status is not None
-            and found is not None
-            and found.fits(status.st_size, status.st_mtime_ns)
-            and stat.S_ISREG(status.st_mode)
-        ):
-            sha256 = getattr(found, "sha256", None)
+        if status is not None and known is not None:
+            sha256 = getattr(known, "sha256", None)
             if sha256 is not None or self._digest is Digest.NONE:
-                return PlannedFile(
-                    Action.KEEP, file, path, _KEPT, status.st_size, sha256, name=name
-                )
+                size_bytes = status.st_size
+                return PlannedFile(Action.KEEP, file, path, _KEPT, size_bytes, sha256, name=name)
         return self._read(file, name, path, status)
 
     def _read(
@@ -184,3 +204,12 @@ class _Looks:
         return PlannedFile(
             Action.KEEP, file, path, _KEPT, found.size_bytes, found.sha256, name=name, check=check
         )
+
+
+def _replaced(
+    file: ArchiveFile, path: Path, name: str, status: os.stat_result | None
+) -> PlannedFile:
+    """Return the plan for a file that is fetched whatever is there."""
+    if status is None:
+        return PlannedFile(Action.FETCH, file, path, "missing", None, name=name)
+    return PlannedFile(Action.FETCH, file, path, "wanted again", status.st_size, name=name)

@@ -173,6 +173,8 @@ class DownloadRequest(NamedTuple):
 
     def files_of(self, entry: EntryId) -> int:
         """Return how many files of an entry are wanted."""
+        if self.assembly is not None:
+            return len(self.kinds)
         return sum(len(self._numbers(entry, kind)) for kind in self.kinds)
 
     @property
