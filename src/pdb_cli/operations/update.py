@@ -16,6 +16,8 @@ from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.errors import UnsupportedError
 from pdb_cli.events import FileFailed, PhaseBegan, PlanMade, ignore_event
 from pdb_cli.index.model import Mark
+from pdb_cli.operations.download_memory import DownloadMemory
+from pdb_cli.operations.download_request import Destination
 from pdb_cli.operations.update_model import (
     WANTED_STATES,
     FileState,
@@ -24,6 +26,7 @@ from pdb_cli.operations.update_model import (
     UpdateResult,
 )
 from pdb_cli.operations.update_obsolete import retire, successors_of
+from pdb_cli.operations.verification_record import record_of_fetch
 from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Source, fetch_files
 from pdb_cli.transfer.urls import without_credentials
 from pdb_cli.transfer.verify import expect
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
-_NS = 1_000_000_000
+_MOST_MARKS = 1000
 _RESULTS = {
     FetchStatus.FETCHED: UpdateResult.UPDATED,
     FetchStatus.PRESENT: UpdateResult.UPDATED,
@@ -157,6 +160,9 @@ class _Fetching:
         self._options = options
         self._retry = retry
         self._observe = observe
+        place = Destination(request.root, data_type_dirs=request.data_type_dirs)
+        self._memory = DownloadMemory(catalogue, place)
+        self._marks: list[Mark] = []
 
     def fetch(self, wanted: Iterable[JudgedFile]) -> Iterator[UpdatedFile]:
         """Fetch files; what no mirror can have comes out as failed."""
@@ -167,9 +173,12 @@ class _Fetching:
             retry=self._retry,
             observe=self._observe,
         )
-        with closing(transfers) as results:
-            for result in results:
-                yield self._updated(result)
+        try:
+            with closing(transfers) as results:
+                for result in results:
+                    yield self._updated(result)
+        finally:
+            self._settle()
         yield from refused
 
     def _items(
@@ -210,15 +219,24 @@ class _Fetching:
         """Record what has arrived, and for which date of the archive it is current."""
         if result.status is not FetchStatus.FETCHED:
             return  # another process brought it, whatever it is
-        try:
-            status = judged.path.stat()
-        except OSError:
+        self._memory.note_arrival(result)
+        date, there_s = judged.remote_date, result.last_modified_s
+        if date is None or (there_s is not None and second_of(date) == there_s // 1):
             return
-        date = judged.remote_date
-        if date is None or second_of(date) == status.st_mtime_ns // _NS:
-            return
-        mark = Mark(judged.name, status.st_size, status.st_mtime_ns, date)
-        self._catalogue.settle([mark])
+        record = record_of_fetch(result)
+        if record is not None:
+            mark = Mark(judged.name, record.size_bytes, record.mtime_ns, date)
+            self._marks.append(mark)
+            if len(self._marks) >= _MOST_MARKS:
+                self._settle()
+
+    def _settle(self) -> None:
+        """Keep what is known of what has arrived; marks last, for a record takes them away."""
+        self._memory.flush()
+        marks, self._marks = self._marks, []
+        if marks:
+            self._catalogue.flush()
+            self._catalogue.settle(marks)
 
 
 def _as_successor(updated: UpdatedFile) -> UpdatedFile:

@@ -83,16 +83,17 @@ def test_an_outdated_file_shows_both_dates(mirror: ArchiveSimulator, here: Updat
 def test_u02_a_version_that_is_taken_back_is_outdated_too(
     mirror: ArchiveSimulator, here: Updating
 ) -> None:
+    path, there = here.root / HYA, mirror.tree.root / "data" / HYA
+    old_data, old_s = path.read_bytes(), path.stat().st_mtime
     revise(mirror, "3hya")
     here.update()
-    before_s = mirror.tree.file_time_s
-    # The archive puts the older file back, with its older time.
-    path = mirror.tree.root / "data" / HYA
-    old = (here.root / "structures/divided/mmCIF/ab/2abc.cif.gz").stat().st_mtime
-    os.utime(path, (old, old))
+    assert path.read_bytes() != old_data
+    there.write_bytes(old_data)
+    os.utime(there, (old_s, old_s))
     revise(mirror, "1kqe")
     assert here.states()["3hya.cif.gz"] == "outdated"
-    assert before_s > old
+    assert here.results()["3hya.cif.gz"] == "updated"
+    assert (path.read_bytes(), path.stat().st_mtime) == (old_data, old_s)
 
 
 def test_copies_by_hand_are_settled_by_a_request_each_and_then_remembered(
@@ -155,7 +156,7 @@ def test_files_without_dates_are_asked_for_only_when_their_entry_has_changed(
     revise(mirror, "4hhb")
     for _ in range(2):
         assert here.states()[name] == "outdated"
-        assert asked(mirror) == [name]
+        assert name in asked(mirror)
     assert here.results()[name] == "updated"
     asked(mirror)
     assert here.states()[name] == "up-to-date"
@@ -276,8 +277,7 @@ def test_a_mirror_that_does_not_answer_leaves_the_rest_settled(
         copy_by_hand(path, path.read_bytes())
         found = other.check()
         assert str(found[HYA].state) == "unknown"
-        assert found[HYA].reason is not None
-        assert found[HYA].reason.startswith("no mirror could be asked")
+        assert (found[HYA].reason or "").startswith("no mirror could be asked")
         assert other.last is not None
         assert other.last.unsettled == 1
         assert other.last.up_to_date > 0
