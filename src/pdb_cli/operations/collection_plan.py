@@ -2,13 +2,14 @@
 
 ``sync`` makes one with either transport, ``update`` one for the files it keeps up to date. A plan
 is a value: it is made without changing anything, it says why each file changes, and it can be
-written as JSON. Files that stay as they are, are only counted: there may be millions of them.
+written as JSON, change by change. Files that stay as they are, are only counted: there may be
+millions of them.
 """
 
 # Annotations stay values: as text they triple what each named tuple costs at start-up (ADR 0009).
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 PLAN_SCHEMA: Final = 1
 """The version of the JSON form."""
@@ -48,21 +49,41 @@ class Tally(NamedTuple):
     files: int = 0
     size_bytes: int = 0
     """Of those whose size is known."""
+    unsized: int = 0
+    """Files among them whose size nobody said."""
 
     def __add__(self, other: object) -> "Tally":
         """Return the sum of two."""
         if not isinstance(other, Tally):
             return NotImplemented
-        return Tally(self.files + other.files, self.size_bytes + other.size_bytes)
+        return Tally(*map(sum, zip(self, other, strict=True)))
 
     @classmethod
     def of(cls, changes: Iterable[PlannedChange]) -> "Tally":
         """Count some changes."""
-        files = size_bytes = 0
+        files = size_bytes = unsized = 0
         for change in changes:
             files += 1
-            size_bytes += change.size_bytes or 0
-        return cls(files, size_bytes)
+            if change.size_bytes is None:
+                unsized += 1
+            else:
+                size_bytes += change.size_bytes
+        return cls(files, size_bytes, unsized)
+
+
+class Changes(Protocol):
+    """Many changes, to be gone through any number of times: a tuple, or something that keeps less.
+
+    There may be millions: nobody makes a list of them all.
+    """
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        ...
+
+    def __iter__(self) -> Iterator[PlannedChange]:
+        """Go through them, in the order in which they are carried out."""
+        ...
 
 
 class Listing(NamedTuple):
@@ -94,34 +115,49 @@ class GroupPlan(NamedTuple):
     group: str
     """For sums: ``structures``."""
     listing: Listing
-    changes: tuple[PlannedChange, ...]
-    """What comes first, then what goes."""
+    transfers: Changes
+    """What is new or changed."""
+    deletions: Changes
+    """What goes; empty where nothing shall be deleted."""
+    new: Tally
+    changed: Tally
+    deleted: Tally
     kept: Tally
     """Files that are as the mirror has them. Files of no concern are not among them."""
 
-    def tally(self, action: PlanAction) -> Tally:
-        """Return how many files have an action, and their bytes."""
-        return Tally.of(change for change in self.changes if change.action is action)
+    @classmethod
+    def make(
+        cls,
+        name: str,
+        group: str,
+        listing: Listing,
+        changes: Iterable[PlannedChange],
+        *,
+        kept: Tally,
+    ) -> "GroupPlan":
+        """Build a plan of changes that fit in memory, and count them.
 
-    @property
-    def transfers(self) -> tuple[PlannedChange, ...]:
-        """What has to be fetched."""
-        return tuple(one for one in self.changes if one.action is not PlanAction.DELETE)
-
-    @property
-    def deletions(self) -> tuple[PlannedChange, ...]:
-        """What goes."""
-        return tuple(one for one in self.changes if one.action is PlanAction.DELETE)
+        Parameters
+        ----------
+        name, group, listing, kept
+            As the fields.
+        changes
+            New, changed and deleted ones, in any order; the order among each kind is kept.
+        """
+        sorts: dict[PlanAction, list[PlannedChange]] = {action: [] for action in PlanAction}
+        transfers = []
+        for change in changes:
+            sorts[change.action].append(change)
+            if change.action is not PlanAction.DELETE:
+                transfers.append(change)
+        new, changed, deleted = (Tally.of(sorts[action]) for action in PlanAction)
+        deletions = tuple(sorts[PlanAction.DELETE])
+        return cls(name, group, listing, tuple(transfers), deletions, new, changed, deleted, kept)
 
     @property
     def local_files(self) -> int:
         """How many files of this group are here before anything happens."""
-        return self.kept.files + sum(one.action is not PlanAction.NEW for one in self.changes)
-
-    def without(self, paths: "frozenset[str] | set[str]") -> "GroupPlan":
-        """Return the plan without the changes of some paths: what is left to do."""
-        left = tuple(change for change in self.changes if change.path not in paths)
-        return self._replace(changes=left)
+        return self.kept.files + self.changed.files + self.deleted.files
 
 
 class CollectionPlan(NamedTuple):
@@ -131,37 +167,35 @@ class CollectionPlan(NamedTuple):
 
     @property
     def changes(self) -> Iterator[PlannedChange]:
-        """Every change, group after group."""
+        """Every change, group after group: what comes, then what goes."""
         for group in self.groups:
-            yield from group.changes
+            yield from group.transfers
+            yield from group.deletions
 
-    def tally(self, action: PlanAction) -> Tally:
-        """Return how many files have an action, and their bytes."""
-        return sum((group.tally(action) for group in self.groups), Tally())
+    @property
+    def new(self) -> Tally:
+        """All that is not here yet."""
+        return sum((group.new for group in self.groups), Tally())
+
+    @property
+    def changed(self) -> Tally:
+        """All that comes in the place of another."""
+        return sum((group.changed for group in self.groups), Tally())
+
+    @property
+    def deleted(self) -> Tally:
+        """All that goes."""
+        return sum((group.deleted for group in self.groups), Tally())
 
     @property
     def kept(self) -> Tally:
-        """Files that stay as they are."""
+        """All that stays as it is."""
         return sum((group.kept for group in self.groups), Tally())
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing has to be done."""
-        return not any(group.changes for group in self.groups)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the plan as plain values, to be written as JSON.
-
-        Returns
-        -------
-        dict of str to Any
-            ``schema``, ``groups`` with their sums and listings, ``changes`` as one list.
-        """
-        return {
-            "schema": PLAN_SCHEMA,
-            "groups": [_group_row(group) for group in self.groups],
-            "changes": [_change_row(group, one) for group in self.groups for one in group.changes],
-        }
+        return not any(len(one.transfers) or len(one.deletions) for one in self.groups)
 
 
 def is_safe_path(path: str) -> bool:
@@ -189,26 +223,31 @@ def is_safe_path(path: str) -> bool:
     return all(part and not part.startswith(".") for part in path.split("/"))
 
 
-def _group_row(group: GroupPlan) -> dict[str, Any]:
-    """Return a group without its changes."""
-    sums = {action.value: group.tally(action)._asdict() for action in PlanAction}
+def group_row(group: GroupPlan) -> dict[str, Any]:
+    """Return a group without its changes, as plain values for JSON.
+
+    Parameters
+    ----------
+    group
+        The group.
+    """
     return {
         "name": group.name,
         "group": group.group,
-        **sums,
+        "new": group.new._asdict(),
+        "changed": group.changed._asdict(),
+        "delete": group.deleted._asdict(),
         "kept": group.kept._asdict(),
         "listing": group.listing._asdict(),
     }
 
 
-def _change_row(group: GroupPlan, change: PlannedChange) -> dict[str, Any]:
-    """Return one change."""
-    return {
-        "action": change.action.value,
-        "path": change.path,
-        "group": change.group,
-        "name": group.name,
-        "size_bytes": change.size_bytes,
-        "mtime_s": change.mtime_s,
-        "reason": change.reason,
-    }
+def change_row(change: PlannedChange) -> dict[str, Any]:
+    """Return one change as plain values for JSON.
+
+    Parameters
+    ----------
+    change
+        The change.
+    """
+    return {**change._asdict(), "action": change.action.value}

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
@@ -45,6 +46,11 @@ class SyncTree(NamedTuple):
     """Whether other types of data are in the same directory (the layout of 2027): then only what
     fits :attr:`pattern` is of this tree, and nothing else is listed, fetched or deleted. Else
     everything in the directory is."""
+    data_type: DataType | None = None
+    """The type of data; None for trees beside the archive proper (``emdb``, ``sifts``)."""
+    file_format: FileFormat | None = None
+    """The format, where the tree has only one; None where all formats of the type lie in one
+    directory (``validation``, ``nmr-data``), or with no type."""
     content_types: tuple[str, ...] = ()
     """The names under which ``current_file_holdings`` has its files; empty where it has none: then
     only rsync can list it."""
@@ -105,6 +111,8 @@ class SettledStatus(StrEnum):
 
     TRANSFERRED = "transferred"
     """It is here now, whole, with the archive's time."""
+    UNCHANGED = "unchanged"
+    """The mirror said that what is here is what it has: nothing had to come."""
     VANISHED = "vanished"
     """The mirror has it no more; what was here stays."""
     FAILED = "failed"
@@ -121,6 +129,8 @@ class FileSettled(NamedTuple):
     """Of the whole file, if it was transferred."""
     reason: str = ""
     """Why it did not come."""
+    mirror: str = ""
+    """Where it came from, if not from the mirror of the transport."""
 
 
 class ProbeResult(NamedTuple):
@@ -151,6 +161,8 @@ class SyncTransport(Protocol):
       neither listed, fetched nor deleted: partial files of either transport are among them;
     - links are not made, and no link below ``SyncTree.root`` is followed out of it;
     - a file gets its name when it is whole, with the archive's time (Last-Modified = mtime);
+    - ``plan`` may keep notes of its own below ``.pdb-cli`` (lists it fetched), also for ``--plan``,
+      and goes on without where it can not write;
     - events given to ``observe`` are ``BytesReceived``, ``AttemptFailed`` and ``Note``; who calls
       ``execute`` reports files;
     - closing a generator (``GeneratorExit``), or an exception in it, ends what was started (child
@@ -212,7 +224,7 @@ class SyncTransport(Protocol):
         tree
             What was planned.
         plan
-            What ``plan`` returned for it, or what is left of it (``GroupPlan.without``).
+            What ``plan`` returned for it.
         observe
             Gets events.
 
@@ -227,8 +239,8 @@ class SyncTransport(Protocol):
         FileAccessError
             Nothing more can be written (disk full, read-only): the run ends.
         PdbCliError
-            This mirror does not go on. With ``transient`` the same call is made again later for
-            what is left (``--retry``), then, as without it, the next mirror is planned and asked.
+            This mirror does not go on. With ``transient`` the same tree is planned and executed
+            again after a while (``--retry``); then, as without it, with the next mirror.
         """
         ...
 
