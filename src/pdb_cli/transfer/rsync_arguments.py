@@ -22,7 +22,7 @@ where, and a file comes into its place by one rename."""
 
 LISTING_FORMAT: Final = "=%i %l %M %n"
 """A line per file in a dry run; the mark at its start is in no other line rsync prints."""
-FETCH_FORMAT: Final = "=%i %l %b %n"
+FETCH_FORMAT: Final = "=%i %l %M:%b %n"
 """A line per file that has arrived; the bytes (``%b``) are what makes rsync wait with it until
 then."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from pdb_cli.errors import RsyncTransientError
 from pdb_cli.transfer.rsync_arguments import listing_arguments
 from pdb_cli.transfer.rsync_lines import Change, RowKind, read_regular_files, read_row, read_time
 from pdb_cli.transfer.rsync_outcome import PARTIAL, VANISHED, error_lines, failure, secrets_of
 from pdb_cli.transfer.rsync_process import RsyncGroup
-from pdb_cli.errors import RsyncTransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

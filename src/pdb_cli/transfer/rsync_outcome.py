@@ -42,8 +42,12 @@ _MEANINGS: Final[Mapping[int, str]] = {
 _LOCAL_CODES: Final = frozenset({3, 11})
 """Our own files and directories."""
 _LOST_CHILD: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
-_BUSY = re.compile(r"max connections|too many connections|server (?:is )?(?:too )?busy", re.I)
-_HOPELESS = re.compile(r"unknown module|auth failed|access denied|chroot failed|chdir failed", re.I)
+_BUSY = re.compile(
+    r"max connections|too many connections|server (?:is )?(?:too )?busy", re.IGNORECASE
+)
+_HOPELESS = re.compile(
+    r"unknown module|auth failed|access denied|chroot failed|chdir failed", re.IGNORECASE
+)
 _AT_ERROR = re.compile(r"@ERROR:? *(.*)")
 _END_LINE = re.compile(r"rsync error: (.*?) \(code [0-9]+\).*")
 _LOCAL_FAILURE = re.compile(

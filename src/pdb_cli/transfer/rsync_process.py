@@ -113,9 +113,16 @@ class RsyncProcess:
 
 
 class RsyncGroup:
-    """Some rsync processes that run at once; all of them are over when the context ends."""
+    """Some rsync processes that run at once; all of them are over when the context ends.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    ends_within_s
+        How long those that still run then have to end by themselves.
+    """
+
+    def __init__(self, *, ends_within_s: float = ENDS_WITHIN_S) -> None:
+        self._ends_within_s = ends_within_s
         self._selector = selectors.DefaultSelector()
         self._open: dict[RsyncProcess, int] = {}
 
@@ -141,7 +148,9 @@ class RsyncGroup:
             self._selector.register(descriptor, selectors.EVENT_READ, (process, stream))
         return process
 
-    def lines(self, *, timeout_s: float | None = None) -> Iterator[tuple[RsyncProcess, list[bytes]]]:
+    def lines(
+        self, *, timeout_s: float | None = None
+    ) -> Iterator[tuple[RsyncProcess, list[bytes]]]:
         """Wait for output once, and return it.
 
         Parameters
@@ -179,7 +188,7 @@ class RsyncGroup:
         for process in self._open:
             process._process.terminate()  # noqa: SLF001 - as above
         try:
-            limit_s = time.monotonic() + ENDS_WITHIN_S
+            limit_s = time.monotonic() + self._ends_within_s
             while self._open and (left_s := limit_s - time.monotonic()) > 0:
                 # What it still prints is read, or it would wait for that.
                 for _ in self.lines(timeout_s=left_s):

@@ -106,7 +106,8 @@ def read_version(path: str, text: str) -> tuple[int, int, int]:
     if text.startswith("openrsync"):
         # It speaks protocol 27 or 29, without --info, --outbuf and partial directories.
         raise RsyncUnavailableError(
-            path, f"{path} is openrsync, which can not report what it does; rsync {wanted} is needed"
+            path,
+            f"{path} is openrsync, which can not report what it does; rsync {wanted} is needed",
         )
     match = _VERSION.search(text.partition("\n")[0])
     if match is None:
