@@ -36,7 +36,6 @@ from pdb_cli.operations.sync_removal import remove_files
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
 from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
-from pdb_cli.storage.collection_lock import CollectionLock
 from pdb_cli.storage.trash import empty_trash
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
         SyncTree,
         TransportFactory,
     )
-    from pdb_cli.storage.collection_lock import Holder
+    from pdb_cli.storage.collection_lock import CollectionLock
 
 _LONGEST_DELAY_S = 30.0
 
@@ -119,17 +118,17 @@ class SyncRun:
         """
         return CollectionPlan(tuple(planned.plan for planned in self._plan_and_check()))
 
-    def carry_out(self, holder: Holder) -> SyncResult:
-        """Take the collection, plan, and do what the plan says.
+    def carry_out(self, lock: CollectionLock) -> SyncResult:  # noqa: ARG002 - a proof
+        """Plan, and do what the plan says.
 
         Nothing is transferred before all plans are made and checked; nothing goes from a tree
-        before all that is to come to it is there. Closing it by an exception (an interrupt) leaves
+        before all that is to come to it is there. Ending it by an exception (an interrupt) leaves
         files that are whole, and partial ones for the next run.
 
         Parameters
         ----------
-        holder
-            Who we are, for others that want the collection.
+        lock
+            The collection is ours until this returns.
 
         Returns
         -------
@@ -138,24 +137,19 @@ class SyncRun:
 
         Raises
         ------
-        CollectionBusyError
-            Somebody else has the collection.
         NoTransportError, ListDoubtError, DeleteLimitError, NoSpaceError
             As :meth:`plan`; nothing has been changed.
         FileAccessError
             Nothing more can be written.
         """
         request = self._request
-        with CollectionLock.acquire(
-            request.collection, holder, wait=request.wait, observe=self._observe
-        ):
-            planned = self._plan_and_check()
-            for one in planned:
-                remember_list(request.collection, one.plan, request.selection)
-            self._observe(PlanMade(sum(len(one.plan.transfers) for one in planned)))
-            self._observe(PhaseBegan("downloading"))
-            done = [plan for one in planned if (plan := self._bring(one)) is not None]
-            self._remove(done)
+        planned = self._plan_and_check()
+        for one in planned:
+            remember_list(request.collection, one.plan, request.selection)
+        self._observe(PlanMade(sum(len(one.plan.transfers) for one in planned)))
+        self._observe(PhaseBegan("downloading"))
+        done = [brought for one in planned if (brought := self._bring(one)) is not None]
+        self._remove(done)
         return self.result
 
     def _plan_and_check(self) -> list[_Planned]:
