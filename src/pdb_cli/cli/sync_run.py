@@ -1,4 +1,4 @@
-"""Run ``sync`` in the foreground: events to the reporter, a plan or a result to stdout, a summary."""
+"""Run ``sync`` in the foreground: events to the reporter, a plan or a result to stdout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways to a mirror that ``sync`` may take, made from the settings, the flags, the environment."""
+"""The ways to a mirror that ``sync`` may take, made from settings, flags and environment."""
 
 from __future__ import annotations
 
