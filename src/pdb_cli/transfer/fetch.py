@@ -337,7 +337,13 @@ class _Run:
             if part.resume is not None and part.size_bytes and part.resume.url == subject:
                 wanted = Wanted(part.resume, part.size_bytes)
             arrival = self._intake.open(part, expectation, subject=subject)
-            request = Request(url, arrival, wanted, max_bytes=expectation.max_bytes)
+            request = Request(
+                url,
+                arrival,
+                wanted,
+                max_bytes=expectation.max_bytes,
+                not_before_s=task.item.not_before_s,
+            )
             ticket = self._servers.begin(task.choice.source, now_s)
             self._arriving[arrival] = _Transfer(task, request, ticket)
             self._arrivals[request] = arrival

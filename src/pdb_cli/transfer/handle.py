@@ -107,7 +107,9 @@ def set_up_handle(handle: Handle, request: Request) -> None:
     if request.wanted is not None:
         curl.setopt(pycurl.RANGE, f"{request.wanted.offset_bytes}-")
         headers.append(f"If-Range: {request.wanted.version.validator}")
-    handle.has_headers = bool(headers)
+    if request.tail_bytes is not None:
+        curl.setopt(pycurl.RANGE, f"-{request.tail_bytes}")
+    handle.has_headers = bool(headers) or request.tail_bytes is not None
     if headers:
         curl.setopt(pycurl.HTTPHEADER, [header.encode() for header in headers])
 

@@ -39,6 +39,8 @@ class FetchItem:
     """The caller's own, handed back untouched."""
     is_missing: bool = False
     """Whether the caller has just seen that there is nothing under the final name."""
+    not_before_s: float | None = None
+    """Seconds since 1970: a mirror whose file is older lags behind, and the next one is asked."""
 
     def __post_init__(self) -> None:
         if not self.sources:
