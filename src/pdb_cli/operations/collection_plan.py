@@ -2,7 +2,8 @@
 
 ``sync`` makes one with either transport, ``update`` one for the files it keeps up to date. A plan
 is a value: it is made without changing anything, it says why each file changes, and it can be
-written as JSON, change by change. Files that stay as they are, are only counted: there may be millions of them.
+written as JSON, change by change. Files that stay as they are, are only counted: there may be
+millions of them.
 """
 
 # Annotations stay values: as text they triple what each named tuple costs at start-up (ADR 0009).
