@@ -1,4 +1,4 @@
-"""Millions of planned changes in little memory: written down in packed blocks, read as often as needed.
+"""Millions of planned changes in little memory: packed in blocks, read as often as needed.
 
 The first plan for all types of data has about four million files. As values with a path each they
 would take more than a gigabyte; packed they take some fifteen bytes each.
