@@ -58,7 +58,9 @@ class ChangeLog:
         """
         log = cls(group)
         for change in changes:
-            log.add(*change[:2], *change[3:])
+            log.add(
+                change.action, change.path, change.size_bytes, change.reason, change.mtime_s
+            )
         return log
 
     def add(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from pdb_cli.index.model import Mark
 from pdb_cli.transfer.lookup import Answer, Question, look_up
 from pdb_cli.transfer.model import Source
 
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 
 _WEEK_S: Final = 7 * 86_400
 _SETTLED_AFTER_S: Final = 2 * _WEEK_S
-
-
-class Mark(NamedTuple):
-    path: str
-    size_bytes: int
-    mtime_ns: int
-    against: str
 
 
 class Doubt(NamedTuple):

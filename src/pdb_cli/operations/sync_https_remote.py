@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdb_cli.archive.dates import earliest_second_of, format_second, second_of
 from pdb_cli.archive.holdings import iterate_entries, read_current_files
+from pdb_cli.archive.ids import EntryId
 from pdb_cli.operations.sync_https_lists import (
     CURRENT_FILES,
     EXPERIMENTAL_DATES,
@@ -21,7 +22,6 @@ from pdb_cli.operations.sync_https_sources import DateKind, Lists
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pdb_cli.archive.ids import EntryId
     from pdb_cli.operations.sync_https_lists import MirrorLists
     from pdb_cli.operations.sync_https_names import Shown
     from pdb_cli.operations.sync_https_sources import TreeSource
@@ -263,11 +263,8 @@ def _selected(table: Iterable[str], selection: SyncSelection) -> Iterator[str]:
     if selection.is_all:
         yield from table
         return
-    from pdb_cli.archive.ids import EntryId
-
     for extended in table:
-        entry: EntryId = EntryId(extended)
-        if selection.has(entry):
+        if selection.has(EntryId(extended)):
             yield extended
 
 

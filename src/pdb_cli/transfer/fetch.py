@@ -337,7 +337,8 @@ class _Run:
             wanted = None
             if part.resume is not None and part.size_bytes and part.resume.url == subject:
                 wanted = Wanted(part.resume, part.size_bytes)
-            since_s, headers = task.item.unless_since_s, ()
+            since_s = task.item.unless_since_s
+            headers: tuple[str, ...] = ()
             # What another try has the beginning of, has changed.
             if since_s is not None and wanted is None:
                 headers = (f"If-Modified-Since: {format_http_date(since_s)}",)
