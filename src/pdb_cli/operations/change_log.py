@@ -58,9 +58,7 @@ class ChangeLog:
         """
         log = cls(group)
         for change in changes:
-            log.add(
-                change.action, change.path, change.size_bytes, change.reason, change.mtime_s
-            )
+            log.add(change.action, change.path, change.size_bytes, change.reason, change.mtime_s)
         return log
 
     def add(
