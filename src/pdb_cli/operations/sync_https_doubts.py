@@ -209,4 +209,6 @@ def _judge(doubt: Doubt, answer: Answer) -> Judged:
         return Judged(doubt, False, "size", size_bytes, mtime_s)  # noqa: FBT003 - is_current
     if mtime_s is not None and mtime_s != doubt.mtime_ns // 1_000_000_000:
         return Judged(doubt, False, "time", size_bytes, mtime_s)  # noqa: FBT003 - is_current
+    if size_bytes is None and mtime_s is None:
+        return Judged(doubt, False, "the mirror does not tell")  # noqa: FBT003 - is_current
     return Judged(doubt, is_current=True)

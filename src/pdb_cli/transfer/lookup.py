@@ -8,6 +8,7 @@ from collections import deque
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pdb_cli.errors import HttpStatusError
 from pdb_cli.transfer.attempts import MirrorChoice
 from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.model import FetchStatus
@@ -17,7 +18,6 @@ from pdb_cli.transfer.request import Request
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pdb_cli.errors import PdbCliError
     from pdb_cli.transfer.http import FinishedAttempt
     from pdb_cli.transfer.model import Source
     from pdb_cli.transfer.options import HttpOptions
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.retry import RetryPolicy
 
 _LONGEST_WAIT_S = 1.0
+_NO_SUCH_QUESTION = frozenset({405, 501})
+"""What servers say that do not answer HEAD."""
 
 
 class Question(NamedTuple):
@@ -154,13 +156,15 @@ class _Lookup:
         if attempt.error is None:
             headers = attempt.headers
             return Answer(tag, source, headers.last_modified_s, headers.length_bytes)
+        error = attempt.error
+        if isinstance(error, HttpStatusError) and error.status in _NO_SUCH_QUESTION:
+            return Answer(tag, source)
         jitter = int.from_bytes(os.urandom(4), "big") / 2**32
-        delay_s = asked.choice.next_delay_s(attempt.error, jitter)
+        delay_s = asked.choice.next_delay_s(error, jitter)
         if delay_s is not None:
             self._number += 1
             heappush(self._waiting, (time.monotonic() + delay_s, self._number, asked))
             return None
         if asked.choice.status is FetchStatus.NOT_FOUND:
             return Answer(tag, source, is_missing=True)
-        error: PdbCliError = asked.choice.error or attempt.error
-        raise error
+        raise asked.choice.error or error
