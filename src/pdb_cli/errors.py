@@ -15,7 +15,8 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     ├── TransferError         a mirror did not deliver
     │   ├── RsyncError (RsyncTransientError, RsyncBusyError)
     │   ├── ConnectionFailedError   ├── HttpStatusError
-    │   └── RedirectError           └── ResumeError
+    │   ├── RedirectError           ├── ResumeError
+    │   └── StaleVersionError
     │   │   └── ConnectTimeoutError
     ├── VerificationError     bytes arrived that are not what was asked for
     │   └── HoldingsError         a list of what the archive holds can not be used
@@ -199,6 +200,16 @@ class ResumeError(TransferError):
     """The server did not go on with a file where it was asked to; asking for all of it may work."""
 
     transient = True
+
+
+class StaleVersionError(TransferError):
+    """A mirror lags behind: it still has an older version than the archive announces."""
+
+    def __init__(self, url: str, last_modified: str) -> None:
+        super().__init__(url, f"it still has an older version, of {last_modified}")
+        self.args = (url, last_modified)
+        self.last_modified = last_modified
+        """The version's time, as sent."""
 
 
 class RsyncError(TransferError):

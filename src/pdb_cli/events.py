@@ -73,6 +73,14 @@ class FileFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRemoved:
+    """A file that the archive has no more left its place, for the trash or for good."""
+
+    name: str
+    """The file's path in the collection."""
+
+
+@dataclass(frozen=True, slots=True)
 class EntrySettled:
     """Every wanted file of an entry is settled: there, or given up."""
 
@@ -95,6 +103,7 @@ Event = (
     | FilePresent
     | AttemptFailed
     | FileFailed
+    | FileRemoved
     | EntrySettled
     | Note
 )

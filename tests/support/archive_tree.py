@@ -158,12 +158,23 @@ class ArchiveTree:
             if mmcif in files:
                 date = datetime.fromtimestamp(self.path(mmcif).stat().st_mtime, tz=UTC)
                 dates[self._key(entry)] = date.isoformat(timespec="seconds")
+        experimental = {}
+        for entry, files in self._current.items():
+            times = [
+                self.path(file).stat().st_mtime
+                for file in files
+                if file.data_type is DataType.STRUCTURE_FACTORS
+            ]
+            if times:
+                date = datetime.fromtimestamp(max(times), tz=UTC)
+                experimental[self._key(entry)] = date.isoformat(timespec="seconds")
         current = {
             self._key(entry): content_types({file: self._from_pub(file) for file in files})
             for entry, files in self._current.items()
         }
         holdings: dict[str, Mapping[str, Any]] = {
             "released_structures_last_modified_dates": dates,
+            "released_experimental_data_last_modified_dates": experimental,
             "current_file_holdings": current,
             "all_removed_entries": self._removed,
             "unreleased_entries": self._unreleased,

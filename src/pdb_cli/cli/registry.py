@@ -35,6 +35,9 @@ COMMANDS = (
         "Fetch entries into the collection, verified.",
         ("dl",),
     ),
+    CommandRow(
+        "sync", "pdb_cli.cli.commands.sync", "Keep directories of the archive as a mirror has them."
+    ),
     CommandRow("jobs", "pdb_cli.cli.commands.jobs", "List and manage background jobs."),
     CommandRow(
         "config", "pdb_cli.cli.commands.config", "Show, check and change the settings.", ("cfg",)

@@ -13,6 +13,7 @@ from pdb_cli.events import (
     FileFailed,
     FilePresent,
     FilePublished,
+    FileRemoved,
     Note,
     PhaseBegan,
     PlanMade,
@@ -79,7 +80,7 @@ class Tally:
                 self.entries_total = event.entries_total
             case PhaseBegan():
                 self.phase = event.phase
-            case AttemptFailed() | Note():
+            case AttemptFailed() | FileRemoved() | Note():
                 pass
             case _:
                 assert_never(event)

@@ -139,6 +139,9 @@ class ProbeResult(NamedTuple):
     usable: bool
     reason: str
     """In a few words, for a message: ``rsync 3.2.7, port 873 answers``, ``no rsync program``."""
+    may_pass: bool = False
+    """With one that is not usable: whether it may be in a while (the port does not answer), rather
+    than never (no program, no address). Then a run looks again, as often as ``--retry`` says."""
 
 
 class TreePlanned(NamedTuple):
@@ -244,9 +247,27 @@ class SyncTransport(Protocol):
         """
         ...
 
+    def finish(self, tree: SyncTree, plan: GroupPlan, *, observe: Observer) -> None:
+        """Leave a tree as the mirror has it, now that all else is done.
+
+        Called once per tree all of whose transfers and deletions went well, also when there were
+        none: the place to set the times of directories. Never raises for what is only cosmetic.
+
+        Parameters
+        ----------
+        tree
+            The tree.
+        plan
+            The one that was carried out.
+        observe
+            Gets events.
+        """
+        ...
+
 
 TransportFactory = Callable[[Mirror], SyncTransport]
-"""Makes a transport for a mirror; nothing is started by that."""
+"""Makes a transport for a mirror; nothing is started by that. A ``PdbCliError`` says why it can
+not."""
 
 
 class DeleteLimit(NamedTuple):
@@ -277,5 +298,3 @@ class SyncRequest(NamedTuple):
     """More tries after the first, per mirror."""
     retry_delay_s: float | None = None
     """Between tries; None for 1, 2, 4 ... 30 s."""
-    wait: bool = False
-    """Whether to wait for another writer of the collection."""

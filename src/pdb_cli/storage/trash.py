@@ -139,7 +139,7 @@ def _move_across(file: Path, place: Path) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-        new.rename(place)
+        new.replace(place)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
