@@ -210,7 +210,7 @@ class _Part:
         self.begin()
 
     def begin(self) -> None:
-        """A process begins: it counts from nothing."""
+        """Count from nothing: a process begins."""
         self._pending: Row | None = None
         self._whole_bytes = 0
         self._position = 0
@@ -233,7 +233,8 @@ class _Part:
                 self._pending = row
                 self._whole_bytes += row.size_bytes
             else:
-                yield Fetched(row.name.decode("utf-8", "surrogateescape"), row.size_bytes, False)
+                path = row.name.decode("utf-8", "surrogateescape")
+                yield Fetched(path, row.size_bytes, is_new=False)
         done = max(self._whole_bytes, self._position)
         if done > self._told:
             yield Progress(done - self._told)
@@ -250,4 +251,4 @@ class _Part:
             # One that failed its check was named too, and will be again.
             status = os.lstat(f"{self._root}/{path}")
             if status.st_size == row.size_bytes and mtime_s in {None, math.floor(status.st_mtime)}:
-                yield Fetched(path, row.size_bytes, True)
+                yield Fetched(path, row.size_bytes, is_new=True)
