@@ -11,7 +11,9 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     │   ├── UnsupportedError  ├── SettingsError    ├── InvalidValueError
     │   ├── BatchAllocationError └── NoCollectionError
     ├── FileAccessError       the operating system refused a file operation
+    ├── RsyncUnavailableError the system's rsync is missing, or will not do
     ├── TransferError         a mirror did not deliver
+    │   ├── RsyncError (RsyncTransientError, RsyncBusyError)
     │   ├── ConnectionFailedError   ├── HttpStatusError
     │   ├── RedirectError           ├── ResumeError
     │   └── StaleVersionError
@@ -214,6 +216,36 @@ class StaleVersionError(TransferError):
         self.args = (url, last_modified)
         self.last_modified = last_modified
         """The version's time, as sent."""
+
+
+class RsyncError(TransferError):
+    """The rsync program ended without having done all it should; asking again will not help."""
+
+    def __init__(self, url: str, reason: str, exit_code: int | None = None) -> None:
+        super().__init__(url, reason)
+        self.args = (url, reason, exit_code)
+        self.exit_code = exit_code
+        """Of rsync; negative for the signal that ended it, None if it does not count."""
+
+
+class RsyncTransientError(RsyncError):
+    """The same, where asking the same daemon again later may help."""
+
+    transient = True
+
+
+class RsyncBusyError(RsyncTransientError):
+    """The daemon has as many connections as it takes."""
+
+
+class RsyncUnavailableError(PdbCliError):
+    """The system's rsync is missing, too old or of another kind."""
+
+    def __init__(self, program: str | None, reason: str) -> None:
+        super().__init__(program, reason)
+        self.program = program
+        """Its path; None when there is none."""
+        self.reason = reason
 
 
 class Defect(StrEnum):

@@ -45,6 +45,8 @@ class HoldingsFile(StrEnum):
     """When the coordinates of each entry changed last."""
     EXPERIMENTAL_DATA_DATES = "released_experimental_data_last_modified_dates"
     """The same of structure factors and NMR data."""
+    OBSOLETE_DATES = "obsolete_structures_last_modified_dates"
+    """The same of the coordinates of obsolete entries."""
     REMOVED = "all_removed_entries"
     """Obsolete entries, theoretical models, entries that moved to other archives."""
     UNRELEASED = "unreleased_entries"
@@ -56,8 +58,18 @@ class HoldingsFile(StrEnum):
     def path(self) -> str:
         """Where it is below the root of a mirror; ``../`` goes to the tree beside it."""
         if self is HoldingsFile.INTEGRATIVE_DATES:
-            return f"../pdb_ihm/holdings/{HoldingsFile.STRUCTURE_DATES}.json.gz"
-        return f"holdings/{self}.json.gz"
+            return HoldingsFile.STRUCTURE_DATES.path_in("../pdb_ihm/holdings")
+        return self.path_in("holdings")
+
+    def path_in(self, place: str) -> str:
+        """Return where it is in a directory of lists.
+
+        Parameters
+        ----------
+        place
+            The directory, below the root of a mirror; ``../`` leads to a tree beside it.
+        """
+        return f"{place}/{self}.json.gz"
 
 
 class EntryFiles(NamedTuple):

@@ -39,7 +39,12 @@ _WITH_VALUE_GIVEN = tuple(f"{option}=" for option in _WITH_VALUE)
 
 
 def start_job(
-    session: Session, context: click.Context, *, ids: bytes | None, without: frozenset[str]
+    session: Session,
+    context: click.Context,
+    *,
+    ids: bytes | None,
+    without: frozenset[str],
+    list_option: str = "--list",
 ) -> int:
     """Start the parsed command as a job and tell the user where it is.
 
@@ -51,9 +56,11 @@ def start_job(
         The command's context; what was given on its command line becomes the job's.
     ids
         What the command read from lists and stdin, one id per line: kept in the job directory
-        and given to the job as ``--list``. None if it read nothing.
+        and given to the job. None if it read nothing.
     without
         Names of parameters the job does not get (those that ``ids`` replaces).
+    list_option
+        The option that takes the file with these ids.
 
     Returns
     -------
@@ -85,7 +92,7 @@ def start_job(
         """Build the job's arguments, with what was read kept beside its record."""
         frozen = []
         if ids is not None:
-            frozen = ["--list", str(write_input(paths, _INPUT_NAME, ids))]
+            frozen = [list_option, str(write_input(paths, _INPUT_NAME, ids))]
         return [*_arguments(context, without | _FOR_THE_JOB, frozen)]
 
     job = spawn_background(

@@ -36,6 +36,9 @@ COMMANDS = (
         ("dl",),
     ),
     CommandRow(
+        "sync", "pdb_cli.cli.commands.sync", "Keep directories of the archive as a mirror has them."
+    ),
+    CommandRow(
         "update",
         "pdb_cli.cli.commands.update",
         "Bring the collection up to the archive's state, file by file.",

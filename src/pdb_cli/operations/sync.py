@@ -36,7 +36,6 @@ from pdb_cli.operations.sync_removal import remove_files
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
 from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
-from pdb_cli.storage.collection_lock import CollectionLock
 from pdb_cli.storage.trash import empty_trash
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
         SyncTree,
         TransportFactory,
     )
-    from pdb_cli.storage.collection_lock import Holder
+    from pdb_cli.storage.collection_lock import CollectionLock
 
 _LONGEST_DELAY_S = 30.0
 
@@ -119,17 +118,17 @@ class SyncRun:
         """
         return CollectionPlan(tuple(planned.plan for planned in self._plan_and_check()))
 
-    def carry_out(self, holder: Holder) -> SyncResult:
-        """Take the collection, plan, and do what the plan says.
+    def carry_out(self, lock: CollectionLock) -> SyncResult:  # noqa: ARG002 - a proof
+        """Plan, and do what the plan says.
 
         Nothing is transferred before all plans are made and checked; nothing goes from a tree
-        before all that is to come to it is there. Closing it by an exception (an interrupt) leaves
+        before all that is to come to it is there. Ending it by an exception (an interrupt) leaves
         files that are whole, and partial ones for the next run.
 
         Parameters
         ----------
-        holder
-            Who we are, for others that want the collection.
+        lock
+            The collection is ours until this returns.
 
         Returns
         -------
@@ -138,24 +137,19 @@ class SyncRun:
 
         Raises
         ------
-        CollectionBusyError
-            Somebody else has the collection.
         NoTransportError, ListDoubtError, DeleteLimitError, NoSpaceError
             As :meth:`plan`; nothing has been changed.
         FileAccessError
             Nothing more can be written.
         """
         request = self._request
-        with CollectionLock.acquire(
-            request.collection, holder, wait=request.wait, observe=self._observe
-        ):
-            planned = self._plan_and_check()
-            for one in planned:
-                remember_list(request.collection, one.plan, request.selection)
-            self._observe(PlanMade(sum(len(one.plan.transfers) for one in planned)))
-            self._observe(PhaseBegan("downloading"))
-            done = [plan for one in planned if (plan := self._bring(one)) is not None]
-            self._remove(done)
+        planned = self._plan_and_check()
+        for one in planned:
+            remember_list(request.collection, one.plan, request.selection)
+        self._observe(PlanMade(sum(len(one.plan.transfers) for one in planned)))
+        self._observe(PhaseBegan("downloading"))
+        done = [brought for one in planned if (brought := self._bring(one)) is not None]
+        self._remove(done)
         return self.result
 
     def _plan_and_check(self) -> list[_Planned]:
@@ -244,25 +238,43 @@ class SyncRun:
         outcome = self.result.trees[tree.name]
         plan: GroupPlan | None = first
         while (transport := self._route(route)) is not None:
-            where = _way(transport)
-            for attempt in range(self._request.retries + 1):
-                if attempt:
-                    self._wait(attempt, where, [tree])
-                outcome.begin_attempt()
-                if plan is None:
-                    plan = self._plan_again(transport, tree, outcome)
-                if plan is not None and self._fetch(transport, tree, plan, outcome):
-                    outcome.plan = plan
-                    return _Planned(tree, plan, route)
-                plan = None
-                if outcome.error is None or not outcome.error.transient:
-                    break
+            plan = self._bring_by(transport, tree, plan, outcome)
+            if plan is not None:
+                outcome.plan = plan
+                return _Planned(tree, plan, route)
             route += 1
             if self._route(route) is not None:
                 reason = _reason(outcome.error) if outcome.error else "files did not arrive"
-                self._observe(Note(f"{tree.name}: {where}: {reason}; trying the next way"))
+                self._observe(Note(f"{tree.name}: {_way(transport)}: {reason}; trying the next"))
         self._tell_failures(outcome)
         return None
+
+    def _bring_by(
+        self,
+        transport: SyncTransport,
+        tree: SyncTree,
+        plan: GroupPlan | None,
+        outcome: TreeResult,
+    ) -> GroupPlan | None:
+        """Fetch a tree by one way, again and again; return the plan that was carried out."""
+        tries = 0
+        looked_again = False
+        while True:
+            outcome.begin_attempt()
+            if plan is None:
+                plan = self._plan_again(transport, tree, outcome)
+            if plan is not None and self._fetch(transport, tree, plan, outcome):
+                return plan
+            plan = None
+            if outcome.vanished and not looked_again:
+                # The list was no longer true: a new one is.
+                looked_again = True
+                continue
+            may_help = outcome.error is not None and outcome.error.transient
+            if not may_help or tries >= self._request.retries:
+                return None
+            tries += 1
+            self._wait(tries, _way(transport), [tree])
 
     def _plan_again(
         self, transport: SyncTransport, tree: SyncTree, outcome: TreeResult
@@ -307,7 +319,10 @@ class SyncRun:
             outcome.failed_files += missing
             reason = f"{missing} of {len(plan.transfers)} files did not arrive"
             outcome.error = TransferError(plan.listing.source, reason)
-        return not outcome.failed_files
+        elif outcome.vanished:
+            reason = f"{outcome.vanished} files that it lists are not there"
+            outcome.error = TransferError(plan.listing.source, reason)
+        return not (outcome.failed_files or outcome.vanished)
 
     def _remove(self, done: list[_Planned]) -> None:
         """Remove what is gone from the archive, from trees where all else is done."""

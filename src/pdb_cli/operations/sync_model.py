@@ -298,5 +298,3 @@ class SyncRequest(NamedTuple):
     """More tries after the first, per mirror."""
     retry_delay_s: float | None = None
     """Between tries; None for 1, 2, 4 ... 30 s."""
-    wait: bool = False
-    """Whether to wait for another writer of the collection."""

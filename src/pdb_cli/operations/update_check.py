@@ -196,9 +196,7 @@ class CollectionCheck:
             elif not is_dated(file.mtime_ns, second_of(date)):
                 late.append((file, date))
             elif self._shows_current:
-                yield judged_file(
-                    self._collection, file, FileState.UP_TO_DATE, date=date, local_date=date
-                )
+                yield self._judged(file, FileState.UP_TO_DATE, date=date, local_date=date)
             else:
                 current += 1
         self.up_to_date += current
@@ -226,9 +224,7 @@ class CollectionCheck:
                 url, etag = (record.url, record.etag) if record is not None else (None, None)
                 self._asking.add(Undecided(file, date, own, local_date, url, etag))
                 continue
-            yield judged_file(
-                self._collection, file, _STATES[verdict], date=date, own=own, local_date=local_date
-            )
+            yield self._judged(file, _STATES[verdict], date=date, own=own, local_date=local_date)
 
     def _judge_unlisted(self, files: Iterable[CatalogueFile]) -> Iterator[JudgedFile]:
         """Say what became of files whose entry is in no list of dates."""
@@ -242,9 +238,7 @@ class CollectionCheck:
                 reason = "not in the archive's lists"
                 yield self._judged(file, FileState.UNKNOWN, reason=reason)
             else:
-                judged = judged_file(
-                    self._collection, file, FileState.OBSOLETE, reason=str(absence)
-                )
+                judged = self._judged(file, FileState.OBSOLETE, reason=str(absence))
                 yield judged._replace(absence=absence)
 
     def _judge_gone(self) -> Iterator[JudgedFile]:
@@ -266,9 +260,7 @@ class CollectionCheck:
                 date = dates.by_entry.get(file.entry_id)
                 # Of an entry that the archive has no more, nothing is missing.
                 if date is not None and data_type is not DataType.OBSOLETE:
-                    judged = judged_file(
-                        self._collection, file, FileState.MISSING, date=date, own=dates.own
-                    )
+                    judged = self._judged(file, FileState.MISSING, date=date, own=dates.own)
                     yield judged._replace(size_bytes=None, reason="it was here")
 
 

@@ -1,4 +1,4 @@
-"""Hold a collection while a command changes it; see beforehand that nobody has it."""
+"""Hold a collection while a command changes it as a whole."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from pdb_cli.cli.registry import PROGRAM
-from pdb_cli.events import ignore_event
 from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import utc_now
+from pdb_cli.jobs.spawn import command_line
 from pdb_cli.storage.collection_lock import CollectionLock, Holder, check_not_held
 
 if TYPE_CHECKING:
@@ -18,23 +18,24 @@ if TYPE_CHECKING:
     from pdb_cli.events import Observer
 
 
-def hold(
-    session: Session, root: Path, command: str, *, wait: bool, observe: Observer = ignore_event
-) -> CollectionLock:
-    """Take the lock of a collection for a command.
+def hold(session: Session, root: Path, *, wait: bool, observe: Observer) -> CollectionLock:
+    """Take a collection for this run.
 
     Parameters
     ----------
     session
         This run.
     root
-        The root of the collection.
-    command
-        The command's name: what others are told.
+        The collection's.
     wait
-        Whether to wait for another holder.
+        Whether to wait for somebody else.
     observe
-        Gets a ``Note`` when there is somebody to wait for.
+        Gets one ``Note`` when there is somebody to wait for.
+
+    Returns
+    -------
+    CollectionLock
+        A context manager that lets it go.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def hold(
     holder = Holder(
         host=this_place().host,
         pid=os.getpid(),
-        command=f"{PROGRAM} {command}",
+        command=f"{PROGRAM} {command_line(session.argv)}",
         job=None if job_dir is None else job_dir.name,
         started_at=utc_now(),
     )
@@ -55,12 +56,12 @@ def hold(
 
 
 def check_free(root: Path) -> None:
-    """See that nobody has a collection, before a job is started for it.
+    """See that nobody has a collection, before a job is started that would need it.
 
     Parameters
     ----------
     root
-        Its root.
+        The collection's.
 
     Raises
     ------
