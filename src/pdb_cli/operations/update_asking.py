@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
-_MARKS_TOGETHER: Final = 500
+_MARKS_TOGETHER: Final = 5000
 
 
 class Undecided(NamedTuple):
@@ -86,6 +86,24 @@ class Asking:
     def add(self, undecided: Undecided) -> None:
         """Put a file on the list."""
         self._undecided.append(undecided)
+
+    def mark_outdated(self, file: CatalogueFile, date: str) -> None:
+        """Remember that a file is outdated: a download fetches it then, though it is whole.
+
+        Parameters
+        ----------
+        file
+            The file.
+        date
+            The archive's date.
+        """
+        self._mark(Mark.outdated(file.path, file.size_bytes, file.mtime_ns, date))
+
+    def remember(self) -> None:
+        """Write what was settled."""
+        marks, self._marks = self._marks, []
+        if marks:
+            self._catalogue.settle(marks)
 
     def ask(self) -> Iterator[JudgedFile]:
         """Ask about all of them, several at a time; yield what they turn out to be."""
@@ -159,21 +177,20 @@ class Asking:
             case AnswerKind.SAME:
                 # For no date at all nothing can be current for longer than now.
                 if date:
-                    self._marks.append(Mark(file.path, file.size_bytes, file.mtime_ns, date))
-                if len(self._marks) >= _MARKS_TOGETHER:
-                    self.remember()
+                    self._mark(Mark(file.path, file.size_bytes, file.mtime_ns, date))
                 return self._of(undecided, FileState.UP_TO_DATE)
             case _:
                 judged = self._of(undecided, FileState.OUTDATED)
+                self.mark_outdated(file, date)
                 # Whoever sends it must not send what is older than what this mirror has.
                 not_before_s = there_s if earliest_s is None else earliest_s
                 return judged._replace(not_before_s=not_before_s)
 
-    def remember(self) -> None:
-        """Remember what was settled."""
-        marks, self._marks = self._marks, []
-        if marks:
-            self._catalogue.settle(marks)
+    def _mark(self, mark: Mark) -> None:
+        """Remember something, together with others."""
+        self._marks.append(mark)
+        if len(self._marks) >= _MARKS_TOGETHER:
+            self.remember()
 
     def _unknown(self, undecided: Undecided, reason: str) -> JudgedFile:
         """Say that nothing is held against a file, and why."""

@@ -211,14 +211,19 @@ class CollectionCheck:
             record, mark = records.get(file.path), marks.get(file.path)
             if record is not None and not record.fits(file.size_bytes, file.mtime_ns):
                 record = None
-            marked = None
-            if mark is not None and mark.fits(file.size_bytes, file.mtime_ns):
-                marked = mark.against
+            if mark is not None and not mark.fits(file.size_bytes, file.mtime_ns):
+                mark = None
+            is_known = mark is not None and mark.is_outdated and mark.date == date
+            marked = None if mark is None or mark.is_outdated else mark.date
             own = self._dates_of(file).own
             recorded_s = record.last_modified_s if record is not None else None
             verdict = judge(
                 date, own=own, mtime_ns=file.mtime_ns, recorded_s=recorded_s, marked=marked
             )
+            if is_known:
+                verdict = Verdict.OUTDATED
+            elif verdict is Verdict.OUTDATED:
+                self._asking.mark_outdated(file, date)
             local_date = _local_date(file, record, marked if own else None)
             if verdict is Verdict.ASK and not self._request.force:
                 url, etag = (record.url, record.etag) if record is not None else (None, None)
