@@ -204,24 +204,24 @@ def _read_obsolete(
 ) -> None:
     """Take mmCIF files from their dates, where there are any; all else from what was removed."""
     trees = list(trees)
-    instead = "files of obsolete entries that are here are not looked at again"
+    instead = "it is asked about the files of obsolete entries"
     # The other list is needed for other formats, and suffices: one request less in each run.
     if all(tree.kind is DateKind.EXACT for tree in trees) and lists.find(OBSOLETE_DATES, instead):
         _read_dates(trees, lists, OBSOLETE_DATES, selection)
         return
+    kept = lists.get(REMOVED)
     for tree in trees:
-        tree.kind = DateKind.NONE
+        tree.kind = DateKind.SHARED
         tree.sources.append(REMOVED)
-    if trees:
-        kept = lists.get(REMOVED)
-        for entry, record in iterate_entries(kept.chunks(), subject=kept.path.name):
-            content = record.get("content_type") if isinstance(record, dict) else None
-            if isinstance(content, dict) and (selection.is_all or selection.has(entry)):
-                for tree in trees:
-                    # It also says where theoretical models are, and files of other formats.
-                    place = f"/{tree.names.directory}/"
-                    own = [path for path in _texts(content) if place in path]
-                    tree.add_paths(shown(entry.extended, tree.names.tree.layout), own)
+        tree.moments = Moments({}, kept.modified_s)
+    for entry, record in iterate_entries(kept.chunks(), subject=kept.path.name):
+        content = record.get("content_type") if isinstance(record, dict) else None
+        if isinstance(content, dict) and (selection.is_all or selection.has(entry)):
+            for tree in trees:
+                # It also says where theoretical models are, and files of other formats.
+                place = f"/{tree.names.directory}/"
+                own = [path for path in _texts(content) if place in path]
+                tree.add_paths(shown(entry.extended, tree.names.tree.layout), own)
 
 
 def _read_current(
