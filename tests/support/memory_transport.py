@@ -49,6 +49,8 @@ class MemoryArchive:
     """Raised after half of the files, one after the other."""
     broken: set[str] = field(default_factory=set)
     """Files that never arrive."""
+    vanishing: set[str] = field(default_factory=set)
+    """Files that are removed when they are asked for."""
     probe: ProbeResult = _USABLE
     plans: int = 0
     executions: int = 0
@@ -99,6 +101,12 @@ class MemoryTransport(SyncTransport):
             name = change.path.removeprefix(tree.directory + "/")
             if name in self._archive.broken:
                 yield FileSettled(change.path, SettledStatus.FAILED, reason="broken")
+                continue
+            if name in self._archive.vanishing:
+                self._archive.vanishing.discard(name)
+                del self._archive.files[f"{tree.remote}/{name}"]
+            if f"{tree.remote}/{name}" not in self._archive.files:
+                yield FileSettled(change.path, SettledStatus.VANISHED)
                 continue
             data, mtime_s = self._archive.files[f"{tree.remote}/{name}"]
             place = tree.path_of(change.path)

@@ -24,11 +24,19 @@ read only = yes
 path = {root}
 [ftp_data]
 path = {root}/data
+[all]
+path = {top}
+[busy]
+path = {root}
+max connections = -1
 """
 
 
 class RsyncDaemon:
     """Serves ``ftp`` (an archive's root) and ``ftp_data`` (its data) while the context lasts.
+
+    Further modules: ``all`` (two directories above the root), and ``busy``, which has the same as
+    ``ftp`` and takes no connections.
 
     Parameters
     ----------
@@ -82,6 +90,7 @@ class RsyncDaemon:
             _CONFIGURATION.format(
                 folder=self._folder,
                 root=self._root,
+                top=self._root.parent.parent,
                 # As root, it would become a user who may not read our folders.
                 user="uid = 0\ngid = 0" if os.geteuid() == 0 else "",
             )

@@ -283,6 +283,8 @@ def _(error: e.CollectionBusyError) -> Message:
 @describe.register
 def _(error: e.ListDoubtError) -> Message:
     where = f"{error.tree}: nothing was changed, because the list of {error.source}"
+    if error.doubt is e.ListDoubt.EMPTY and error.before == "0":
+        return _one(f"{error.tree}: {error.source} lists no such files; try another mirror with -m")
     match error.doubt:
         case e.ListDoubt.EMPTY:
             text = f"is empty while {error.before} files are here; try another mirror with -m"

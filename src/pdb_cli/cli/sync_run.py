@@ -22,7 +22,7 @@ from pdb_cli.cli.output import (
 from pdb_cli.cli.progress import make_reporter
 from pdb_cli.cli.registry import PROGRAM
 from pdb_cli.cli.sync_ways import make_factories
-from pdb_cli.errors import FileAccessError, PdbCliError
+from pdb_cli.errors import DeleteLimitError, FileAccessError, ListDoubtError, PdbCliError
 from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import utc_now
 from pdb_cli.jobs.spawn import command_line
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pdb_cli.cli.session import Session
     from pdb_cli.cli.sync_request import Asked
     from pdb_cli.operations.collection_plan import CollectionPlan, Tally
-    from pdb_cli.operations.sync_result import SyncResult
+    from pdb_cli.operations.sync_result import SyncResult, TreeResult
 
 _SHORT_S = 10.0
 _SIGNAL_BASE = 128
@@ -193,7 +193,7 @@ def _tell_errors(session: Session, result: SyncResult, *, planned_only: bool) ->
     wrong = [tree for tree in result.trees.values() if not tree.is_done]
     for tree in wrong:
         if tree.error is not None:
-            session.complain(f"{PROGRAM}: {tree.tree.name}: {reason_of(tree.error)}")
+            session.complain(f"{PROGRAM}: {_error_text(tree)}")
     if planned_only:
         if not wrong:
             return ExitCode.DONE
@@ -204,9 +204,18 @@ def _tell_errors(session: Session, result: SyncResult, *, planned_only: bool) ->
 def _first_error(result: SyncResult) -> str | None:
     """Return why the run did not do all, if it did not."""
     errors = [tree for tree in result.trees.values() if tree.error is not None]
-    if not errors or errors[0].error is None:
+    if not errors:
         return None
-    return f"{errors[0].tree.name}: {reason_of(errors[0].error)}"
+    return _error_text(errors[0])
+
+
+def _error_text(tree: TreeResult) -> str:
+    """Return why a tree is not done, with its name."""
+    if tree.error is None:
+        return ""
+    text = reason_of(tree.error)
+    named = isinstance(tree.error, ListDoubtError | DeleteLimitError)
+    return text if named else f"{tree.tree.name}: {text}"
 
 
 def _code_of(error: BaseException) -> int:

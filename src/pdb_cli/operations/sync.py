@@ -238,25 +238,43 @@ class SyncRun:
         outcome = self.result.trees[tree.name]
         plan: GroupPlan | None = first
         while (transport := self._route(route)) is not None:
-            where = _way(transport)
-            for attempt in range(self._request.retries + 1):
-                if attempt:
-                    self._wait(attempt, where, [tree])
-                outcome.begin_attempt()
-                if plan is None:
-                    plan = self._plan_again(transport, tree, outcome)
-                if plan is not None and self._fetch(transport, tree, plan, outcome):
-                    outcome.plan = plan
-                    return _Planned(tree, plan, route)
-                plan = None
-                if outcome.error is None or not outcome.error.transient:
-                    break
+            plan = self._bring_by(transport, tree, plan, outcome)
+            if plan is not None:
+                outcome.plan = plan
+                return _Planned(tree, plan, route)
             route += 1
             if self._route(route) is not None:
                 reason = _reason(outcome.error) if outcome.error else "files did not arrive"
-                self._observe(Note(f"{tree.name}: {where}: {reason}; trying the next way"))
+                self._observe(Note(f"{tree.name}: {_way(transport)}: {reason}; trying the next"))
         self._tell_failures(outcome)
         return None
+
+    def _bring_by(
+        self,
+        transport: SyncTransport,
+        tree: SyncTree,
+        plan: GroupPlan | None,
+        outcome: TreeResult,
+    ) -> GroupPlan | None:
+        """Fetch a tree by one way, again and again; return the plan that was carried out."""
+        tries = 0
+        looked_again = False
+        while True:
+            outcome.begin_attempt()
+            if plan is None:
+                plan = self._plan_again(transport, tree, outcome)
+            if plan is not None and self._fetch(transport, tree, plan, outcome):
+                return plan
+            plan = None
+            if outcome.vanished and not looked_again:
+                # The list was no longer true: a new one is.
+                looked_again = True
+                continue
+            may_help = outcome.error is not None and outcome.error.transient
+            if not may_help or tries >= self._request.retries:
+                return None
+            tries += 1
+            self._wait(tries, _way(transport), [tree])
 
     def _plan_again(
         self, transport: SyncTransport, tree: SyncTree, outcome: TreeResult
@@ -301,7 +319,10 @@ class SyncRun:
             outcome.failed_files += missing
             reason = f"{missing} of {len(plan.transfers)} files did not arrive"
             outcome.error = TransferError(plan.listing.source, reason)
-        return not outcome.failed_files
+        elif outcome.vanished:
+            reason = f"{outcome.vanished} files that it lists are not there"
+            outcome.error = TransferError(plan.listing.source, reason)
+        return not (outcome.failed_files or outcome.vanished)
 
     def _remove(self, done: list[_Planned]) -> None:
         """Remove what is gone from the archive, from trees where all else is done."""

@@ -39,7 +39,8 @@ class TreeResult:
     @property
     def is_done(self) -> bool:
         """Whether it is as the mirror has it."""
-        return self.error is None and not self.failed_files and self.plan is not None
+        missing = self.failed_files or self.vanished
+        return self.error is None and not missing and self.plan is not None
 
     @property
     def did_something(self) -> bool:
@@ -49,7 +50,7 @@ class TreeResult:
     def begin_attempt(self) -> None:
         """Forget why an earlier attempt failed; what it brought stays counted."""
         self.failed.clear()
-        self.failed_files = 0
+        self.failed_files = self.vanished = 0
         self.error = None
 
     def settle(self, settled: FileSettled) -> None:

@@ -95,17 +95,21 @@ class RsyncTransport:
     def probe(self) -> ProbeResult:
         """Look whether one of the mirror's daemons answers; see ``SyncTransport``."""
         if not self._roots:
-            return ProbeResult(False, f"mirror {self.mirror.name} has no rsync")
+            return ProbeResult(usable=False, reason=f"mirror {self.mirror.name} has no rsync")
         urls = [f"{root}/" for root in self._roots]
         try:
             probed = probe_daemons(self._options, urls, root=self._state)
         except PdbCliError as error:
-            return ProbeResult(False, getattr(error, "reason", str(error)))
+            return ProbeResult(usable=False, reason=getattr(error, "reason", str(error)))
         if probed.error is not None:
-            return ProbeResult(False, getattr(probed.error, "reason", str(probed.error)))
+            return ProbeResult(
+                usable=False, reason=getattr(probed.error, "reason", str(probed.error))
+            )
         self._prefer(self._roots[urls.index(probed.url)])
         root = self._roots[0]
-        return ProbeResult(True, f"{self._options.program}, {root.host} port {root.port} answers")
+        return ProbeResult(
+            usable=True, reason=f"{self._options.program}, {root.host} port {root.port} answers"
+        )
 
     def plan(
         self,
@@ -162,24 +166,16 @@ class RsyncTransport:
             for line in fetch.notes[:1] if fetch.errors else ():
                 observe(Note(line))
 
-    def finish(self, tree: SyncTree, plan: GroupPlan, *, observe: Observer) -> None:
-        """Leave directories as the mirror has them, once what should go has gone.
-
-        Parameters
-        ----------
-        tree
-            What was planned, with this instance.
-        plan
-            Its plan.
-        observe
-            Gets events.
-        """
+    def finish(self, tree: SyncTree, plan: GroupPlan, *, observe: Observer) -> None:  # noqa: ARG002 - all is said
+        """Leave directories as the mirror has them; see ``SyncTransport``."""
         state = self._state_of(tree)
         if state.extra and not len(plan.transfers) and tree.root.is_dir():
-            for _ in self._fetch(tree, ()).run():
-                pass
-            self._remember_times(tree)
-            self._lists(tree).remove()
+            # Only what no rsync has looked at in this run; the next one would do it as well.
+            with suppress(PdbCliError):
+                for _ in self._fetch(tree, ()).run():
+                    pass
+                self._remember_times(tree)
+                self._lists(tree).remove()
         if len(plan.deletions):
             # The innermost first.
             for directory in sorted(state.gone, key=lambda path: -path.count("/")):

@@ -113,7 +113,7 @@ def fetch_arguments(
     options
         How rsync is used.
     url
-        The tree, with a slash at its end.
+        What :func:`split_source` returned for the tree.
     destination
         The directory, absolute.
     names_file
@@ -167,20 +167,73 @@ def probe_arguments(options: RsyncOptions, url: str, *, within_s: float) -> list
     ]
 
 
-def name_list(names: Sequence[str]) -> bytes:
+def split_source(url: str) -> tuple[str, str]:
+    """Return the module a tree is in, and the way from there to the tree.
+
+    Files of a list are asked for from the module: daemons of rsync 3.5.0 that do not chroot say of
+    every file asked for from a directory below it that it has vanished.
+
+    Parameters
+    ----------
+    url
+        The tree, with a slash at its end.
+
+    Returns
+    -------
+    tuple of (str, str)
+        A URL with a slash at its end; a relative path without, perhaps empty.
+
+    Examples
+    --------
+    >>> split_source("rsync://rsync.rcsb.org:33444/ftp/data/structures/")
+    ('rsync://rsync.rcsb.org:33444/ftp/', 'data/structures')
+    """
+    scheme, _, rest = url.partition("://")
+    address, _, path = rest.partition("/")
+    module, _, below = path.strip("/").partition("/")
+    return f"{scheme}://{address}/{module}/", below
+
+
+def name_list(names: Sequence[str], below: str = "") -> bytes:
     r"""Return names as rsync reads them from a file.
 
     Parameters
     ----------
     names
         Below the tree, without a slash at the end.
+    below
+        The way to the tree, from :func:`split_source`. The part of a name that rsync makes here
+        begins after ``/./``.
 
     Examples
     --------
-    >>> name_list(["ab/1abc.cif.gz", "-e sh"])
-    b'./ab/1abc.cif.gz\x00./-e sh\x00'
+    >>> name_list(["ab/1abc.cif.gz", "-e sh"], "data")
+    b'./data/./ab/1abc.cif.gz\x00./data/./-e sh\x00'
     """
-    return b"".join(b"./" + name.encode("utf-8", "surrogateescape") + b"\0" for name in names)
+    start = encode_name(f"./{below}/./" if below else "././")
+    return b"".join(start + encode_name(name) + b"\0" for name in names)
+
+
+def encode_name(name: str) -> bytes:
+    """Return a name as it is on disk and on the wire.
+
+    Parameters
+    ----------
+    name
+        With surrogates for bytes that are no UTF-8.
+    """
+    return name.encode("utf-8", "surrogateescape")
+
+
+def decode_name(name: bytes) -> str:
+    """Return a name as text, the reverse of :func:`encode_name`.
+
+    Parameters
+    ----------
+    name
+        As it is on disk.
+    """
+    return name.decode("utf-8", "surrogateescape")
 
 
 def _base(options: RsyncOptions, url: str, *, follow_links: bool) -> list[str]:

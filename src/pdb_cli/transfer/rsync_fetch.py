@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pdb_cli.errors import FileAccessError, RsyncBusyError
-from pdb_cli.transfer.rsync_arguments import fetch_arguments
+from pdb_cli.transfer.rsync_arguments import decode_name, fetch_arguments, split_source
 from pdb_cli.transfer.rsync_lines import Change, RowKind, read_progress, read_row, read_time
 from pdb_cli.transfer.rsync_outcome import (
     PARTIAL,
@@ -85,6 +85,7 @@ class RsyncFetch:
     ) -> None:
         self._options = options
         self._url = url
+        self._module_url, self._below = split_source(url)
         self._root = root
         self._follow_links = follow_links
         self._lists = lists
@@ -120,7 +121,7 @@ class RsyncFetch:
             rsync does not run.
         """
         for part in self._parts:
-            part.names_file = self._lists.write(part.number, part.names)
+            part.names_file = self._lists.write(part.number, part.names, below=self._below)
         running: dict[RsyncProcess, _Part] = {}
         with RsyncGroup() as group:
             while running or self._waiting:
@@ -143,7 +144,7 @@ class RsyncFetch:
         limit = self._options.bandwidth_kib_s
         arguments = fetch_arguments(
             self._options,
-            self._url,
+            self._module_url,
             self._root,
             names_file=part.names_file,
             bandwidth_kib_s=max(1, limit // self._at_once) if limit else 0,
@@ -210,7 +211,7 @@ class _Part:
         self.begin()
 
     def begin(self) -> None:
-        """A process begins: it counts from nothing."""
+        """Count from nothing: a process begins."""
         self._pending: Row | None = None
         self._whole_bytes = 0
         self._position = 0
@@ -233,7 +234,8 @@ class _Part:
                 self._pending = row
                 self._whole_bytes += row.size_bytes
             else:
-                yield Fetched(row.name.decode("utf-8", "surrogateescape"), row.size_bytes, False)
+                path = decode_name(row.name)
+                yield Fetched(path, row.size_bytes, is_new=False)
         done = max(self._whole_bytes, self._position)
         if done > self._told:
             yield Progress(done - self._told)
@@ -244,10 +246,10 @@ class _Part:
         row, self._pending = self._pending, None
         if row is None:
             return
-        path = row.name.decode("utf-8", "surrogateescape")
+        path = decode_name(row.name)
         mtime_s = read_time(row.third.rpartition(b":")[0])
         with suppress(OSError):
             # One that failed its check was named too, and will be again.
             status = os.lstat(f"{self._root}/{path}")
             if status.st_size == row.size_bytes and mtime_s in {None, math.floor(status.st_mtime)}:
-                yield Fetched(path, row.size_bytes, True)
+                yield Fetched(path, row.size_bytes, is_new=True)

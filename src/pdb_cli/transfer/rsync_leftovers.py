@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from pdb_cli.errors import FileAccessError
-from pdb_cli.transfer.rsync_arguments import PARTIAL_DIRECTORY, name_list
+from pdb_cli.transfer.rsync_arguments import PARTIAL_DIRECTORY, decode_name, name_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -38,7 +38,7 @@ class NameLists:
         self._folder = folder
         self._label = label
 
-    def write(self, number: int, names: Sequence[str]) -> Path:
+    def write(self, number: int, names: Sequence[str], *, below: str) -> Path:
         """Write one list.
 
         Parameters
@@ -47,6 +47,8 @@ class NameLists:
             Which of the tree's.
         names
             What rsync shall fetch.
+        below
+            The way from the module to the tree.
 
         Returns
         -------
@@ -61,7 +63,7 @@ class NameLists:
         path = self._folder / f"{self._label}.{number}.names"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(name_list(names))
+            path.write_bytes(name_list(names, below))
         except OSError as error:
             raise FileAccessError.wrap("write", path, error) from error
         return path
@@ -71,7 +73,7 @@ class NameLists:
         for path in self._paths():
             with suppress(OSError):
                 for name in path.read_bytes().split(b"\0"):
-                    text = name.removeprefix(b"./").decode("utf-8", "surrogateescape")
+                    text = decode_name(name.partition(b"/./")[2])
                     # Not written by us, or cut off: never a way out of the tree.
                     if text and not any(part in {"", ".", ".."} for part in text.split("/")):
                         yield text

@@ -1,7 +1,7 @@
-"""What rsync prints, line by line: itemised files, the sums at the end, progress.
+r"""What rsync prints, line by line: itemised files, the sums at the end, progress.
 
 Sources: rsync(1), ``--itemize-changes``, ``--out-format`` and the log format of rsyncd.conf(5);
-names are escaped as its section on ``--8-bit-output`` says: ``\\#ooo`` is a byte.
+names are escaped as its section on ``--8-bit-output`` says: ``\#ooo`` is a byte.
 """
 
 from __future__ import annotations

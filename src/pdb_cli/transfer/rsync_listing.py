@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import RsyncTransientError
-from pdb_cli.transfer.rsync_arguments import listing_arguments
+from pdb_cli.transfer.rsync_arguments import decode_name, listing_arguments
 from pdb_cli.transfer.rsync_lines import Change, RowKind, read_regular_files, read_row, read_time
 from pdb_cli.transfer.rsync_outcome import PARTIAL, VANISHED, error_lines, failure, secrets_of
 from pdb_cli.transfer.rsync_process import RsyncGroup
@@ -157,7 +157,7 @@ class _Reader:
                 # Nearly all lines of nearly all runs: worth a short way.
                 size, time, name = line[13:].split(b" ", 2)
                 listed += 1
-                if wanted is None or wanted(name.decode("utf-8", "surrogateescape")):
+                if wanted is None or wanted(decode_name(name)):
                     kept_files += 1
                     kept_bytes += int(size)
                     if time > newest and len(time) == len(newest or time):
@@ -178,7 +178,7 @@ class _Reader:
     def _take_row(self, row: Row) -> None:
         """Take a row that is not of the most usual kind."""
         listing = self.listing
-        path = row.name.decode("utf-8", "surrogateescape")
+        path = decode_name(row.name)
         if row.change is Change.GONE:
             if row.kind is RowKind.DIRECTORY:
                 listing.gone_directories.append(path)

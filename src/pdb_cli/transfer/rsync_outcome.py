@@ -51,8 +51,9 @@ _HOPELESS = re.compile(
 _AT_ERROR = re.compile(r"@ERROR:? *(.*)")
 _END_LINE = re.compile(r"rsync error: (.*?) \(code [0-9]+\).*")
 _LOCAL_FAILURE = re.compile(
-    r"rsync: (?:\[(?:[Rr]eceiver|generator)\] )?(?:mkstemp|write failed on|mkdir|recv_generator: mkdir|"
-    r"open|rename|failed to set times on|chmod) .*\((?P<errno>[0-9]+)\)"
+    r"rsync: (?:\[(?:receiver|Receiver|generator)\] )?"
+    r"(?:mkstemp|write failed on|mkdir|recv_generator: mkdir|open|rename|failed to set times on"
+    r"|chmod) .*\((?P<errno>[0-9]+)\)"
 )
 _QUOTED = re.compile(r'"(?P<path>.*)"(?: -> ".*")?(?: \(in (?P<module>[^)]*)\))?')
 _GONE = re.compile(r"file has vanished:|link_stat .*\(2\)|failed to open .*\(2\)|No such file")

@@ -1,4 +1,4 @@
-"""A short look: does a daemon answer, with this rsync, over this proxy, in this module?"""
+"""A short look whether a daemon answers: with this rsync, over this proxy, in this module."""
 
 from __future__ import annotations
 

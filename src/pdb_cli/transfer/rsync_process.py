@@ -25,6 +25,8 @@ _MOST_ERROR_BYTES: Final = 64 * 1024
 """Of what a process says on standard error: its beginning and its end, half each."""
 _LONGEST_LINE_BYTES: Final = 64 * 1024
 """Far above any path; what is longer is no line of rsync."""
+_LITTLE_BYTES: Final = 8 * 1024
+_BREATH_S: Final = 0.005
 ENDS_WITHIN_S: Final = 10.0
 """How long rsync may take to put its unfinished file aside when it is asked to end."""
 
@@ -175,6 +177,10 @@ class RsyncGroup:
                     process._take_error(chunk)  # noqa: SLF001 - as above
                 else:
                     yield process, process._take(chunk)  # noqa: SLF001 - as above
+                    if len(chunk) < _LITTLE_BYTES:
+                        # rsync prints line by line; woken for each of them, both sides would do
+                        # little else.
+                        time.sleep(_BREATH_S)
                 continue
             self._selector.unregister(key.fd)
             self._open[process] -= 1

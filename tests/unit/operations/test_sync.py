@@ -383,6 +383,14 @@ def test_nothing_goes_from_a_tree_that_is_not_complete(setting: Setting) -> None
     assert FileFailed(f"{DIRECTORY}/zz/1zzz.cif.gz", "broken") in setting.events
 
 
+def test_file_that_goes_meanwhile_is_looked_up_again(setting: Setting) -> None:
+    setting.archive.vanishing = {"0a/10a0.cif.gz"}
+    run = setting.sync()
+    assert run.result.is_done
+    assert setting.is_equal()
+    assert (setting.archive.plans, run.result.retries) == (2, 0)
+
+
 def test_no_way_to_any_mirror(setting: Setting) -> None:
     setting.archive.probe = ProbeResult(usable=False, reason="no rsync program")
     with pytest.raises(NoTransportError) as refusal:
