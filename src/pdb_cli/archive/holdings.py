@@ -58,18 +58,8 @@ class HoldingsFile(StrEnum):
     def path(self) -> str:
         """Where it is below the root of a mirror; ``../`` goes to the tree beside it."""
         if self is HoldingsFile.INTEGRATIVE_DATES:
-            return HoldingsFile.STRUCTURE_DATES.path_in("../pdb_ihm/holdings")
-        return self.path_in("holdings")
-
-    def path_in(self, place: str) -> str:
-        """Return where it is in a directory of lists.
-
-        Parameters
-        ----------
-        place
-            The directory, below the root of a mirror; ``../`` leads to a tree beside it.
-        """
-        return f"{place}/{self}.json.gz"
+            return f"../pdb_ihm/holdings/{HoldingsFile.STRUCTURE_DATES}.json.gz"
+        return f"holdings/{self}.json.gz"
 
 
 class EntryFiles(NamedTuple):
