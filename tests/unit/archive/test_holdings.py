@@ -166,6 +166,7 @@ def test_every_list_has_the_path_that_the_archive_publishes() -> None:
         "holdings/current_file_holdings.json.gz",
         "holdings/released_structures_last_modified_dates.json.gz",
         "holdings/released_experimental_data_last_modified_dates.json.gz",
+        "holdings/obsolete_structures_last_modified_dates.json.gz",
         "holdings/all_removed_entries.json.gz",
         "holdings/unreleased_entries.json.gz",
         "../pdb_ihm/holdings/released_structures_last_modified_dates.json.gz",
