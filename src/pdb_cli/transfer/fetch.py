@@ -343,8 +343,14 @@ class _Run:
             if since_s is not None and wanted is None:
                 headers = (f"If-Modified-Since: {format_http_date(since_s)}",)
             arrival = self._intake.open(part, expectation, subject=subject)
-            most_bytes, oldest_s = expectation.max_bytes, task.item.not_before_s
-            request = Request(url, arrival, wanted, max_bytes=most_bytes, not_before_s=oldest_s)
+            request = Request(
+                url,
+                arrival,
+                wanted,
+                headers=headers,
+                max_bytes=expectation.max_bytes,
+                not_before_s=task.item.not_before_s,
+            )
             ticket = self._servers.begin(task.choice.source, now_s)
             self._arriving[arrival] = _Transfer(task, request, ticket)
             self._arrivals[request] = arrival
