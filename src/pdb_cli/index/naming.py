@@ -7,6 +7,7 @@ is left to ``identify``, and the answers are the same.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +15,8 @@ from pdb_cli.archive.identify import identify
 from pdb_cli.archive.layouts import COLLECTION_ROWS, ROWS, Layout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pdb_cli.archive.datatypes import DataType, FileFormat
 
 _HASH_LENGTH = 2
@@ -81,6 +84,32 @@ class DirectoryNaming:
                 skeleton.append(part)
         self._rules = _rules().get("/".join(skeleton), ())
 
+    def identify_alike(self, names: Sequence[str]) -> tuple[_Rule, int] | None:
+        """Tell what files are that all have names of one kind, as nearly all directories have.
+
+        Parameters
+        ----------
+        names
+            Without directories, at least one.
+
+        Returns
+        -------
+        tuple of (_Rule, int) or None
+            The row of the table all of them fit, and where in a name the id begins; None where it
+            takes :meth:`identify` to tell.
+        """
+        if len(self._rules) != 1 or self._id is not None:
+            return None
+        rule = self._rules[0]
+        pattern = _alike(rule)
+        if pattern is None:
+            return None
+        # A line for each, so that one pattern tells about all of them.
+        lines = "\n".join([self._hash, *names, ""])
+        if lines.count("\n") != len(names) + 1 or not pattern.fullmatch(lines):
+            return None
+        return rule, len(rule.prefix)
+
     def identify(self, name: str) -> Identity | None:
         """Tell what a file is.
 
@@ -141,6 +170,15 @@ def _number(text: str, between: str) -> int | None:
     digits = text[len(between) :]
     is_number = digits.isascii() and digits.isdigit() and digits[0] != "0"
     return int(digits) if is_number and len(digits) <= _LONGEST_NUMBER else None
+
+
+@cache
+def _alike(rule: _Rule) -> re.Pattern[str] | None:
+    """Return a pattern for a hash and names of files below it, a line each; None for other ids."""
+    if rule.between is not None or rule.id_length != _CLASSIC_LENGTH:
+        return None
+    prefix, suffix = re.escape(rule.prefix), re.escape(rule.suffix)
+    return re.compile(rf"([0-9a-z]{{2}})\n(?:{prefix}[0-9]\1[0-9a-z]{suffix}\n)+")
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pdb_cli.archive.datatypes import DataType
@@ -81,12 +82,14 @@ class CatalogueTree:
                 if not any(text in packed for text in texts):
                     continue
             chosen = allowed if types is None else allowed.intersection(types)
-            files = [
-                file
-                for file in _files(path, directory, chosen)
-                if (formats is None or file.file_format in formats)
-                and (wanted is None or file.entry_id in wanted)
-            ]
+            files = _files(path, directory, chosen)
+            if formats is not None or wanted is not None:
+                files = [
+                    file
+                    for file in files
+                    if (formats is None or file.file_format in formats)
+                    and (wanted is None or file.entry_id in wanted)
+                ]
             if files:
                 yield files
 
@@ -199,16 +202,30 @@ class CatalogueTree:
 
 def _files(
     path: str, directory: Directory, types: frozenset[DataType], only: str | None = None
-) -> Iterator[CatalogueFile]:
-    """Yield the files of some types in a directory."""
-    identify = DirectoryNaming(path).identify
+) -> list[CatalogueFile]:
+    """Return the files of some types in a directory."""
+    naming = DirectoryNaming(path)
     prefix = f"{path}/" if path else ""
-    for name, size_bytes, mtime_ns in zip(*unpack(directory.packed), strict=True):
+    names, sizes, times = unpack(directory.packed)
+    if only is None and names and min(sizes) >= 0 and (found := naming.identify_alike(names)):
+        rule, start = found
+        (data_type, file_format), layout, end = rule.kind, rule.layout, start + rule.id_length
+        if data_type not in types:
+            return []
+        make = partial(tuple.__new__, CatalogueFile)  # what _make does, without a look at lengths
+        return [
+            make((prefix + name, "pdb_0000" + name[start:end], data_type, file_format, None, layout,
+                  size_bytes, mtime_ns))
+            for name, size_bytes, mtime_ns in zip(names, sizes, times, strict=True)
+        ]  # fmt: skip
+    files = []
+    for name, size_bytes, mtime_ns in zip(names, sizes, times, strict=True):
         if size_bytes < 0 or (only is not None and name != only):
             continue
-        identity = identify(name)
+        identity = naming.identify(name)
         if identity is not None and identity[1] in types:
-            yield CatalogueFile(prefix + name, *identity, size_bytes, mtime_ns)
+            files.append(CatalogueFile(prefix + name, *identity, size_bytes, mtime_ns))
+    return files
 
 
 def _without(directory: Directory, names: set[str]) -> Directory:
