@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pdb_cli.archive.datatypes import DataType, FileFormat
 
+_HASH = re.compile("[0-9a-z]{2}")
 _HASH_LENGTH = 2
 _CLASSIC_LENGTH = 4
 _EXTENDED_LENGTH = 12
@@ -84,31 +85,29 @@ class DirectoryNaming:
                 skeleton.append(part)
         self._rules = _rules().get("/".join(skeleton), ())
 
-    def identify_alike(self, names: Sequence[str]) -> tuple[_Rule, int] | None:
-        """Tell what files are that all have names of one kind, as nearly all directories have.
+    def uniform(self, names: Sequence[str]) -> tuple[slice, Identity] | None:
+        """Tell what all files of a directory are, if they are of one kind, one for each entry.
 
         Parameters
         ----------
         names
-            Without directories, at least one.
+            Without directories; none has a line end in it.
 
         Returns
         -------
-        tuple of (_Rule, int) or None
-            The row of the table all of them fit, and where in a name the id begins; None where it
-            takes :meth:`identify` to tell.
+        tuple of slice and Identity, or None
+            Where the classic ids are in the names, and what the files are, but for their entries;
+            None where :meth:`identify` has to look at each.
         """
         if len(self._rules) != 1 or self._id is not None:
             return None
-        rule = self._rules[0]
-        pattern = _alike(rule)
-        if pattern is None:
+        prefix, between, suffix, id_length, kind, layout = self._rules[0]
+        if between is not None or id_length != _CLASSIC_LENGTH or not _HASH.fullmatch(self._hash):
             return None
-        # A line for each, so that one pattern tells about all of them.
-        lines = "\n".join([self._hash, *names, ""])
-        if lines.count("\n") != len(names) + 1 or not pattern.fullmatch(lines):
+        name = f"{re.escape(prefix)}[0-9]{self._hash}[0-9a-z]{re.escape(suffix)}"
+        if re.fullmatch(f"(?:{name}\n)*", "\n".join((*names, "")), re.ASCII) is None:
             return None
-        return rule, len(rule.prefix)
+        return slice(len(prefix), len(prefix) + id_length), Identity("", *kind, None, layout)
 
     def identify(self, name: str) -> Identity | None:
         """Tell what a file is.
@@ -170,15 +169,6 @@ def _number(text: str, between: str) -> int | None:
     digits = text[len(between) :]
     is_number = digits.isascii() and digits.isdigit() and digits[0] != "0"
     return int(digits) if is_number and len(digits) <= _LONGEST_NUMBER else None
-
-
-@cache
-def _alike(rule: _Rule) -> re.Pattern[str] | None:
-    """Return a pattern for a hash and names of files below it, a line each; None for other ids."""
-    if rule.between is not None or rule.id_length != _CLASSIC_LENGTH:
-        return None
-    prefix, suffix = re.escape(rule.prefix), re.escape(rule.suffix)
-    return re.compile(rf"([0-9a-z]{{2}})\n(?:{prefix}[0-9]\1[0-9a-z]{suffix}\n)+")
 
 
 @cache
