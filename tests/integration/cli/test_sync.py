@@ -182,10 +182,10 @@ def test_s6_background_job_counts_what_came(lab: SyncLab) -> None:
 
 
 def test_terminated_run_says_so_and_the_next_one_goes_on(lab: SyncLab) -> None:
-    copies = {f"9a{n:02d}": "1c58" for n in range(40)}
+    copies = {f"9a{n:02d}": "1c58" for n in range(8)}
     lab.tree.publish(copies=copies)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pdb_cli", "sync", "--bwlimit", "500", "--transport", "rsync"],
+        [sys.executable, "-m", "pdb_cli", "sync", "--bwlimit", "100", "--transport", "rsync"],
         stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: any((lab.collection / MMCIF).rglob("*.gz")), what="a first file")
