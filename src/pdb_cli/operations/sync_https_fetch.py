@@ -184,7 +184,7 @@ class _Run:
     def _note(self, change: PlannedChange, result: FetchResult) -> None:
         """Remember a file as current where its time does not say so by itself."""
         dates = self._dates
-        if dates is None or dates.kind is DateKind.NONE:
+        if dates is None:
             return
         entry = self._names.entry_of(self._below(change.path))
         if entry is None:
