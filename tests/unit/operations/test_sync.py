@@ -503,7 +503,6 @@ def test_deletion_that_is_no_file_is_passed_over(setting: Setting) -> None:
         changes,
         collection=setting.root,
         day=datetime.now(UTC).date(),
-        observe=lambda _: None,
     )
     assert list(removed) == []
     assert (setting.tree.root / "dir.cif.gz").is_dir()
