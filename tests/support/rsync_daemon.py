@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from typing import TYPE_CHECKING, Self
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
 
 from support.ports import free_port, is_listening
 from support.wait import wait_until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _START_TRIES = 3
 _CONFIGURATION = """\
@@ -75,6 +75,16 @@ class RsyncDaemon:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self._process.terminate()
+            self._process.wait(timeout=10)
+
+    def die(self) -> None:
+        """End at once, with every connection; a new ``with`` starts another one."""
+        if self._process is not None:
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+            pids = [int(pid) for pid in children.read_text().split()]
+            for pid in [self._process.pid, *pids]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait(timeout=10)
 
     def log(self) -> str:

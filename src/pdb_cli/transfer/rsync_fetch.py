@@ -23,7 +23,7 @@ from pdb_cli.transfer.rsync_outcome import (
 from pdb_cli.transfer.rsync_process import RsyncGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterator, Sequence
     from pathlib import Path
 
     from pdb_cli.errors import PdbCliError
@@ -102,6 +102,7 @@ class RsyncFetch:
         self._slots = max(1, options.parallel)
         self._has_done = False
         self._refused = 0
+        self._was_refused = False
 
     def run(self) -> Generator[Fetched | Progress, None, None]:
         """Run rsync to its end; closing the generator ends it, and keeps what has arrived.
@@ -127,7 +128,7 @@ class RsyncFetch:
             while running or self._waiting:
                 if self._refused and not running:
                     self._pause()
-                while self._waiting and len(running) < self._slots:
+                while self._waiting and self._has_room(running.values()):
                     part = self._waiting.popleft()
                     running[self._start(group, part)] = part
                 for process, lines in group.lines():
@@ -137,6 +138,19 @@ class RsyncFetch:
                         del running[process]
                         yield from part.settle()
                         self._judge(part, process, others=len(running))
+
+    def _has_room(self, running: Collection[_Part]) -> bool:
+        """Tell whether another process may be started.
+
+        One that has brought all it should counts no more: a tenth of a second may pass until it
+        has said good-bye to the daemon.
+        """
+        at_work = sum(not part.is_done for part in running)
+        return (
+            at_work < self._slots
+            and len(running) <= self._at_once
+            and not (self._was_refused and len(running) >= self._slots)
+        )
 
     def _start(self, group: RsyncGroup, part: _Part) -> RsyncProcess:
         """Start a process for a part."""
@@ -170,6 +184,7 @@ class RsyncFetch:
         if isinstance(error, RsyncBusyError) and self._may_wait(others):
             # As many connections as it let us have.
             self._slots = max(1, others)
+            self._was_refused = True
             self._waiting.append(part)
             return
         about = list(complaints(said))
@@ -216,6 +231,12 @@ class _Part:
         self._whole_bytes = 0
         self._position = 0
         self._told = 0
+        self._seen = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether rsync has named all it was asked for, directories apart."""
+        return self._seen >= len(self.names)
 
     def take(self, lines: Sequence[bytes]) -> Iterator[Fetched | Progress]:
         """Read lines; yield what they tell."""
@@ -228,6 +249,7 @@ class _Part:
             row = read_row(line)
             if row is None or row.kind is not RowKind.FILE:
                 continue
+            self._seen += 1
             if row.change in {Change.NEW, Change.CHANGED}:
                 # rsync names a file just before it renames it: the one before this has its name.
                 yield from self.settle()
