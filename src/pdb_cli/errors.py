@@ -9,7 +9,7 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     ├── UsageError            what was asked for can not be understood
     │   ├── InvalidIdsError   ├── EmptyListError   ├── UnknownNameError
     │   ├── UnsupportedError  ├── SettingsError    ├── InvalidValueError
-    │   └── BatchAllocationError
+    │   ├── BatchAllocationError └── NoCollectionError
     ├── FileAccessError       the operating system refused a file operation
     ├── RsyncUnavailableError the system's rsync is missing, or will not do
     ├── TransferError         a mirror did not deliver
@@ -132,10 +132,16 @@ class SettingsError(UsageError):
 class BatchAllocationError(UsageError):
     """A background job would live inside a batch allocation, and end with it."""
 
-    def __init__(self, scheduler: str) -> None:
-        super().__init__(scheduler)
+    def __init__(self, scheduler: str, option: str = "--force") -> None:
+        super().__init__(scheduler, option)
         self.scheduler = scheduler
         """Whose allocation it is, such as ``Slurm``."""
+        self.option = option
+        """What starts it all the same."""
+
+
+class NoCollectionError(UsageError):
+    """The command works on a collection, and none is set up."""
 
 
 class FileAccessError(PdbCliError):

@@ -153,21 +153,14 @@ class ArchiveTree:
     def _write_holdings(self) -> None:
         """Describe the archive as it is now."""
         dates = {}
-        for entry, files in self._current.items():
-            mmcif = ArchiveFile(entry, DataType.STRUCTURES, FileFormat.MMCIF)
-            if mmcif in files:
-                date = datetime.fromtimestamp(self.path(mmcif).stat().st_mtime, tz=UTC)
-                dates[self._key(entry)] = date.isoformat(timespec="seconds")
         experimental = {}
         for entry, files in self._current.items():
-            times = [
-                self.path(file).stat().st_mtime
-                for file in files
-                if file.data_type is DataType.STRUCTURE_FACTORS
-            ]
-            if times:
-                date = datetime.fromtimestamp(max(times), tz=UTC)
-                experimental[self._key(entry)] = date.isoformat(timespec="seconds")
+            # Every entry has coordinates as mmCIF; some of the bundled ones lack them here.
+            mmcif = ArchiveFile(entry, DataType.STRUCTURES, FileFormat.MMCIF)
+            dates[self._key(entry)] = self._date(mmcif if mmcif in files else next(iter(files)))
+            factors = ArchiveFile(entry, DataType.STRUCTURE_FACTORS, FileFormat.MMCIF)
+            if factors in files:
+                experimental[self._key(entry)] = self._date(factors)
         current = {
             self._key(entry): content_types({file: self._from_pub(file) for file in files})
             for entry, files in self._current.items()
@@ -181,6 +174,11 @@ class ArchiveTree:
         }
         for name, content in holdings.items():
             write_holdings(self.root / "holdings", name, content, mtime_s=self.file_time_s)
+
+    def _date(self, file: ArchiveFile) -> str:
+        """Return a file's time as holdings write it."""
+        date = datetime.fromtimestamp(self.path(file).stat().st_mtime, tz=UTC)
+        return date.isoformat(timespec="seconds")
 
     def _from_pub(self, file: ArchiveFile) -> str:
         """Return a file's path as holdings write it, absolute from ``pub``."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Self
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
 
-from support import processes
 from support.ports import free_port, is_listening
 from support.wait import wait_until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _START_TRIES = 3
 _CONFIGURATION = """\
@@ -28,11 +25,19 @@ read only = yes
 path = {root}
 [ftp_data]
 path = {root}/data
+[all]
+path = {top}
+[busy]
+path = {root}
+max connections = -1
 """
 
 
 class RsyncDaemon:
     """Serves ``ftp`` (an archive's root) and ``ftp_data`` (its data) while the context lasts.
+
+    Further modules: ``all`` (two directories above the root), and ``busy``, which has the same as
+    ``ftp`` and takes no connections.
 
     Parameters
     ----------
@@ -81,13 +86,14 @@ class RsyncDaemon:
             self._process.terminate()
             self._process.wait(timeout=10)
 
-    def kill(self) -> None:
-        """End it and all it serves with, at once, as a machine that crashes."""
+    def die(self) -> None:
+        """End at once, with every connection; a new ``with`` starts another one."""
         if self._process is not None:
-            for child in processes.descendants(self._process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(child.pid, signal.SIGKILL)
-            self._process.kill()
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+            pids = [int(pid) for pid in children.read_text().split()]
+            for pid in [self._process.pid, *pids]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait(timeout=10)
 
     def log(self) -> str:
@@ -104,6 +110,7 @@ class RsyncDaemon:
                 folder=self._folder,
                 root=self._root,
                 settings=self._settings,
+                top=self._root.parent.parent,
                 # As root, it would become a user who may not read our folders.
                 user="uid = 0\ngid = 0" if os.geteuid() == 0 else "",
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pdb_cli.errors import PdbCliError
     from pdb_cli.events import Observer
-    from pdb_cli.index.model import Mark
+    from pdb_cli.index.model import Mark, Record
     from pdb_cli.operations.collection_plan import GroupPlan, PlannedChange
     from pdb_cli.operations.sync_model import FileSettled, SyncTree
 
@@ -36,6 +36,7 @@ class MarkTable:
 
     def __init__(self) -> None:
         self.kept: dict[str, Mark] = {}
+        self.records: dict[str, Record] = {}
 
     def marks(self, paths: Iterable[str]) -> Mapping[str, Mark]:
         """Return the marks of some files."""
@@ -44,6 +45,12 @@ class MarkTable:
     def settle(self, marks: Iterable[Mark]) -> None:
         """Keep marks."""
         self.kept.update({mark.path: mark for mark in marks})
+
+    def remember(self, records: Iterable[Record]) -> None:
+        """Keep records; the marks of their files go."""
+        for record in records:
+            self.records[record.path] = record
+            self.kept.pop(record.path, None)
 
 
 @dataclass(slots=True)
@@ -80,7 +87,7 @@ class HttpsSync:
                 Mirror(f"other{number}", url, (), self.layout)
                 for number, url in enumerate(self.others)
             ),
-            marks=self.marks,
+            open_memory=lambda: nullcontext(self.marks),
             clock=lambda: self.now_s,
         )
         return HttpsTransport(Mirror("lab", self.url, (), self.layout), settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from pdb_cli.archive.holdings import read_modified_dates
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 _LARGEST_AT_ONCE_BYTES: Final = 64 * 1024 * 1024
 """What is read in one go; the list of an archive of a million entries has 50 MB."""
 
-_CLASSIC_IDS = re.compile(r"(?:[0-9][0-9a-z]{3}\n)*")
-_EXTENDED_IDS = re.compile(r"(?:pdb_[0-9a-z]{8}\n)*")
+_CLASSIC_IDS = re.compile(r"(?:[0-9][0-9A-Za-z]{3}\n)*")
+_EXTENDED_IDS = re.compile(r"(?:[Pp][Dd][Bb]_[0-9A-Za-z]{8}\n)*")
 _DAYS = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[^\n]*\n)*")
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
-_MOMENT_LENGTH = 19
 
 
 def read_date_table(chunks: Iterable[bytes], *, subject: str) -> dict[str, str]:
@@ -87,10 +85,9 @@ def second_of(text: str) -> int | None:
     >>> second_of("2023-11-17T14:09:19+00:00"), second_of("2023-11-17"), second_of("2023-11-17T25")
     (1700230159, None, None)
     """
-    if len(text) <= _MOMENT_LENGTH or not _MOMENT.match(text):
-        return None
     try:
         moment = datetime.fromisoformat(text)
+        # Without a zone it would be read as a time of this machine's.
         return None if moment.tzinfo is None else int(moment.timestamp() // 1)
     except (ValueError, OverflowError):
         return None
@@ -153,18 +150,18 @@ def _read_at_once(data: bytes) -> dict[str, str] | None:
     if type(table) is not dict or not {str}.issuperset(map(type, table.values())):
         return None
     # A line for each, so that one pattern tells about all of them: a loop takes ten times as long.
-    days = "".join(f"{date}\n" for date in table.values())
-    if not _DAYS.fullmatch(days) or days.count("\n") != len(table):
+    days, keys = "\n".join([*table.values(), ""]), "\n".join([*table, ""])
+    if days.count("\n") != len(table) or not _DAYS.fullmatch(days):
         return None
-    keys = "".join(f"{key}\n" for key in table)
-    if not keys.isascii() or keys.count("\n") != len(table):
+    if keys.count("\n") != len(table) or not keys.isascii():
         return None
-    keys = keys.lower()
+    ids = keys.lower().split("\n")
+    del ids[-1]
     if _CLASSIC_IDS.fullmatch(keys):
-        keys = "pdb_0000" + keys.replace("\n", "\npdb_0000") if keys else ""
+        ids = ["pdb_0000" + entry for entry in ids]
     elif not _EXTENDED_IDS.fullmatch(keys):
         return None
-    return dict(zip(islice(keys.split("\n"), len(table)), table.values(), strict=True))
+    return dict(zip(ids, table.values(), strict=True))
 
 
 def _read_slowly(chunks: Iterable[bytes], subject: str) -> dict[str, str]:

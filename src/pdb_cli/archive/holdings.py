@@ -51,21 +51,15 @@ class HoldingsFile(StrEnum):
     """Obsolete entries, theoretical models, entries that moved to other archives."""
     UNRELEASED = "unreleased_entries"
     """Entries in processing or on hold."""
+    INTEGRATIVE_DATES = "ihm_released_structures_last_modified_dates"
+    """When integrative structures changed last; in an archive, and under a name, of their own."""
 
     @property
     def path(self) -> str:
-        """Where it is below the root of a mirror."""
-        return self.path_in("holdings")
-
-    def path_in(self, place: str) -> str:
-        """Return where it is in a directory of lists.
-
-        Parameters
-        ----------
-        place
-            The directory, below the root of a mirror; ``../`` leads to a tree beside it.
-        """
-        return f"{place}/{self}.json.gz"
+        """Where it is below the root of a mirror; ``../`` goes to the tree beside it."""
+        if self is HoldingsFile.INTEGRATIVE_DATES:
+            return f"../pdb_ihm/holdings/{HoldingsFile.STRUCTURE_DATES}.json.gz"
+        return f"holdings/{self}.json.gz"
 
 
 class EntryFiles(NamedTuple):

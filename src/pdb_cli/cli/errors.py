@@ -153,9 +153,23 @@ def _(error: e.SettingsError) -> Message:
 def _(error: e.BatchAllocationError) -> Message:
     return _one(
         f"a background job would end with this {error.scheduler} allocation; "
-        "run it here without --bg, start it from the login node, or add --force",
+        f"run it here without --bg, start it from the login node, or add {error.option}",
         ExitCode.USAGE,
     )
+
+
+@describe.register
+def _(error: e.NoCollectionError) -> Message:  # noqa: ARG001 - singledispatch goes by the type
+    return _one(
+        f"no collection is set up; '{PROGRAM} config set paths.pdb_dir DIR', --pdb-dir DIR before "
+        "the command, or PDB_DIR names one",
+        ExitCode.USAGE,
+    )
+
+
+@describe.register
+def _(error: e.StaleVersionError) -> Message:
+    return _one(f"{error.url}: {error.reason}; try again later, or another mirror with -m")
 
 
 @describe.register

@@ -38,6 +38,11 @@ COMMANDS = (
     CommandRow(
         "sync", "pdb_cli.cli.commands.sync", "Keep directories of the archive as a mirror has them."
     ),
+    CommandRow(
+        "update",
+        "pdb_cli.cli.commands.update",
+        "Bring the collection up to the archive's state, file by file.",
+    ),
     CommandRow("jobs", "pdb_cli.cli.commands.jobs", "List and manage background jobs."),
     CommandRow(
         "config", "pdb_cli.cli.commands.config", "Show, check and change the settings.", ("cfg",)

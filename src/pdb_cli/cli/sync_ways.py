@@ -60,10 +60,12 @@ def _rsync(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
 
 def _https(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
     """Make the way by the archive's lists and the download engine."""
+    from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - one of two ways
     from pdb_cli.operations.sync_https import (  # noqa: PLC0415 - one of two ways
         HttpsSettings,
         HttpsTransport,
     )
+    from pdb_cli.storage.collection import Collection  # noqa: PLC0415 - as above
     from pdb_cli.transfer.retry import RetryPolicy  # noqa: PLC0415 - as above
 
     http = choose_http_options(session.settings(), session.environ)
@@ -72,10 +74,12 @@ def _https(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
     if asked.bwlimit_kib_s is not None:
         http = replace(http, limit_rate_bytes_s=asked.bwlimit_kib_s * _KIB)
     request = asked.request
+    collection = Collection(request.collection, session.settings().paths.data_type_dirs)
     settings = HttpsSettings(
         lists_dir=request.collection / STATE_DIR / "holdings",
         http=http,
         retry=RetryPolicy(retries=request.retries),
         fallbacks=tuple(each for each in request.mirrors if each is not mirror and each.https),
+        open_memory=lambda: open_catalogue(collection),
     )
     return HttpsTransport(mirror, settings)

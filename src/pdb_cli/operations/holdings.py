@@ -75,7 +75,6 @@ def fetch_holdings(
     folder: Path,
     options: HttpOptions,
     retry: RetryPolicy,
-    place: str = "holdings",
     observe: Observer = ignore_event,
 ) -> KeptList:
     """Bring a list of the archive up to date.
@@ -97,9 +96,6 @@ def fetch_holdings(
         Connections, time limits, certificates.
     retry
         How often and how late to try again.
-    place
-        The directory of the lists below the root of a mirror; lists of different places need
-        folders of their own.
     observe
         Gets ``BytesReceived``, ``AttemptFailed`` and ``Note``.
 
@@ -124,8 +120,7 @@ def fetch_holdings(
         raise FileAccessError.wrap("create", folder, error) from error
     # Where none has a root, the first one says which setting is missing.
     asked = [mirror for mirror in mirrors if mirror.https] or mirrors[:1]
-    path = file.path_in(place)
-    choice = MirrorChoice([Source(each.name, each.path_url(path)) for each in asked], retry)
+    choice = MirrorChoice([Source(each.name, each.path_url(file.path)) for each in asked], retry)
     with HttpEngine(options) as engine:
         while True:
             attempt = _Attempt(engine, choice.source, destination, observe)

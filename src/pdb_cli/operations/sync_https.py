@@ -8,7 +8,8 @@ What lists can not tell, and how it is settled, is in docs/adr/0024-sync-over-ht
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from pdb_cli.errors import FileAccessError, PdbCliError, UnsupportedError
@@ -27,12 +28,13 @@ from pdb_cli.transfer.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.events import Observer
     from pdb_cli.operations.collection_plan import GroupPlan
-    from pdb_cli.operations.sync_https_doubts import MarkStore
+    from pdb_cli.operations.sync_https_doubts import Memory
     from pdb_cli.operations.sync_model import FileSettled, SyncSelection, SyncTree
 
 _PROBE_S: Final = 2.5
@@ -51,8 +53,9 @@ class HttpsSettings:
     fallbacks: tuple[Mirror, ...] = ()
     """Where a file is fetched from when the mirror does not deliver it; those with another layout
     are passed over."""
-    marks: MarkStore | None = None
-    """The catalogue: what was found to be current before; None asks anew each time."""
+    open_memory: Callable[[], AbstractContextManager[Memory | None]] = nullcontext
+    """Opens the catalogue: what was found to be current before, what has arrived. The default
+    remembers nothing, and asks anew each time."""
     clock: Callable[[], float] = time.time
     """Seconds since 1970."""
 
@@ -73,7 +76,6 @@ class HttpsTransport(SyncTransport):
     def __init__(self, mirror: Mirror, settings: HttpsSettings) -> None:
         self.mirror = mirror
         self._settings = settings
-        self._marks = Marks(settings.marks, settings.clock)
         self._listed: dict[str, ListedTree] = {}
         """What was planned, by the names of the trees."""
 
@@ -113,7 +115,8 @@ class HttpsTransport(SyncTransport):
             self.mirror,
             self._settings.lists_dir,
             options=self._settings.http,
-            retry=self._settings.retry,
+            # Who calls this tries again.
+            retry=replace(self._settings.retry, retries=0),
             observe=observe,
         )
         by_list: dict[Lists, list[ListedTree]] = {}
@@ -161,16 +164,27 @@ class HttpsTransport(SyncTransport):
         """
         listed = self._listed.get(tree.name)
         names = listed.names if listed is not None else TreeNames(tree)
-        yield from fetch_planned(
-            names,
-            plan,
-            mirrors=(self.mirror, *self._fallbacks()),
-            dates=listed,
-            marks=self._marks,
-            options=self._settings.http,
-            retry=self._settings.retry,
-            observe=observe,
-        )
+        with self._settings.open_memory() as memory:
+            yield from fetch_planned(
+                names,
+                plan,
+                mirrors=(self.mirror, *self._fallbacks()),
+                dates=listed,
+                marks=Marks(memory, self._settings.clock),
+                options=self._settings.http,
+                retry=self._settings.retry,
+                observe=observe,
+            )
+
+    def finish(self, tree: SyncTree, plan: GroupPlan, *, observe: Observer) -> None:
+        """Do nothing: the times of directories are not known over https.
+
+        Parameters
+        ----------
+        tree, plan, observe
+            As :meth:`SyncTransport.finish`.
+        """
+        del tree, plan, observe
 
     def _plan(
         self,
@@ -183,9 +197,6 @@ class HttpsTransport(SyncTransport):
     ) -> TreePlanned:
         """Plan one tree whose lists were read."""
         tree = listed.names.tree
-        judge = Judge(
-            self.mirror, self._marks, options=self._settings.http, retry=self._settings.retry
-        )
         if listed.refused:
             observe(
                 Note(
@@ -195,7 +206,14 @@ class HttpsTransport(SyncTransport):
             )
         listing = self._listing(listed, lists)
         try:
-            plan = compare_tree(listed, listing, selection, delete=delete, judge=judge)
+            with self._settings.open_memory() as memory:
+                judge = Judge(
+                    self.mirror,
+                    Marks(memory, self._settings.clock),
+                    options=self._settings.http,
+                    retry=self._settings.retry,
+                )
+                plan = compare_tree(listed, listing, selection, delete=delete, judge=judge)
         except FileAccessError:
             raise
         except PdbCliError as error:

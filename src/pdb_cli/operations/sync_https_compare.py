@@ -160,7 +160,7 @@ class _Comparison:
         add = self._transfers.add
         for entry, names in listed.lines(entry_hash):
             extended = extended_of(entry)
-            second = None if kind is DateKind.NONE else moments.second(extended)
+            second = moments.second(extended)
             is_exact = kind is DateKind.EXACT and extended not in moments.vague
             for name in names:
                 found = local.pop(name, None)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pdb_cli.archive.mirrors import Mirror
+    from pdb_cli.index.model import Record
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
@@ -54,8 +55,8 @@ class Judged(NamedTuple):
     """Of the file that the mirror has, if that is another one and was told."""
 
 
-class MarkStore(Protocol):
-    """What keeps marks: the catalogue."""
+class Memory(Protocol):
+    """What remembers files: the catalogue."""
 
     def marks(self, paths: Iterable[str]) -> Mapping[str, Mark]:
         """Return the marks of some files, by path."""
@@ -63,6 +64,10 @@ class MarkStore(Protocol):
 
     def settle(self, marks: Iterable[Mark]) -> None:
         """Keep marks."""
+        ...
+
+    def remember(self, records: Iterable[Record]) -> None:
+        """Keep records of files that arrived; drops their marks."""
         ...
 
 
@@ -77,7 +82,7 @@ class Marks:
         Seconds since 1970.
     """
 
-    def __init__(self, store: MarkStore | None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Memory | None, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
 
@@ -99,16 +104,23 @@ class Marks:
             if path in by_path and mark in self._marks(by_path[path])
         }
 
-    def keep(self, doubts: Iterable[Doubt]) -> None:
-        """Remember that files are current.
+    def keep(self, doubts: Iterable[Doubt], records: Iterable[Record] = ()) -> None:
+        """Remember that files are current, and what was found when they arrived.
 
         Parameters
         ----------
         doubts
             With the size and the time of the file that is here now.
+        records
+            Of files that have just arrived, those in doubt or others.
         """
-        if self._store is not None:
-            self._store.settle([self._mark(doubt) for doubt in doubts])
+        if self._store is None:
+            return
+        if arrived := list(records):
+            self._store.remember(arrived)
+        # Last: a record drops the mark of its file.
+        if marks := [self._mark(doubt) for doubt in doubts]:
+            self._store.settle(marks)
 
     def is_recent(self, second: int) -> bool:
         """Tell whether mirrors may not have caught up yet with a date of the archive.

@@ -15,6 +15,7 @@ from pdb_cli.operations.sync_https_doubts import Doubt
 from pdb_cli.operations.sync_https_local import check_no_link
 from pdb_cli.operations.sync_https_sources import DateKind
 from pdb_cli.operations.sync_model import FileSettled, SettledStatus
+from pdb_cli.operations.verification_record import record_of_fetch
 from pdb_cli.transfer.fetch import FetchItem, FetchResult, FetchStatus, Source, fetch_files
 from pdb_cli.transfer.verify import Expectation, expect
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.events import Event, Observer
+    from pdb_cli.index.model import Record
     from pdb_cli.operations.collection_plan import GroupPlan, PlannedChange
     from pdb_cli.operations.sync_https_doubts import Marks
     from pdb_cli.operations.sync_https_names import TreeNames
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 _HOPELESS_AFTER: Final = 32
 """Files in a row that found nobody to connect to: then the others are not tried either."""
-_MARKS_TOGETHER: Final = 200
+_REMEMBERED_TOGETHER: Final = 200
 _SECOND_NS: Final = 1_000_000_000
 
 _FORMATS: Final = {
@@ -120,6 +122,7 @@ class _Run:
         self._dates = dates
         self._marks = marks
         self._fresh: list[Doubt] = []
+        self._arrived: list[Record] = []
         self._in_vain = 0
         self._checked = ""
         """The directory that was last seen to be none of somebody else's links."""
@@ -151,8 +154,12 @@ class _Run:
         match result.status:
             case FetchStatus.FETCHED | FetchStatus.PRESENT | FetchStatus.UNCHANGED:
                 self._in_vain = 0
+                if (record := record_of_fetch(result)) is not None:
+                    self._arrived.append(record)
                 if mirror == self._mirrors[0].name:
                     self._note(change, result)
+                if max(len(self._fresh), len(self._arrived)) >= _REMEMBERED_TOGETHER:
+                    self.keep_marks()
                 unchanged = result.status is FetchStatus.UNCHANGED
                 status = SettledStatus.UNCHANGED if unchanged else SettledStatus.TRANSFERRED
                 other = "" if mirror == self._mirrors[0].name else mirror
@@ -171,12 +178,13 @@ class _Run:
     def keep_marks(self) -> None:
         """Remember what is current, as far as that was not done yet."""
         fresh, self._fresh = self._fresh, []
-        self._marks.keep(fresh)
+        arrived, self._arrived = self._arrived, []
+        self._marks.keep(fresh, arrived)
 
     def _note(self, change: PlannedChange, result: FetchResult) -> None:
         """Remember a file as current where its time does not say so by itself."""
         dates = self._dates
-        if dates is None or dates.kind is DateKind.NONE:
+        if dates is None:
             return
         entry = self._names.entry_of(self._below(change.path))
         if entry is None:
@@ -195,8 +203,6 @@ class _Run:
         remote = self._names.remote_path(change.path)
         doubt = Doubt(change.path, remote, status.st_size, status.st_mtime_ns, date, second)
         self._fresh.append(doubt)
-        if len(self._fresh) == _MARKS_TOGETHER:
-            self.keep_marks()
 
     def _below(self, path: str) -> str:
         """Return the name of a file below its bucket."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from pdb_cli.archive.dates import read_date_table
-from pdb_cli.archive.holdings import HoldingsFile
 from pdb_cli.errors import FileAccessError, HttpStatusError, PdbCliError
 from pdb_cli.events import Note
 from pdb_cli.operations.holdings import fetch_holdings
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pdb_cli.archive.holdings import HoldingsFile
     from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.events import Observer
     from pdb_cli.operations.holdings import KeptList
@@ -27,29 +27,6 @@ if TYPE_CHECKING:
 _NOT_THERE = frozenset({404, 410})
 _ABSENT_S: Final = 72_000.0
 """How long a mirror is not asked again for a list that it has not: a daily run asks."""
-
-
-class ListName(NamedTuple):
-    """One list of one tree of the archive."""
-
-    file: HoldingsFile
-    place: str = "holdings"
-    """Its directory below the root of the mirror."""
-    folder: str = ""
-    """Where it is kept below the folder of all lists."""
-
-    @property
-    def title(self) -> str:
-        """What to call it in a message."""
-        return self.file.path_in(self.place.removeprefix("../"))
-
-
-STRUCTURE_DATES: Final = ListName(HoldingsFile.STRUCTURE_DATES)
-EXPERIMENTAL_DATES: Final = ListName(HoldingsFile.EXPERIMENTAL_DATA_DATES)
-CURRENT_FILES: Final = ListName(HoldingsFile.CURRENT_FILES)
-OBSOLETE_DATES: Final = ListName(HoldingsFile.OBSOLETE_DATES)
-REMOVED: Final = ListName(HoldingsFile.REMOVED)
-IHM_DATES: Final = ListName(HoldingsFile.STRUCTURE_DATES, "../pdb_ihm/holdings", "pdb_ihm")
 
 
 class MirrorLists:
@@ -81,10 +58,10 @@ class MirrorLists:
         self._options = options
         self._retry = retry
         self._observe = observe
-        self._kept: dict[ListName, KeptList | PdbCliError] = {}
-        self._tables: dict[ListName, Mapping[str, str]] = {}
+        self._kept: dict[HoldingsFile, KeptList | PdbCliError] = {}
+        self._tables: dict[HoldingsFile, Mapping[str, str]] = {}
 
-    def get(self, name: ListName) -> KeptList:
+    def get(self, name: HoldingsFile) -> KeptList:
         """Return a list, brought up to date.
 
         Parameters
@@ -103,12 +80,11 @@ class MirrorLists:
         if kept is None:
             try:
                 kept = fetch_holdings(
-                    name.file,
+                    name,
                     mirrors=(self._mirror,),
-                    folder=self._folder / name.folder,
+                    folder=self._folder,
                     options=self._options,
                     retry=self._retry,
-                    place=name.place,
                     observe=self._observe,
                 )
             except PdbCliError as error:
@@ -118,7 +94,7 @@ class MirrorLists:
             raise kept
         return kept
 
-    def find(self, name: ListName, instead: str) -> KeptList | None:
+    def find(self, name: HoldingsFile, instead: str) -> KeptList | None:
         """Return a list that a mirror need not have; None, and a note, if it has none.
 
         Parameters
@@ -142,11 +118,11 @@ class MirrorLists:
             if error.status not in _NOT_THERE:
                 raise
             if is_new:
-                self._observe(Note(f"{self._mirror.name} has no {name.title}: {instead}"))
+                self._observe(Note(f"{self._mirror.name} has no {name.path}: {instead}"))
                 self._note_absent(name)
             return None
 
-    def dates(self, name: ListName) -> Mapping[str, str]:
+    def dates(self, name: HoldingsFile) -> Mapping[str, str]:
         """Return the dates of a list by the extended form of the ids.
 
         Parameters
@@ -166,7 +142,7 @@ class MirrorLists:
             self._tables[name] = table
         return table
 
-    def _is_absent(self, name: ListName) -> bool:
+    def _is_absent(self, name: HoldingsFile) -> bool:
         """Tell whether the mirror has just said that it has no such list."""
         path = self._absent(name)
         try:
@@ -176,17 +152,17 @@ class MirrorLists:
             return False
         return 0 <= age_s < _ABSENT_S and url == self._url(name)
 
-    def _note_absent(self, name: ListName) -> None:
+    def _note_absent(self, name: HoldingsFile) -> None:
         """Remember for a while that the mirror has no such list."""
         path = self._absent(name)
         with suppress(FileAccessError, OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, self._url(name).encode(), durable=False)
 
-    def _absent(self, name: ListName) -> Path:
+    def _absent(self, name: HoldingsFile) -> Path:
         """Return the note about a list that a mirror has not."""
-        return self._folder / name.folder / f"{name.file}.absent"
+        return self._folder / f"{name}.absent"
 
-    def _url(self, name: ListName) -> str:
+    def _url(self, name: HoldingsFile) -> str:
         """Return where a list would be, without credentials."""
-        return without_credentials(self._mirror.path_url(name.file.path_in(name.place)))
+        return without_credentials(self._mirror.path_url(name.path))

@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pdb_cli.archive.dates import earliest_second_of, format_second, second_of
-from pdb_cli.archive.holdings import iterate_entries, read_current_files
+from pdb_cli.archive.holdings import HoldingsFile, iterate_entries, read_current_files
 from pdb_cli.archive.ids import EntryId
-from pdb_cli.operations.sync_https_lists import (
-    CURRENT_FILES,
-    EXPERIMENTAL_DATES,
-    IHM_DATES,
-    OBSOLETE_DATES,
-    REMOVED,
-    STRUCTURE_DATES,
-    ListName,
-)
 from pdb_cli.operations.sync_https_names import TreeNames, shown
 from pdb_cli.operations.sync_https_sources import DateKind, Lists
 
@@ -104,7 +95,7 @@ class ListedTree:
         """Paths of the list that are not what they should be."""
         self.example = ""
         """One of those."""
-        self.sources: list[ListName] = []
+        self.sources: list[HoldingsFile] = []
         """The lists it was read from, the one with the names first."""
 
     def add_entry(self, entry: Shown) -> None:
@@ -177,9 +168,9 @@ def read_trees(listed: Iterable[ListedTree], lists: MirrorLists, selection: Sync
     for kind, trees in by_list.items():
         match kind:
             case Lists.STRUCTURE_DATES:
-                _read_dates(trees, lists, STRUCTURE_DATES, selection)
+                _read_dates(trees, lists, HoldingsFile.STRUCTURE_DATES, selection)
             case Lists.IHM:
-                _read_dates(trees, lists, IHM_DATES, selection)
+                _read_dates(trees, lists, HoldingsFile.INTEGRATIVE_DATES, selection)
             case Lists.OBSOLETE:
                 _read_obsolete(trees, lists, selection)
             case Lists.CURRENT_FILES:
@@ -187,7 +178,7 @@ def read_trees(listed: Iterable[ListedTree], lists: MirrorLists, selection: Sync
 
 
 def _read_dates(
-    trees: Iterable[ListedTree], lists: MirrorLists, name: ListName, selection: SyncSelection
+    trees: Iterable[ListedTree], lists: MirrorLists, name: HoldingsFile, selection: SyncSelection
 ) -> None:
     """Take every entry of a list of dates to have its one file."""
     table = lists.dates(name)
@@ -204,24 +195,26 @@ def _read_obsolete(
 ) -> None:
     """Take mmCIF files from their dates, where there are any; all else from what was removed."""
     trees = list(trees)
-    instead = "files of obsolete entries that are here are not looked at again"
+    instead = "it is asked about the files of obsolete entries"
     # The other list is needed for other formats, and suffices: one request less in each run.
-    if all(tree.kind is DateKind.EXACT for tree in trees) and lists.find(OBSOLETE_DATES, instead):
-        _read_dates(trees, lists, OBSOLETE_DATES, selection)
+    if all(tree.kind is DateKind.EXACT for tree in trees) and lists.find(
+        HoldingsFile.OBSOLETE_DATES, instead
+    ):
+        _read_dates(trees, lists, HoldingsFile.OBSOLETE_DATES, selection)
         return
+    kept = lists.get(HoldingsFile.REMOVED)
     for tree in trees:
-        tree.kind = DateKind.NONE
-        tree.sources.append(REMOVED)
-    if trees:
-        kept = lists.get(REMOVED)
-        for entry, record in iterate_entries(kept.chunks(), subject=kept.path.name):
-            content = record.get("content_type") if isinstance(record, dict) else None
-            if isinstance(content, dict) and (selection.is_all or selection.has(entry)):
-                for tree in trees:
-                    # It also says where theoretical models are, and files of other formats.
-                    place = f"/{tree.names.directory}/"
-                    own = [path for path in _texts(content) if place in path]
-                    tree.add_paths(shown(entry.extended, tree.names.tree.layout), own)
+        tree.kind = DateKind.SHARED
+        tree.sources.append(HoldingsFile.REMOVED)
+        tree.moments = Moments({}, kept.modified_s)
+    for entry, record in iterate_entries(kept.chunks(), subject=kept.path.name):
+        content = record.get("content_type") if isinstance(record, dict) else None
+        if isinstance(content, dict) and (selection.is_all or selection.has(entry)):
+            for tree in trees:
+                # It also says where theoretical models are, and files of other formats.
+                place = f"/{tree.names.directory}/"
+                own = [path for path in _texts(content) if place in path]
+                tree.add_paths(shown(entry.extended, tree.names.tree.layout), own)
 
 
 def _read_current(
@@ -229,9 +222,9 @@ def _read_current(
 ) -> None:
     """Read the list of all files once for all trees."""
     trees = list(trees)
-    kept = lists.get(CURRENT_FILES)
+    kept = lists.get(HoldingsFile.CURRENT_FILES)
     for tree in trees:
-        tree.sources.append(CURRENT_FILES)
+        tree.sources.append(HoldingsFile.CURRENT_FILES)
         _set_dates(tree, lists, kept.modified_s)
     layout = trees[0].names.tree.layout
     wanted = [(name, tree) for tree in trees for name in tree.names.tree.content_types]
@@ -249,13 +242,13 @@ def _set_dates(tree: ListedTree, lists: MirrorLists, list_s: float | None) -> No
     """Give a tree the dates that say most about its files."""
     if tree.kind is DateKind.SHARED:
         instead = "the dates of the structures are used for experimental data"
-        if lists.find(EXPERIMENTAL_DATES, instead) is not None:
-            tree.sources.append(EXPERIMENTAL_DATES)
-            tree.moments = Moments(lists.dates(EXPERIMENTAL_DATES), list_s)
+        if lists.find(HoldingsFile.EXPERIMENTAL_DATA_DATES, instead) is not None:
+            tree.sources.append(HoldingsFile.EXPERIMENTAL_DATA_DATES)
+            tree.moments = Moments(lists.dates(HoldingsFile.EXPERIMENTAL_DATA_DATES), list_s)
             return
         tree.kind = DateKind.ENTRY
-    tree.sources.append(STRUCTURE_DATES)
-    tree.moments = Moments(lists.dates(STRUCTURE_DATES), list_s)
+    tree.sources.append(HoldingsFile.STRUCTURE_DATES)
+    tree.moments = Moments(lists.dates(HoldingsFile.STRUCTURE_DATES), list_s)
 
 
 def _selected(table: Iterable[str], selection: SyncSelection) -> Iterator[str]:

@@ -45,8 +45,6 @@ class DateKind(Enum):
     ENTRY = "entry"
     """It is the time of the entry's structure: what was made later, was made of that structure;
     what was made earlier, may be out of date."""
-    NONE = "none"
-    """There is none: a file is there or not."""
 
 
 class TreeSource(NamedTuple):
@@ -74,7 +72,7 @@ def source_of(tree: SyncTree) -> TreeSource:
         if tree.data_type is DataType.STRUCTURES and is_mmcif:
             return TreeSource(Lists.STRUCTURE_DATES, DateKind.EXACT)
         if tree.data_type is DataType.OBSOLETE:
-            kind = DateKind.EXACT if is_mmcif else DateKind.NONE
+            kind = DateKind.EXACT if is_mmcif else DateKind.SHARED
             return TreeSource(Lists.OBSOLETE, kind)
         if tree.data_type is DataType.IHM and is_mmcif:
             return TreeSource(Lists.IHM, DateKind.EXACT)

@@ -8,7 +8,7 @@ before Content-Length is an error there.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -59,7 +59,7 @@ class ResponseHeaders:
     """Seconds until the server wants to be asked again, not negative."""
     content_range: ContentRange | None = None
     """Which bytes of the file these are, in answers to a request for some of them."""
-    length_bytes: int | None = None
+    length_bytes: int | None = field(default=None, compare=False)
     """The length of the body, or of the one that an answer to HEAD has not."""
 
 

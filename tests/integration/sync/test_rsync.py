@@ -335,7 +335,7 @@ releases = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(before=releases, after=releases)
 def test_m1_what_is_planned_is_what_happens(
     lab: RsyncLab,
