@@ -124,7 +124,7 @@ class RsyncFetch:
         for part in self._parts:
             part.names_file = self._lists.write(part.number, part.names, below=self._below)
         running: dict[RsyncProcess, _Part] = {}
-        with RsyncGroup() as group:
+        with RsyncGroup(is_watched=True) as group:
             while running or self._waiting:
                 if self._refused and not running:
                     self._pause()
