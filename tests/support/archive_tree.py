@@ -42,6 +42,8 @@ class ArchiveTree:
         """The root of the archive, ``pub/pdb`` or ``pub/wwpdb/pdb``."""
         self.released_at = first_release - _WEEK
         """The time of the last release."""
+        self.all_dated = True
+        """Whether entries without mmCIF have a date too. In the archive, all entries have both."""
         self._real = real_files(CLASSIC_ROOT) | real_files(ENTRY_ROOT)
         self._current: dict[EntryId, dict[ArchiveFile, RealFile]] = {}
         self._removed: dict[str, dict[str, Any]] = {}
@@ -155,9 +157,10 @@ class ArchiveTree:
         dates = {}
         experimental = {}
         for entry, files in self._current.items():
-            # Every entry has coordinates as mmCIF; some of the bundled ones lack them here.
             mmcif = ArchiveFile(entry, DataType.STRUCTURES, FileFormat.MMCIF)
-            dates[self._key(entry)] = self._date(mmcif if mmcif in files else next(iter(files)))
+            if mmcif in files or self.all_dated:
+                dated = mmcif if mmcif in files else next(iter(files))
+                dates[self._key(entry)] = self._date(dated)
             factors = ArchiveFile(entry, DataType.STRUCTURE_FACTORS, FileFormat.MMCIF)
             if factors in files:
                 experimental[self._key(entry)] = self._date(factors)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-"""How every date of the holdings begins, whatever follows."""
+"""How nearly every date of the holdings begins, whatever follows."""
 
 _ASSEMBLY_NAMES = {
     DataType.ASSEMBLIES: (
@@ -77,8 +77,8 @@ class ModifiedEntry(NamedTuple):
 
     entry: EntryId
     modified: str
-    """As published. Another text, later or earlier, means another version; it begins with
-    ``YYYY-MM-DD``."""
+    """As published. Another text, later or earlier, means another version. It should begin with
+    ``YYYY-MM-DD``; one odd date is no reason to do without all others."""
 
 
 def iterate_entries(chunks: Iterable[bytes], *, subject: str) -> Iterator[tuple[EntryId, Any]]:
@@ -162,7 +162,7 @@ def read_modified_dates(chunks: Iterable[bytes], *, subject: str) -> Iterator[Mo
         It is cut short, or not such a list; entries before the mistake have come out by then.
     """
     for entry, value in iterate_entries(chunks, subject=subject):
-        if not isinstance(value, str) or not DAY.match(value):
+        if not isinstance(value, str):
             raise HoldingsError(subject, f"{entry} has no date")
         yield ModifiedEntry(entry, value)
 

@@ -332,6 +332,12 @@ def _(error: e.UnsafeTreeError) -> Message:
 
 
 @describe.register
+def _(error: e.RsyncUnavailableError) -> Message:
+    where = f"{error.program}: " if error.program else ""
+    return _one(f"{where}{error.reason}; --transport https needs none")
+
+
+@describe.register
 def _(error: e.NoTransportError) -> Message:
     found = "; ".join(f"{mirror}, {way}: {reason}" for mirror, way, reason in error.reasons)
     return _one(f"no way to any mirror ({found}); try another one with -m, or --transport https")

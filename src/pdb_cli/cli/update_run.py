@@ -6,9 +6,9 @@ from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from pdb_cli.cli.collection import hold
 from pdb_cli.cli.errors import describe
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.holding import hold
 from pdb_cli.cli.output import OutputMode, human_size, write_rows
 from pdb_cli.cli.progress import LineReporter, make_reporter
 from pdb_cli.cli.update_report import write_report
@@ -122,7 +122,7 @@ class UpdateRun:
         """
         stopped: FileAccessError | None = None
         with self._reporter() as show:
-            lock = hold(self._session, self._request.root, "update", wait=wait, observe=show)
+            lock = hold(self._session, self._request.root, wait=wait, observe=show)
             with lock, self._catalogue(show) as catalogue:
                 check = self._new_check(catalogue, show)
                 try:

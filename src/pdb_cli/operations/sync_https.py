@@ -11,6 +11,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from pdb_cli.errors import FileAccessError, PdbCliError, UnsupportedError
 from pdb_cli.events import Note
@@ -24,7 +25,9 @@ from pdb_cli.operations.sync_https_remote import ListedTree, read_trees
 from pdb_cli.operations.sync_https_sources import Lists, source_of
 from pdb_cli.operations.sync_model import ProbeResult, SyncTransport, TreePlanned
 from pdb_cli.transfer.options import HttpOptions
+from pdb_cli.transfer.reach import reach
 from pdb_cli.transfer.retry import RetryPolicy
+from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -80,10 +83,17 @@ class HttpsTransport(SyncTransport):
         """What was planned, by the names of the trees."""
 
     def probe(self) -> ProbeResult:
-        """Look whether the mirror answers; nothing is changed by that."""
+        """Look whether the mirror can be reached; no request is made."""
         if self.mirror.https is None:
             return ProbeResult(usable=False, reason=f"mirrors.{self.mirror.name}.https is not set")
-        return ProbeResult(usable=True, reason="https")
+        parts = urlsplit(without_credentials(self.mirror.https))
+        error = reach(self.mirror.https, options=self._settings.http, timeout_s=_PROBE_S)
+        if error is not None:
+            reason = str(getattr(error, "reason", type(error).__name__))
+            return ProbeResult(
+                usable=False, reason=f"{parts.netloc}: {reason}", may_pass=error.transient
+            )
+        return ProbeResult(usable=True, reason=f"{parts.netloc} answers")
 
     def plan(
         self,
@@ -212,6 +222,7 @@ class HttpsTransport(SyncTransport):
                     Marks(memory, self._settings.clock),
                     options=self._settings.http,
                     retry=self._settings.retry,
+                    observe=observe,
                 )
                 plan = compare_tree(listed, listing, selection, delete=delete, judge=judge)
         except FileAccessError:

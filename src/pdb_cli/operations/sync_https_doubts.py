@@ -11,14 +11,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from pdb_cli.errors import TransferError
 from pdb_cli.index.model import Mark
-from pdb_cli.transfer.lookup import Answer, Question, look_up
+from pdb_cli.transfer.ask import Answer, AnswerKind, Question, ask_mirrors
 from pdb_cli.transfer.model import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pdb_cli.archive.mirrors import Mirror
+    from pdb_cli.events import Observer
     from pdb_cli.index.model import Record
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
@@ -158,11 +160,20 @@ class Judge:
         Answers that were had before.
     options, retry
         For questions.
+    observe
+        Gets ``BytesReceived`` and ``AttemptFailed``.
     """
 
     def __init__(
-        self, mirror: Mirror, marks: Marks, *, options: HttpOptions, retry: RetryPolicy
+        self,
+        mirror: Mirror,
+        marks: Marks,
+        *,
+        options: HttpOptions,
+        retry: RetryPolicy,
+        observe: Observer,
     ) -> None:
+        self._observe = observe
         self._mirror = mirror
         self.marks = marks
         self._options = options
@@ -199,21 +210,26 @@ class Judge:
             return
         self.asked += len(unknown)
         current = []
+        name = self._mirror.name
         questions = (
-            Question((Source(self._mirror.name, self._mirror.path_url(doubt.remote)),), doubt)
+            Question(doubt.path, (Source(name, self._mirror.path_url(doubt.remote)),), tag=doubt)
             for doubt in unknown
         )
-        for answer in look_up(questions, options=self._options, retry=self._retry):
-            judged = _judge(answer.tag, answer)
-            if judged.is_current and not answer.is_missing:
-                current.append(answer.tag)
+        for answer in ask_mirrors(
+            questions, options=self._options, retry=self._retry, observe=self._observe
+        ):
+            if answer.kind is AnswerKind.NONE:
+                raise answer.error or TransferError(answer.question.sources[0].url, "no answer")
+            judged = _judge(answer.question.tag, answer)
+            if judged.is_current and answer.kind is AnswerKind.TOLD:
+                current.append(judged.doubt)
             yield judged
         self.marks.keep(current)
 
 
 def _judge(doubt: Doubt, answer: Answer) -> Judged:
     """Compare what is here with what the mirror says."""
-    if answer.is_missing:
+    if answer.kind is AnswerKind.ABSENT:
         # It is in the list: what is here is the only one there is.
         return Judged(doubt, is_current=True)
     size_bytes, mtime_s = answer.size_bytes, answer.last_modified_s

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
-_HOPELESS_AFTER: Final = 32
+_HOPELESS_AFTER: Final = 4
 """Files in a row that found nobody to connect to: then the others are not tried either."""
 _REMEMBERED_TOGETHER: Final = 200
+_FEWEST_IN_HAND: Final = 4
+_SHARE_IN_HAND: Final = 50
 _SECOND_NS: Final = 1_000_000_000
 
 _FORMATS: Final = {
@@ -123,15 +125,22 @@ class _Run:
         self._marks = marks
         self._fresh: list[Doubt] = []
         self._arrived: list[Record] = []
+        self._in_hand = 0
+        """Files that the engine has and that are not settled."""
         self._in_vain = 0
         self._checked = ""
         """The directory that was last seen to be none of somebody else's links."""
         self.lost: TransferError | None = None
         """Why no other file needs to be tried."""
 
-    def items(self, plan: GroupPlan) -> Iterator[FetchItem]:
-        """Yield what the engine needs to fetch each file."""
+    def items(self, plan: GroupPlan) -> Iterator[FetchItem | None]:
+        """Yield what the engine needs to fetch each file; None while enough are in hand."""
+        # What is on its way when the process is killed is fetched again: a small part of the whole.
+        most = max(_FEWEST_IN_HAND, len(plan.transfers) // _SHARE_IN_HAND)
         for change in plan.transfers:
+            while self._in_hand >= most:
+                yield None
+            self._in_hand += 1
             path = self._names.tree.path_of(change.path)
             self._check(os.fspath(path.parent))
             remote = self._names.remote_path(change.path)
@@ -150,6 +159,7 @@ class _Run:
     def settle(self, result: FetchResult) -> FileSettled:
         """Say what became of a file, and remember that it is current."""
         change: PlannedChange = result.item.tag
+        self._in_hand -= 1
         mirror = result.source.mirror if result.source is not None else ""
         match result.status:
             case FetchStatus.FETCHED | FetchStatus.PRESENT | FetchStatus.UNCHANGED:

@@ -9,22 +9,20 @@ changed since.
 from __future__ import annotations
 
 import os
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from pdb_cli.archive.datatypes import DataType
-from pdb_cli.archive.dates import earliest_second_of, format_second, second_of
+from pdb_cli.archive.dates import format_second, second_of
 from pdb_cli.archive.identify import identify
-from pdb_cli.archive.mirrors import serving_mirrors
-from pdb_cli.errors import FileAccessError, UnsupportedError
 from pdb_cli.events import Note, PhaseBegan, ignore_event
-from pdb_cli.index.model import CatalogueFile, Mark
+from pdb_cli.index.model import CatalogueFile
+from pdb_cli.operations.update_asking import Asking, Undecided, judged_file
 from pdb_cli.operations.update_judge import Verdict, is_dated, judge
 from pdb_cli.operations.update_lists import ArchiveLists
 from pdb_cli.operations.update_model import FileState, JudgedFile
-from pdb_cli.operations.update_reading import read_current, read_trailer
-from pdb_cli.transfer.ask import AnswerKind, Question, ask_mirrors
-from pdb_cli.transfer.model import Source
+from pdb_cli.operations.update_reading import read_current
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from pdb_cli.operations.update_lists import Dates
     from pdb_cli.operations.update_model import UpdateRequest
     from pdb_cli.storage.collection import Collection
-    from pdb_cli.transfer.ask import Answer
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
@@ -53,17 +50,6 @@ _STATES: Final = {
     # Fetched again whatever the mirror would say.
     Verdict.ASK: FileState.UNKNOWN,
 }
-
-
-class _Undecided(NamedTuple):
-    """A file that dates do not settle."""
-
-    file: CatalogueFile
-    date: str
-    own: bool
-    local_date: str | None
-    url: str | None
-    etag: str | None
 
 
 class CollectionCheck:
@@ -94,25 +80,27 @@ class CollectionCheck:
         observe: Observer = ignore_event,
     ) -> None:
         self._request = request
-        self._collection = collection
+        self._judged = partial(judged_file, collection)
         self._catalogue = catalogue
-        self._options = options
-        self._retry = retry
         self._observe = observe
         self.lists = ArchiveLists(request, options=options, retry=retry, observe=observe)
         """The archive's lists, as far as they were needed."""
         self.up_to_date = 0
         """Files that are, those that did not come out included."""
-        self.unsettled = 0
-        """Files no mirror gave an answer about."""
         self.unreadable = 0
         """Directories that could not be read."""
         self.absent: tuple[EntryId, ...] = ()
         """Entries that were asked for and are not in the collection."""
-        self._undecided: list[_Undecided] = []
-        self._marks: list[Mark] = []
+        self._asking = Asking(
+            request, collection, catalogue, options=options, retry=retry, observe=observe
+        )
         self._dates: dict[tuple[DataType, FileFormat], Dates] = {}
         self._shows_current = True
+
+    @property
+    def unsettled(self) -> int:
+        """Files no mirror gave an answer about."""
+        return self._asking.unsettled
 
     def judge(self, *, with_current: bool = False) -> Generator[JudgedFile, None, None]:
         """Say of each file what it is.
@@ -147,7 +135,7 @@ class CollectionCheck:
                         continue
                 yield one
         finally:
-            self._save_marks()
+            self._asking.remember()
 
     def _judge_all(self) -> Iterator[JudgedFile]:
         """Say of each file what it is; those that are plainly current may be counted only."""
@@ -171,7 +159,7 @@ class CollectionCheck:
             yield one
         if request.entries is not None:
             self.absent = tuple(sorted(e for e in request.entries if e.extended not in seen))
-        yield from self._ask()
+        yield from self._asking.ask()
 
     def _look(self) -> None:
         """See what is here; where that is soon done, also what was written in place."""
@@ -223,18 +211,23 @@ class CollectionCheck:
             record, mark = records.get(file.path), marks.get(file.path)
             if record is not None and not record.fits(file.size_bytes, file.mtime_ns):
                 record = None
-            marked = None
-            if mark is not None and mark.fits(file.size_bytes, file.mtime_ns):
-                marked = mark.against
+            if mark is not None and not mark.fits(file.size_bytes, file.mtime_ns):
+                mark = None
+            is_known = mark is not None and mark.is_outdated and mark.date == date
+            marked = None if mark is None or mark.is_outdated else mark.date
             own = self._dates_of(file).own
             recorded_s = record.last_modified_s if record is not None else None
             verdict = judge(
                 date, own=own, mtime_ns=file.mtime_ns, recorded_s=recorded_s, marked=marked
             )
+            if is_known:
+                verdict = Verdict.OUTDATED
+            elif verdict is Verdict.OUTDATED:
+                self._asking.mark_outdated(file, date)
             local_date = _local_date(file, record, marked if own else None)
             if verdict is Verdict.ASK and not self._request.force:
                 url, etag = (record.url, record.etag) if record is not None else (None, None)
-                self._undecided.append(_Undecided(file, date, own, local_date, url, etag))
+                self._asking.add(Undecided(file, date, own, local_date, url, etag))
                 continue
             yield self._judged(file, _STATES[verdict], date=date, own=own, local_date=local_date)
 
@@ -274,123 +267,6 @@ class CollectionCheck:
                 if date is not None and data_type is not DataType.OBSOLETE:
                     judged = self._judged(file, FileState.MISSING, date=date, own=dates.own)
                     yield judged._replace(size_bytes=None, reason="it was here")
-
-    def _ask(self) -> Iterator[JudgedFile]:
-        """Ask mirrors about what dates do not settle."""
-        if not self._undecided:
-            return
-        self._observe(PhaseBegan("asking"))
-        refused: list[JudgedFile] = []
-        questions = self._questions(refused)
-        for answer in ask_mirrors(
-            questions, options=self._options, retry=self._retry, observe=self._observe
-        ):
-            yield self._settle(answer)
-            yield from refused
-            refused.clear()
-        yield from refused
-
-    def _questions(self, refused: list[JudgedFile]) -> Iterator[Question]:
-        """Make questions of what is undecided; what can not be asked is judged at once."""
-        for undecided in self._undecided:
-            file = undecided.file
-            path = self._collection.locate(file.path, file.data_type)
-            try:
-                sources = tuple(
-                    Source(mirror.name, url)
-                    for mirror, url in serving_mirrors(self._request.mirrors, file.archive_file)
-                )
-                trailer = read_trailer(path)
-            except UnsupportedError as error:
-                refused.append(self._unknown(undecided, error.reason))
-                continue
-            except FileAccessError as error:
-                judged = self._of(undecided, FileState.DAMAGED)
-                refused.append(judged._replace(reason=error.reason))
-                continue
-            if not file.path.endswith(".gz"):
-                refused.append(self._unknown(undecided, "not compressed, as the archive's is"))
-                continue
-            yield Question(
-                file.path,
-                sources,
-                file.size_bytes,
-                trailer,
-                undecided.url,
-                undecided.etag,
-                undecided,
-            )
-
-    def _settle(self, answer: Answer) -> JudgedFile:
-        """Say what a file is after an answer, and remember what is not to be asked again."""
-        undecided: _Undecided = answer.question.tag
-        file, date = undecided.file, undecided.date
-        earliest_s = earliest_second_of(date) if undecided.own else None
-        there_s = answer.last_modified_s
-        match answer.kind:
-            case AnswerKind.ABSENT:
-                return self._unknown(undecided, "no mirror has this file")
-            case AnswerKind.NONE:
-                self.unsettled += 1
-                why = getattr(answer.error, "reason", type(answer.error).__name__)
-                return self._unknown(undecided, f"no mirror could be asked: {why}")
-            case AnswerKind.SAME if (
-                earliest_s is not None and there_s is not None and there_s < earliest_s
-            ):
-                # It has what we have, and that is not what the archive announces.
-                mirror = answer.source.mirror if answer.source else "the mirror"
-                judged = self._of(undecided, FileState.OUTDATED)
-                reason = f"{mirror} has no newer version yet"
-                return judged._replace(local_date=format_second(there_s), reason=reason)
-            case AnswerKind.SAME:
-                self._marks.append(Mark(file.path, file.size_bytes, file.mtime_ns, date))
-                if len(self._marks) >= _TOGETHER:
-                    self._save_marks()
-                return self._of(undecided, FileState.UP_TO_DATE)
-            case _:
-                judged = self._of(undecided, FileState.OUTDATED)
-                # Whoever sends it must not send what is older than what this mirror has.
-                not_before_s = there_s if earliest_s is None else earliest_s
-                return judged._replace(not_before_s=not_before_s)
-
-    def _save_marks(self) -> None:
-        """Remember what was settled."""
-        marks, self._marks = self._marks, []
-        if marks:
-            self._catalogue.settle(marks)
-
-    def _unknown(self, undecided: _Undecided, reason: str) -> JudgedFile:
-        """Say that nothing is held against a file, and why."""
-        return self._of(undecided, FileState.UNKNOWN)._replace(reason=reason)
-
-    def _of(self, undecided: _Undecided, state: FileState) -> JudgedFile:
-        """Judge a file that was undecided."""
-        file, date, own, local_date = undecided[:4]
-        return self._judged(file, state, date=date, own=own, local_date=local_date)
-
-    def _judged(
-        self,
-        file: CatalogueFile,
-        state: FileState,
-        *,
-        date: str | None = None,
-        own: bool = False,
-        local_date: str | None = None,
-        reason: str | None = None,
-    ) -> JudgedFile:
-        """Make the row of a file."""
-        return JudgedFile(
-            file=file.archive_file,
-            layout=file.layout,
-            path=self._collection.locate(file.path, file.data_type),
-            name=file.path,
-            state=state,
-            size_bytes=file.size_bytes,
-            local_date=local_date,
-            remote_date=date or None,
-            reason=reason,
-            not_before_s=earliest_second_of(date) if own and date else None,
-        )
 
 
 def _local_date(file: CatalogueFile, record: Record | None, marked: str | None) -> str | None:

@@ -5,6 +5,9 @@ Where the server's tag of the very file is known, the request is conditional, an
 CRC-32 of a gzip file stand there, and the answer tells how long the whole is. A server that knows
 no ranges sends all of it, of which again only the end is kept. Times never settle anything: a file
 that was copied by hand is newer than what it is a copy of.
+
+Whoever has only a name, a time and a size, and will not open the file, asks what the server has
+under that name (HEAD) and compares himself.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 TRAILER_BYTES = 8
 """The end of a gzip file: CRC-32 of its text, and the text's length (RFC 1952)."""
 _NOT_MODIFIED = 304
+_NO_SUCH_QUESTION = frozenset({405, 501})
+"""What servers say that do not answer HEAD."""
 _LONGEST_WAIT_S = 1.0
 _MOST_IN_HAND = 1000
 
@@ -55,10 +60,10 @@ class Question:
     """Its path in the collection, for events."""
     sources: tuple[Source, ...]
     """In order of preference, at least one."""
-    size_bytes: int
+    size_bytes: int = 0
     """Of the file here."""
-    trailer: bytes
-    """Its last :data:`TRAILER_BYTES`."""
+    trailer: bytes | None = None
+    """Its last :data:`TRAILER_BYTES`; without them the answer is ``TOLD``."""
     url: str | None = None
     """Where it came from, without credentials, if that is known."""
     etag: str | None = None
@@ -74,6 +79,8 @@ class AnswerKind(StrEnum):
     """The mirror has the very file."""
     OTHER = "other"
     """The mirror has another one."""
+    TOLD = "told"
+    """The mirror has a file of that name, and tells what it tells of it."""
     ABSENT = "absent"
     """No mirror has such a file."""
     NONE = "none"
@@ -91,6 +98,8 @@ class Answer(NamedTuple):
     """The time of the file there, in seconds since 1970, if it was told."""
     error: PdbCliError | None = None
     """Why there is no answer."""
+    size_bytes: int | None = None
+    """The length of the file there, with ``TOLD``, if it was told."""
 
 
 def ask_mirrors(
@@ -232,7 +241,10 @@ class _Asking:
         headers: tuple[str, ...] = ()
         if question.etag is not None and question.url == without_credentials(source.url):
             headers = (f"If-None-Match: {question.etag}",)
-        request = Request(source.url, end, headers=headers, tail_bytes=TRAILER_BYTES)
+        if question.trailer is None:
+            request = Request(source.url, end, headers=headers, head_only=True)
+        else:
+            request = Request(source.url, end, headers=headers, tail_bytes=TRAILER_BYTES)
         self._asked[request] = task, self._servers.begin(source, now_s), end
         self.engine.start(request)
 
@@ -244,8 +256,11 @@ class _Asking:
         for parked in self._servers.end(ticket, None if kind else error, now_s):
             self._ready.append(parked)
         if kind is not None:
-            last_modified_s = attempt.headers.last_modified_s
-            self._finish(Answer(task.question, kind, task.choice.source, last_modified_s))
+            told, source = attempt.headers, task.choice.source
+            size_bytes = told.length_bytes if kind is AnswerKind.TOLD else None
+            self._finish(
+                Answer(task.question, kind, source, told.last_modified_s, size_bytes=size_bytes)
+            )
             return
         if error is None:
             error = TransferError(without_credentials(attempt.request.url), "no sensible answer")
@@ -280,6 +295,8 @@ class _Asking:
 def _read(question: Question, attempt: FinishedAttempt, end: _End) -> AnswerKind | None:
     """Return what an answer says; None if it says nothing."""
     error = attempt.error
+    if question.trailer is None and _is_answer_to_head(error):
+        return AnswerKind.TOLD
     if isinstance(error, HttpStatusError):
         if error.status == _NOT_MODIFIED and attempt.request.headers:
             return AnswerKind.SAME
@@ -296,3 +313,10 @@ def _read(question: Question, attempt: FinishedAttempt, end: _End) -> AnswerKind
         size_bytes = end.count_bytes
     is_same = (size_bytes, end.bytes) == (question.size_bytes, question.trailer)
     return AnswerKind.SAME if is_same else AnswerKind.OTHER
+
+
+def _is_answer_to_head(error: PdbCliError | None) -> bool:
+    """Tell whether a server has a file, be it that it answers no such question about it."""
+    return error is None or (
+        isinstance(error, HttpStatusError) and error.status in _NO_SUCH_QUESTION
+    )

@@ -103,8 +103,15 @@ def test_every_form_of_output_is_data(kept: Lab) -> None:
 
 def test_what_would_be_fetched_can_be_piped_into_download(kept: Lab) -> None:
     ids = kept.run("update", "--check", "-o", "ids").stdout
-    assert kept.run("download", "-l", "-", "--overwrite", input=ids).returncode == 0
+    assert ids == "1c58\n3hya\n"
+    # They are whole, but download knows from the check that the archive has other versions.
+    plan = json.loads(kept.run("download", "-l", "-", "-n", "-o", "json", input=ids).stdout)
+    assert [(row["action"], row["reason"]) for row in plan] == [("fetch", "outdated")] * 2
+    done = kept.run("download", "-l", "-", input=ids + "1dsr\n")
+    assert (done.returncode, done.stderr[:28]) == (0, "2 downloaded, 1 up to date; ")
+    assert files(kept)[HYA] == kept.published()[HYA]
     assert kept.run("update", "-c", "--exit-code").returncode == 0
+    assert "3 up to date" in kept.run("download", "-l", "-", input=ids + "1dsr\n").stderr
 
 
 def test_a_dry_run_leaves_no_trace(kept: Lab) -> None:

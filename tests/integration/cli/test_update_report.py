@@ -23,7 +23,7 @@ def report(lab: Lab, path: Path) -> dict[str, Any]:
 
 def test_each_change_is_told_once_whatever_was_updated_in_between(lab: Lab, tmp_path: Path) -> None:
     path, tree = tmp_path / "report.json", lab.mirror.tree
-    bring(tree, lab.collection)
+    bring(lab.mirror.tree, lab.collection)
     tree.publish(obsolete={"1kqe": "1dsr"})
     first = report(lab, path)
     assert (first["since"], first["added"], first["revised"]) == (None, [], [])

@@ -25,6 +25,7 @@ RSYNC = ("rsync", "-rlpt", "--delete", "--itemize-changes")
 @pytest.fixture
 def tree(tmp_path: Path) -> ArchiveTree:
     tree = ArchiveTree(tmp_path / "archive")
+    tree.all_dated = False
     tree.publish(add=ENTRIES)
     return tree
 

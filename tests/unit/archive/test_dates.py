@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 CLASSIC = st.from_regex(r"[0-9][0-9A-Za-z]{3}", fullmatch=True).filter(str.isascii)
 EXTENDED = st.from_regex(r"(pdb|PDB)_[0-9A-Za-z]{8}", fullmatch=True).filter(str.isascii)
-DATES = st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", fullmatch=True).filter(
-    str.isascii
-) | st.sampled_from(["2023-11-17T14:09:19+00:00", "2023-11-17 about noon\nor later"])
+ODD = ("2023-11-17T14:09:19+00:00", "2023-11-17 about noon\nor later", "17-NOV-23", "")
+DAYS = st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", fullmatch=True).filter(str.isascii)
+DATES = DAYS | st.sampled_from(ODD)
 
 
 def read(value: Any) -> dict[str, str]:
@@ -57,7 +57,7 @@ def test_a_whole_archive_is_read_at_once_and_in_pieces() -> None:
     ("value", "reason"),
     [
         ({"1ABC": "2023-11-17", "ATP": "2023-11-17"}, "'ATP' is not an entry id"),
-        ({"1ABC": "2023-11-17", "2ABC": "17-NOV-23"}, "2abc has no date"),
+        ({"1ABC": "2023-11-17", "2ABC": 20231117}, "2abc has no date"),
         ({"1ABC": "2023-11-17", "2ABC": None}, "2abc has no date"),
         ({"1ABC\n2ABC": "2023-11-17"}, "'1ABC\\n2ABC' is not an entry id"),
         ({"1ÅBC": "2023-11-17"}, "'1ÅBC' is not an entry id"),
@@ -99,6 +99,7 @@ def test_the_second_of_a_date_is_that_of_its_moment(moment: datetime) -> None:
         ("2023-11-17Tabout noon", None, 1700092800),
         ("2023-02-31T14:09:19+00:00", None, None),
         ("0000-00-00", None, None),
+        ("17-NOV-23", None, None),
         ("", None, None),
     ],
 )

@@ -30,7 +30,10 @@ ENTRIES = ("3hya", "1kqe", "1dsr", "4hhb", "5wkd", "1gdr")
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[ArchiveSimulator]:
-    with ArchiveSimulator.make(tmp_path / "archive", *ENTRIES) as simulator:
+    tree = ArchiveTree(tmp_path / "archive")
+    tree.all_dated = False
+    tree.publish(add=ENTRIES)
+    with ArchiveSimulator(tree) as simulator:
         yield simulator
 
 
@@ -341,3 +344,13 @@ def test_files_come_from_other_mirrors_when_one_has_them_not(
         run = sync.run("structures-mmcif")
         assert {one.mirror for one in run.settled} == {"", "other0"}
         assert len(run.transferred()) == 3
+
+
+def test_a_look_at_the_mirror_is_no_request(sync: HttpsSync, mirror: ArchiveSimulator) -> None:
+    host = mirror.origin.removeprefix("http://")
+    assert sync.transport().probe() == (True, f"{host} answers", False)
+    assert not mirror.requests
+    sync.url = "http://127.0.0.1:9/pub/pdb"
+    usable, reason, may_pass = sync.transport().probe()
+    assert (usable, may_pass) == (False, True)
+    assert "127.0.0.1:9" in reason

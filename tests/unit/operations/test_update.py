@@ -32,7 +32,9 @@ KQE = f"{MMCIF}/kq/1kqe.cif.gz"
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[ArchiveSimulator]:
-    with ArchiveSimulator.make(tmp_path / "archive", *ENTRIES) as mirror:
+    tree = ArchiveTree(tmp_path / "archive")
+    tree.publish(add=ENTRIES)
+    with ArchiveSimulator(tree) as mirror:
         yield mirror
 
 

@@ -121,7 +121,7 @@ def command(context: click.Context, /, **options: Any) -> int:
         check_writable(request.root)
     if background:
         from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
-        from pdb_cli.cli.holding import check_free  # noqa: PLC0415 - as above
+        from pdb_cli.cli.collection import check_free  # noqa: PLC0415 - as above
 
         if changes and not (options["wait"] or options["after"]):
             check_free(request.root)
