@@ -97,17 +97,16 @@ class RsyncTransport:
         """Look whether one of the mirror's daemons answers; see ``SyncTransport``."""
         if not self._roots:
             return ProbeResult(usable=False, reason="it has no address for rsync")
-        urls = [f"{root}/" for root in self._roots]
         try:
-            probed = probe_daemons(self._options, urls, root=self._state)
+            probed = probe_daemons(self._options, self._roots, directory=self._state)
         except RsyncUnavailableError as error:
             return ProbeResult(usable=False, reason=error.reason)
         if probed.error is not None:
             reason = getattr(probed.error, "reason", str(probed.error))
             return ProbeResult(usable=False, reason=reason, may_pass=probed.error.transient)
-        self._prefer(self._roots[urls.index(probed.url)])
-        root = self._roots[0]
-        reason = f"{self._options.program}, {root.host} port {root.port} answers"
+        self._prefer(probed.root)
+        address = f"{probed.root.host} port {probed.root.port}"
+        reason = f"{self._options.program}, {address} answers"
         return ProbeResult(usable=True, reason=reason)
 
     def plan(
