@@ -20,6 +20,7 @@ lock file = {folder}/rsyncd.lock
 use chroot = no
 read only = yes
 {user}
+{settings}
 [ftp]
 path = {root}
 [ftp_data]
@@ -45,13 +46,21 @@ class RsyncDaemon:
     root
         The root of the archive, ``pub/pdb``.
     folder
-        An empty folder for its settings and log.
+        A folder for its settings and log.
+    settings
+        More lines of rsyncd.conf(5), for all modules.
+    limit_kib_s
+        What each connection gets at most; 0 for no limit.
     """
 
-    def __init__(self, program: str, root: Path, *, folder: Path) -> None:
+    def __init__(
+        self, program: str, root: Path, *, folder: Path, settings: str = "", limit_kib_s: int = 0
+    ) -> None:
         self._program = program
         self._root = root
         self._folder = folder
+        self._settings = settings
+        self._limit_kib_s = limit_kib_s
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -100,6 +109,7 @@ class RsyncDaemon:
             _CONFIGURATION.format(
                 folder=self._folder,
                 root=self._root,
+                settings=self._settings,
                 top=self._root.parent.parent,
                 # As root, it would become a user who may not read our folders.
                 user="uid = 0\ngid = 0" if os.geteuid() == 0 else "",
@@ -108,7 +118,7 @@ class RsyncDaemon:
         return subprocess.Popen(
             [
                 self._program, "--daemon", "--no-detach", f"--config={configuration}",
-                "--address=127.0.0.1", f"--port={self.port}",
+                "--address=127.0.0.1", f"--port={self.port}", f"--bwlimit={self._limit_kib_s}",
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
