@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.layouts import Layout
     from support.cli import CliRunner
 
-ENTRIES = ("3hya", "1kqe", "1dsr", "1c58", "4hhb", "1gdr")
+ENTRIES = ("3hya", "1kqe", "1dsr", "1c58")
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Asked(NamedTuple):
     transport: Transport
     parallel: int | None
     bwlimit_kib_s: int | None
+    dry_run: bool
+    """Whether nothing at all shall be changed, not even what is known of the archive."""
     wait: bool
     """Whether to wait for another writer."""
     frozen_ids: bytes | None
@@ -102,10 +104,11 @@ def read(session: Session, options: dict[str, Any]) -> Asked:
         )
     if options["subpath"] is not None and target.table.rows is None:
         raise InvalidValueError("--subpath", options["subpath"], "the target pdbj or pdbe with it")
+    data_type_dirs = {} if options["dest"] else settings.paths.data_type_dirs
     trees = make_trees(
         rows,
         collection=collection,
-        data_type_dirs={} if options["dest"] else settings.paths.data_type_dirs,
+        data_type_dirs=data_type_dirs,
         layout=layout,
         links=options["arrangement"] == "all",
         subpath=options["subpath"],
@@ -123,6 +126,7 @@ def read(session: Session, options: dict[str, Any]) -> Asked:
         use_trash=not options["no_trash"],
         retries=_first(options["retry"], None, settings.download.retry),
         retry_delay_s=options["retry_delay"],
+        data_type_dirs=data_type_dirs,
     )
     if not (options["dry_run"] or options["print_timer"]):
         check_writable(collection)
@@ -134,6 +138,7 @@ def read(session: Session, options: dict[str, Any]) -> Asked:
         transport,
         parallel=options["parallel"],
         bwlimit_kib_s=options["bwlimit"],
+        dry_run=options["dry_run"],
         wait=options["wait"],
         frozen_ids=frozen_ids,
     )

@@ -6,14 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pdb_cli.config.network import choose_http_options
+from pdb_cli.config.paths import cache_dir
 from pdb_cli.config.settings import Transport
+from pdb_cli.operations.sync_model import TransportFactory
 from pdb_cli.storage.state_dir import STATE_DIR
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.cli.session import Session
     from pdb_cli.cli.sync_request import Asked
-    from pdb_cli.operations.sync_model import SyncTransport, TransportFactory
+    from pdb_cli.operations.sync_model import SyncTransport
 
 _KIB = 1024
 
@@ -29,8 +33,8 @@ def make_factories(session: Session, asked: Asked) -> tuple[TransportFactory, ..
         What is wanted, and by which way.
     """
     ways = {
-        Transport.RSYNC: lambda mirror: _rsync(session, asked, mirror),
-        Transport.HTTPS: lambda mirror: _https(session, asked, mirror),
+        Transport.RSYNC: TransportFactory("rsync", lambda mirror: _rsync(session, asked, mirror)),
+        Transport.HTTPS: TransportFactory("https", lambda mirror: _https(session, asked, mirror)),
     }
     if asked.transport is Transport.AUTO:
         return tuple(ways.values())
@@ -54,8 +58,7 @@ def _rsync(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
         bandwidth_kib_s=limit_kib_s,
         connect_timeout_s=settings.download.connect_timeout_s,
     )
-    state = asked.request.collection / STATE_DIR / "rsync"
-    return RsyncTransport(mirror, options, state=state)
+    return RsyncTransport(mirror, options, state=_state_dir(session, asked) / "rsync")
 
 
 def _https(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
@@ -74,12 +77,19 @@ def _https(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
     if asked.bwlimit_kib_s is not None:
         http = replace(http, limit_rate_bytes_s=asked.bwlimit_kib_s * _KIB)
     request = asked.request
-    collection = Collection(request.collection, session.settings().paths.data_type_dirs)
+    collection = Collection(request.collection, request.data_type_dirs)
     settings = HttpsSettings(
-        lists_dir=request.collection / STATE_DIR / "holdings",
+        lists_dir=_state_dir(session, asked) / "holdings",
         http=http,
         retry=RetryPolicy(retries=request.retries),
         fallbacks=tuple(each for each in request.mirrors if each is not mirror and each.https),
-        open_memory=lambda: open_catalogue(collection),
+        open_memory=lambda: open_catalogue(collection, writable=not asked.dry_run),
     )
     return HttpsTransport(mirror, settings)
+
+
+def _state_dir(session: Session, asked: Asked) -> Path:
+    """Return where a transport may keep what it knows: a plan leaves no trace in a collection."""
+    if asked.dry_run:
+        return cache_dir(session.environ)
+    return asked.request.collection / STATE_DIR

@@ -23,12 +23,13 @@ from pdb_cli.events import (
     FileFailed,
     FilePresent,
     FilePublished,
+    FileRemoved,
     Note,
     PhaseBegan,
     PlanMade,
     ignore_event,
 )
-from pdb_cli.operations.collection_plan import CollectionPlan
+from pdb_cli.operations.collection_plan import CollectionPlan, Tally
 from pdb_cli.operations.sync_guards import PathGuard, check_deletions, check_list
 from pdb_cli.operations.sync_lists import read_seen_list, remember_list
 from pdb_cli.operations.sync_model import SettledStatus
@@ -36,10 +37,12 @@ from pdb_cli.operations.sync_removal import remove_files
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
 from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
+from pdb_cli.storage.collection import Collection
 from pdb_cli.storage.trash import empty_trash
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
+    from datetime import date
 
     from pdb_cli.events import Observer
     from pdb_cli.operations.collection_plan import GroupPlan
@@ -319,6 +322,10 @@ class SyncRun:
             outcome.failed_files += missing
             reason = f"{missing} of {len(plan.transfers)} files did not arrive"
             outcome.error = TransferError(plan.listing.source, reason)
+        elif outcome.failed_files:
+            first = next(iter(outcome.failed.values()), "")
+            reason = f"{outcome.failed_files} of {len(plan.transfers)} files did not arrive"
+            outcome.error = TransferError(plan.listing.source, f"{reason}; the first: {first}")
         elif outcome.vanished:
             reason = f"{outcome.vanished} files that it lists are not there"
             outcome.error = TransferError(plan.listing.source, reason)
@@ -333,21 +340,38 @@ class SyncRun:
         for tree, plan, route in done:
             outcome = self.result.trees[tree.name]
             try:
-                removed = remove_files(
-                    tree,
-                    plan.deletions,
-                    collection=request.collection,
-                    day=today if request.use_trash else None,
-                    observe=self._observe,
-                )
-                for tally in removed:
-                    outcome.removed += tally
+                self._remove_from(tree, plan, today)
             except SyncError as error:
                 outcome.error = error
                 continue
             if (transport := self._route(route)) is not None:
                 transport.finish(tree, plan, observe=self._observe)
         empty_trash(request.collection, today)
+
+    def _remove_from(self, tree: SyncTree, plan: GroupPlan, today: date) -> None:
+        """Remove what is gone from one tree."""
+        if not len(plan.deletions):
+            return
+        request = self._request
+        outcome = self.result.trees[tree.name]
+        forgotten: list[str] = []
+        try:
+            for path, size_bytes in remove_files(
+                tree,
+                plan.deletions,
+                collection=request.collection,
+                day=today if request.use_trash else None,
+            ):
+                self._observe(FileRemoved(path))
+                outcome.removed += Tally(1, size_bytes)
+                forgotten.append(path)
+        finally:
+            if forgotten:
+                from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - seldom
+
+                collection = Collection(request.collection, request.data_type_dirs)
+                with open_catalogue(collection, observe=self._observe) as catalogue:
+                    catalogue.forget(forgotten)
 
     def _route(self, number: int) -> SyncTransport | None:
         """Return a way; before the first is given up, look again for as long as that may help."""

@@ -155,24 +155,37 @@ class _Comparison:
 
     def _compare(self, entry_hash: str, start: str, local: dict[str, LocalFile]) -> None:
         """Take the files that are listed out of those that are here."""
-        listed, kind = self._listed, self._listed.kind
-        moments = listed.moments
+        listed = self._listed
+        is_dated = listed.kind is DateKind.EXACT
         add = self._transfers.add
-        for entry, names in listed.lines(entry_hash):
-            extended = extended_of(entry)
-            second = moments.second(extended)
-            is_exact = kind is DateKind.EXACT and extended not in moments.vague
-            for name in names:
-                found = local.pop(name, None)
-                if found is None:
-                    mtime_s = second if is_exact else None
-                    add(PlanAction.NEW, start + name, None, "missing", mtime_s)
-                    continue
-                if second is None or self._is_current(found.mtime_ns, second, extended):
-                    self._kept_files += 1
-                    self._kept_bytes += found.size_bytes
-                    continue
-                self._doubt(start + name, found, extended, second)
+        take = local.pop
+        seen = ""
+        for entry, tokens in listed.lines(entry_hash):
+            again, seen = entry == seen, entry
+            second = self._second_of(entry) if is_dated else None
+            for token in tokens:
+                name = token.replace("~", entry)
+                found = take(name, None)
+                if found is not None:
+                    self._judge_time(start + name, found, entry)
+                elif not again:
+                    add(PlanAction.NEW, start + name, None, "missing", second)
+
+    def _second_of(self, entry: str) -> int | None:
+        """Return the time that a file is known to have; None if that is not known."""
+        extended = extended_of(entry)
+        second = self._listed.moments.second(extended)
+        return None if extended in self._listed.moments.vague else second
+
+    def _judge_time(self, path: str, found: LocalFile, entry: str) -> None:
+        """Keep a file whose time is right, and put others aside."""
+        extended = extended_of(entry)
+        second = self._listed.moments.second(extended)
+        if second is None or self._is_current(found.mtime_ns, second, extended):
+            self._kept_files += 1
+            self._kept_bytes += found.size_bytes
+        else:
+            self._doubt(path, found, extended, second)
 
     def _is_current(self, mtime_ns: int, second: int, extended: str) -> bool:
         """Tell whether times alone say that a file is current."""

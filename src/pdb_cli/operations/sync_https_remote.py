@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pdb_cli.archive.dates import earliest_second_of, format_second, second_of
-from pdb_cli.archive.holdings import HoldingsFile, iterate_entries, read_current_files
+from pdb_cli.archive.holdings import HoldingsFile, iterate_entries
 from pdb_cli.archive.ids import EntryId
+from pdb_cli.errors import HoldingsError
 from pdb_cli.operations.sync_https_names import TreeNames, shown
 from pdb_cli.operations.sync_https_sources import DateKind, Lists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pdb_cli.operations.sync_https_lists import MirrorLists
     from pdb_cli.operations.sync_https_names import Shown
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pdb_cli.operations.sync_model import SyncSelection
 
 _CLASSIC_LENGTH = 4
+_MOST_KNOWN = 50_000
 
 
 class Moments:
@@ -95,6 +97,8 @@ class ListedTree:
         """Paths of the list that are not what they should be."""
         self.example = ""
         """One of those."""
+        self._known: dict[str, tuple[int, int, str]] = {}
+        """What paths are, with ``~`` for the id and ``#`` for the hash in them."""
         self.sources: list[HoldingsFile] = []
         """The lists it was read from, the one with the names first."""
 
@@ -107,42 +111,66 @@ class ListedTree:
         self.files += 1
 
     def add_paths(self, entry: Shown, paths: Iterable[str]) -> None:
-        """Add the files of an entry that a list publishes."""
-        line = entry.id
-        for path in paths:
-            number = self.names.published(path, entry)
-            if number is None:
-                self.refused += 1
-                self.example = self.example or path
-            else:
-                self.files += 1
-                line = f"{line} {number}"
-        if line is not entry.id:
+        """Add the files of an entry that a list publishes.
+
+        Raises
+        ------
+        TypeError
+            A path is no text.
+        """
+        # Entries differ in id and hash, and else hardly at all: most are known at a glance.
+        text = "\n".join(paths).replace(entry.id, "~").replace(f"/{entry.hash}/", "/#/")
+        known = self._known.get(text)
+        if known is None:
+            known = self._read(entry, paths)
+            if len(self._known) < _MOST_KNOWN:
+                self._known[text] = known
+        files, refused, numbers = known
+        self.files += files
+        if refused:
+            self.refused += refused
+            self.example = self.example or next(
+                path for path in paths if self.names.published(path, entry) is None
+            )
+        if numbers:
             bucket = self.buckets.get(entry.hash)
             if bucket is None:
                 bucket = self.buckets[entry.hash] = bytearray()
-            bucket += line.encode() + b"\n"  # type: ignore[operator]  # of one kind in a tree
+            bucket += f"{entry.id}{numbers}\n".encode()  # type: ignore[operator]  # of one kind
 
-    def lines(self, entry_hash: str) -> list[tuple[str, list[str]]]:
-        """Return the entries of a bucket with their names below it, in order, each name once.
+    def _read(self, entry: Shown, paths: Iterable[str]) -> tuple[int, int, str]:
+        """Return how many files some paths are, how many are refused, and the places of tokens."""
+        found = [self.names.published(path, entry) for path in paths]
+        numbers = dict.fromkeys(number for number in found if number is not None)
+        return len(numbers), found.count(None), "".join(f" {number}" for number in numbers)
+
+    def lines(self, entry_hash: str) -> Iterator[tuple[str, Sequence[str]]]:
+        """Yield the entries of a bucket with their tokens, in order.
 
         Parameters
         ----------
         entry_hash
             Of the bucket.
+
+        Yields
+        ------
+        tuple of (str, sequence of str)
+            An id as it stands in names, and names with ``~`` in place of it.
         """
-        bucket = self.buckets.get(entry_hash)
+        bucket = self.buckets.get(entry_hash, ())
         tokens = self.names.tokens
-        if not bucket:
-            return []
-        if isinstance(bucket, list):
-            return [(name, [tokens[0].replace("~", name)]) for name in sorted(set(bucket))]
-        found: dict[str, dict[str, None]] = {}
-        for line in sorted(bucket.decode().splitlines()):
-            name, *numbers = line.split(" ")
-            own = [tokens[int(number)].replace("~", name) for number in numbers]
-            found.setdefault(name, {}).update(dict.fromkeys(own))
-        return [(name, list(own)) for name, own in found.items()]
+        if isinstance(bucket, bytearray):
+            of_numbers: dict[str, Sequence[str]] = {}
+            for line in sorted(bucket.decode().splitlines()):
+                name, _, numbers = line.partition(" ")
+                own = of_numbers.get(numbers)
+                if own is None:
+                    own = [tokens[int(number)] for number in numbers.split(" ")]
+                    of_numbers[numbers] = own
+                yield name, own
+        else:
+            for name in sorted(bucket):
+                yield name, tokens[:1]
 
 
 def read_trees(listed: Iterable[ListedTree], lists: MirrorLists, selection: SyncSelection) -> None:
@@ -228,14 +256,21 @@ def _read_current(
         _set_dates(tree, lists, kept.modified_s)
     layout = trees[0].names.tree.layout
     wanted = [(name, tree) for tree in trees for name in tree.names.tree.content_types]
-    for entry, files in read_current_files(kept.chunks(), subject=kept.path.name):
+    subject = kept.path.name
+    for entry, files in iterate_entries(kept.chunks(), subject=subject):
         if not selection.is_all and not selection.has(entry):
             continue
+        if type(files) is not dict:
+            raise HoldingsError(subject, f"{entry} has no files by content type")
         entry_shown = shown(entry.extended, layout)
         for content_type, tree in wanted:
             paths = files.get(content_type)
-            if paths:
-                tree.add_paths(entry_shown, paths)
+            if not paths:
+                continue
+            try:
+                tree.add_paths(entry_shown, (paths,) if type(paths) is str else paths)
+            except TypeError as error:
+                raise HoldingsError(subject, f"{entry}, {content_type!r}: not paths") from error
 
 
 def _set_dates(tree: ListedTree, lists: MirrorLists, list_s: float | None) -> None:

@@ -7,9 +7,10 @@ list may be believed, free space, retries and the next mirror, deletions, the re
 """
 
 # Annotations stay values: as text they triple what each named tuple costs at start-up (ADR 0009).
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
@@ -265,9 +266,13 @@ class SyncTransport(Protocol):
         ...
 
 
-TransportFactory = Callable[[Mirror], SyncTransport]
-"""Makes a transport for a mirror; nothing is started by that. A ``PdbCliError`` says why it can
-not."""
+class TransportFactory(NamedTuple):
+    """One way to any mirror."""
+
+    name: str
+    """That of the transports it makes."""
+    make: Callable[[Mirror], SyncTransport]
+    """Makes one for a mirror; nothing is started by that. A ``PdbCliError`` says why it can not."""
 
 
 class DeleteLimit(NamedTuple):
@@ -296,5 +301,7 @@ class SyncRequest(NamedTuple):
     use_trash: bool = True
     retries: int = 5
     """More tries after the first, per mirror."""
+    data_type_dirs: Mapping[DataType, Path] = MappingProxyType({})
+    """Types that are kept elsewhere than below the root; the trees' roots say so too."""
     retry_delay_s: float | None = None
     """Between tries; None for 1, 2, 4 ... 30 s."""

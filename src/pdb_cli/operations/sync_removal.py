@@ -7,8 +7,6 @@ import stat
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError
-from pdb_cli.events import FileRemoved
-from pdb_cli.operations.collection_plan import Tally
 from pdb_cli.operations.sync_guards import PathGuard
 from pdb_cli.storage.trash import move_to_trash, remove_empty_directories
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from pdb_cli.events import Observer
     from pdb_cli.operations.collection_plan import PlannedChange
     from pdb_cli.operations.sync_model import SyncTree
 
@@ -28,8 +25,7 @@ def remove_files(
     *,
     collection: Path,
     day: date | None,
-    observe: Observer,
-) -> Iterator[Tally]:
+) -> Iterator[tuple[str, int]]:
     """Remove files of a tree; directories that become empty go with them.
 
     What is no file any more, or is gone already, is passed over.
@@ -44,13 +40,11 @@ def remove_files(
         The root of the collection, for its trash.
     day
         The day under which they go to the trash; None to delete them.
-    observe
-        Gets ``FileRemoved``.
 
     Yields
     ------
-    Tally
-        One file each.
+    tuple of (str, int)
+        The path in the collection and the size of each that is gone, in bytes.
 
     Raises
     ------
@@ -72,9 +66,8 @@ def remove_files(
             move_to_trash(collection, place, change.path, day)
         else:
             _delete(place)
-        observe(FileRemoved(change.path))
         remove_empty_directories(tree.root, place.parent)
-        yield Tally(1, status.st_size)
+        yield change.path, status.st_size
 
 
 def _delete(place: Path) -> None:

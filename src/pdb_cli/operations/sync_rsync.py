@@ -18,6 +18,7 @@ from pdb_cli.errors import (
     PdbCliError,
     RsyncBusyError,
     RsyncError,
+    RsyncUnavailableError,
     UnsupportedError,
 )
 from pdb_cli.events import BytesReceived, Note
@@ -95,21 +96,18 @@ class RsyncTransport:
     def probe(self) -> ProbeResult:
         """Look whether one of the mirror's daemons answers; see ``SyncTransport``."""
         if not self._roots:
-            return ProbeResult(usable=False, reason=f"mirror {self.mirror.name} has no rsync")
-        urls = [f"{root}/" for root in self._roots]
+            return ProbeResult(usable=False, reason="it has no address for rsync")
         try:
-            probed = probe_daemons(self._options, urls, root=self._state)
-        except PdbCliError as error:
-            return ProbeResult(usable=False, reason=getattr(error, "reason", str(error)))
+            probed = probe_daemons(self._options, self._roots, directory=self._state)
+        except RsyncUnavailableError as error:
+            return ProbeResult(usable=False, reason=error.reason)
         if probed.error is not None:
-            return ProbeResult(
-                usable=False, reason=getattr(probed.error, "reason", str(probed.error))
-            )
-        self._prefer(self._roots[urls.index(probed.url)])
-        root = self._roots[0]
-        return ProbeResult(
-            usable=True, reason=f"{self._options.program}, {root.host} port {root.port} answers"
-        )
+            reason = getattr(probed.error, "reason", str(probed.error))
+            return ProbeResult(usable=False, reason=reason, may_pass=probed.error.transient)
+        self._prefer(probed.root)
+        address = f"{probed.root.host} port {probed.root.port}"
+        reason = f"{self._options.program}, {address} answers"
+        return ProbeResult(usable=True, reason=reason)
 
     def plan(
         self,
@@ -267,7 +265,11 @@ class RsyncTransport:
         # Directories above files come with these, times and all.
         above = set(_directories_of(path for path, _ in files))
         alone = [(path, 0) for path in self._state_of(tree).extra if path not in above]
-        shares += share_out(alone, 1)
+        others = share_out(alone, 1)
+        if len(others) == 1 and shares:
+            # Not worth a connection of their own.
+            shares[0] = [*others.pop(), *shares[0]]
+        shares += others
         lists = self._lists(tree)
         try:
             tree.root.mkdir(parents=True, exist_ok=True)

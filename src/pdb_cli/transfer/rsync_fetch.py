@@ -23,7 +23,7 @@ from pdb_cli.transfer.rsync_outcome import (
 from pdb_cli.transfer.rsync_process import RsyncGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterator, Sequence
     from pathlib import Path
 
     from pdb_cli.errors import PdbCliError
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _REFUSED_IN_A_ROW: Final = 6
 _FIRST_PAUSE_S: Final = 0.1
+_FEW: Final = 100
 
 
 class Fetched(NamedTuple):
@@ -102,6 +103,7 @@ class RsyncFetch:
         self._slots = max(1, options.parallel)
         self._has_done = False
         self._refused = 0
+        self._was_refused = False
 
     def run(self) -> Generator[Fetched | Progress, None, None]:
         """Run rsync to its end; closing the generator ends it, and keeps what has arrived.
@@ -123,11 +125,11 @@ class RsyncFetch:
         for part in self._parts:
             part.names_file = self._lists.write(part.number, part.names, below=self._below)
         running: dict[RsyncProcess, _Part] = {}
-        with RsyncGroup() as group:
+        with RsyncGroup(is_watched=True) as group:
             while running or self._waiting:
                 if self._refused and not running:
                     self._pause()
-                while self._waiting and len(running) < self._slots:
+                while self._waiting and self._has_room(running.values()):
                     part = self._waiting.popleft()
                     running[self._start(group, part)] = part
                 for process, lines in group.lines():
@@ -137,6 +139,17 @@ class RsyncFetch:
                         del running[process]
                         yield from part.settle()
                         self._judge(part, process, others=len(running))
+
+    def _has_room(self, running: Collection[_Part]) -> bool:
+        """Tell whether another process may be started.
+
+        One that has nearly done counts no more: to begin and to end take a tenth of a second each,
+        in which no byte would come.
+        """
+        if self._was_refused:
+            return len(running) < self._slots
+        at_work = sum(not part.is_nearly_done for part in running)
+        return at_work < self._slots and len(running) <= self._slots
 
     def _start(self, group: RsyncGroup, part: _Part) -> RsyncProcess:
         """Start a process for a part."""
@@ -170,6 +183,7 @@ class RsyncFetch:
         if isinstance(error, RsyncBusyError) and self._may_wait(others):
             # As many connections as it let us have.
             self._slots = max(1, others)
+            self._was_refused = True
             self._waiting.append(part)
             return
         about = list(complaints(said))
@@ -216,6 +230,13 @@ class _Part:
         self._whole_bytes = 0
         self._position = 0
         self._told = 0
+        self._seen = 0
+
+    @property
+    def is_nearly_done(self) -> bool:
+        """Whether rsync has named all but a few of what it was asked for."""
+        count = len(self.names)
+        return self._seen >= count - min(count // 20, _FEW)
 
     def take(self, lines: Sequence[bytes]) -> Iterator[Fetched | Progress]:
         """Read lines; yield what they tell."""
@@ -228,6 +249,7 @@ class _Part:
             row = read_row(line)
             if row is None or row.kind is not RowKind.FILE:
                 continue
+            self._seen += 1
             if row.change in {Change.NEW, Change.CHANGED}:
                 # rsync names a file just before it renames it: the one before this has its name.
                 yield from self.settle()

@@ -2,9 +2,8 @@
 
 They stay in the session and process group of this program. So Ctrl-C reaches them from the
 terminal, a job that is ended ends them too, and TERM to this program alone is handed on by whoever
-holds an :class:`RsyncGroup`. When this program is killed (``kill -9``), the pipes it read from
-close, and rsync ends at the next line it prints, which is at least one a second while bytes flow;
-one that waits for a silent server ends at its time limit. That holds on every POSIX system.
+holds an :class:`RsyncGroup`. When this program is killed (``kill -9``), a ``DeathWatch`` ends them:
+rsync itself goes on to its end when nobody reads what it prints.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 
 from pdb_cli.errors import RsyncUnavailableError
+from pdb_cli.transfer.death_watch import DeathWatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -121,9 +121,12 @@ class RsyncGroup:
     ----------
     ends_within_s
         How long those that still run then have to end by themselves.
+    is_watched
+        Whether they shall end when this process is killed: for those that write.
     """
 
-    def __init__(self, *, ends_within_s: float = ENDS_WITHIN_S) -> None:
+    def __init__(self, *, ends_within_s: float = ENDS_WITHIN_S, is_watched: bool = False) -> None:
+        self._watch = DeathWatch() if is_watched else None
         self._ends_within_s = ends_within_s
         self._selector = selectors.DefaultSelector()
         self._open: dict[RsyncProcess, int] = {}
@@ -136,6 +139,8 @@ class RsyncGroup:
             self._end_all()
         finally:
             self._selector.close()
+            if self._watch is not None:
+                self._watch.close()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -145,6 +150,7 @@ class RsyncGroup:
         process = RsyncProcess(arguments, environ)
         # Before anything can be raised: what runs is known.
         self._open[process] = 2
+        self._tell_watch()
         for stream, descriptor in enumerate(process._streams):  # noqa: SLF001 - one module, two classes
             os.set_blocking(descriptor, False)
             self._selector.register(descriptor, selectors.EVENT_READ, (process, stream))
@@ -185,9 +191,16 @@ class RsyncGroup:
             self._selector.unregister(key.fd)
             self._open[process] -= 1
             if self._open[process] == 0:
-                last = process._finish()  # noqa: SLF001 - as above
+                # Before it is waited for: then its number may be somebody else's.
                 del self._open[process]
+                self._tell_watch()
+                last = process._finish()  # noqa: SLF001 - as above
                 yield process, last
+
+    def _tell_watch(self) -> None:
+        """Say which processes there are."""
+        if self._watch is not None:
+            self._watch.protect(process.pid for process in self._open)
 
     def _end_all(self) -> None:
         """Ask all to end, wait until they have put aside what they were writing, then insist."""

@@ -25,7 +25,7 @@ TRANSPORTS = ("rsync", "https")
 
 @pytest.fixture
 def lab(isolated: object, run_cli: CliRunner, tmp_path: Path) -> Iterator[SyncLab]:
-    """Give a mirror with six real entries, reached both ways."""
+    """Give a mirror with four real entries, reached both ways."""
     config = isolated.config_home / "pdb-cli" / "config.toml"  # type: ignore[attr-defined]
     with SyncLab(tmp_path, config, run_cli) as made:
         made.tree.publish(add=ENTRIES)
@@ -35,6 +35,7 @@ def lab(isolated: object, run_cli: CliRunner, tmp_path: Path) -> Iterator[SyncLa
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_tree_becomes_the_mirrors_and_stays_it(lab: SyncLab, transport: str) -> None:
     plan = lab.plan("--transport", transport, "--delete")
+    assert not lab.collection.exists()
     done = lab.sync("--transport", transport, "--delete")
     assert (done.returncode, done.stdout) == (0, "")
     assert lab.local() == lab.published(MMCIF)
@@ -98,6 +99,7 @@ def test_target_of_the_configuration(lab: SyncLab) -> None:
         '[sync]\ntypes = ["assemblies"]\n[sync.targets.weekly]\ntypes = ["structures"]\n'
         'format = "both"\ntransport = "rsync"\ndelete = true\nmax_delete = "3"\n'
     )
+    lab.put("data/structures/divided/pdb/gd/pdb1gdr.ent.gz", "HEADER")
     assert lab.sync("weekly").returncode == 0
     assert lab.local() == {
         **lab.published(MMCIF),
@@ -182,10 +184,10 @@ def test_s6_background_job_counts_what_came(lab: SyncLab) -> None:
 
 
 def test_terminated_run_says_so_and_the_next_one_goes_on(lab: SyncLab) -> None:
-    copies = {f"9a{n:02d}": "1c58" for n in range(40)}
+    copies = {f"9a{n:02d}": "1c58" for n in range(8)}
     lab.tree.publish(copies=copies)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pdb_cli", "sync", "--bwlimit", "500", "--transport", "rsync"],
+        [sys.executable, "-m", "pdb_cli", "sync", "--bwlimit", "100", "--transport", "rsync"],
         stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: any((lab.collection / MMCIF).rglob("*.gz")), what="a first file")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.cli import CliRunner
+    from support.nginx import Nginx
+    from support.rsync_daemon import RsyncDaemon
 
 MMCIF = "structures/divided/mmCIF"
 COPIES = {f"9a{n:02d}": "1kqe" for n in range(20)}
@@ -104,21 +106,23 @@ def test_rsync_mirror_full_of_links(lab: SyncLab, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("transport", ["rsync", "https"])
 def test_mirror_that_dies_in_the_middle(lab: SyncLab, transport: str) -> None:
-    lab.tree.publish(copies={f"9b{n:02d}": "1c58" for n in range(60)})
+    lab.tree.publish(copies={f"9b{n:02d}": "1c58" for n in range(6)})
     process = subprocess.Popen(
         [
-            sys.executable, "-m", "pdb_cli", "sync", "--transport", transport, "--bwlimit", "500",
+            sys.executable, "-m", "pdb_cli", "sync", "--transport", transport, "--bwlimit", "100",
             "--retry", "0", "--parallel", "2",
         ],
         stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
     wait_until(lambda: any((lab.collection / MMCIF).rglob("*.gz")), what="a first file")
-    server = lab.daemon if transport == "rsync" else lab.nginx
-    server.__exit__(None, None, None)
+    server: RsyncDaemon | Nginx
     if transport == "rsync":
-        # The daemon's children serve on; so would those of a machine that only stops to listen.
-        process.wait(timeout=30)
+        server = lab.daemon
+        server.die()
+    else:
+        server = lab.nginx
+        server.__exit__(None, None, None)
     error = process.communicate(timeout=30)[1]
     published, local = lab.published(MMCIF), lab.local()
     assert all(published[path] == file for path, file in local.items())

@@ -2,135 +2,49 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.archive.layouts import Layout
-from pdb_cli.archive.mirrors import Mirror
 from pdb_cli.errors import (
     ConnectionFailedError,
     DeleteLimitError,
-    FileAccessError,
     ListDoubt,
     ListDoubtError,
-    NoSpaceError,
     NoTransportError,
     PdbCliError,
     TransferError,
-    UnsafeTreeError,
 )
-from pdb_cli.events import AttemptFailed, Event, FileFailed
-from pdb_cli.operations.collection_plan import PlanAction, PlannedChange, Tally
+from pdb_cli.events import AttemptFailed, FileFailed
+from pdb_cli.operations.collection_plan import PlanAction, Tally
 from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_model import (
-    DeleteLimit,
-    ProbeResult,
-    SyncRequest,
-    SyncSelection,
-    SyncTree,
-)
-from pdb_cli.storage.collection_lock import CollectionLock, Holder
+from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection, TransportFactory
+from support.memory_setting import DIRECTORY, REMOTE, MemorySetting, make_files
 from support.memory_transport import MemoryArchive, MemoryTransport
 
-DIRECTORY = "structures/divided/mmCIF"
-REMOTE = f"data/{DIRECTORY}"
-HOLDER = Holder("here", 1, "pdb-cli sync")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pdb_cli.archive.mirrors import Mirror
+
 DEAD = ConnectionFailedError("rsync://mirror", "connection refused")
 FINAL = TransferError("rsync://mirror", "unknown module")
 
 
-def _mirror(name: str) -> Mirror:
-    return Mirror(name, None, (), Layout.CLASSIC)
-
-
-def _files(count: int, *, directory: str = REMOTE) -> dict[str, tuple[bytes, float]]:
-    return {
-        f"{directory}/{n % 10}a/1{n % 10}a{n // 10}.cif.gz": (b"x" * (n + 1), 1000.0 + n)
-        for n in range(count)
-    }
-
-
-class Setting:
-    """A collection, a tree, and mirrors that are dictionaries."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "pdb"
-        self.tree = self.make_tree("structures-mmcif", DIRECTORY, "{hash}/{id}.cif.gz")
-        self.archives = {"one": MemoryArchive(_files(20))}
-        self.events: list[Event] = []
-        self.request = SyncRequest(
-            "wwpdb",
-            self.root,
-            (self.tree,),
-            (_mirror("one"),),
-            delete=True,
-            retries=2,
-            retry_delay_s=0.0,
-        )
-
-    def make_tree(self, name: str, directory: str, pattern: str | None = None) -> SyncTree:
-        return SyncTree(
-            name,
-            name.partition("-")[0],
-            f"data/{directory}",
-            directory,
-            self.root / directory,
-            Layout.CLASSIC,
-            pattern,
-        )
-
-    @property
-    def archive(self) -> MemoryArchive:
-        return self.archives["one"]
-
-    def make_run(self) -> SyncRun:
-        return SyncRun(
-            self.request,
-            [lambda mirror: MemoryTransport(mirror, self.archives[mirror.name])],
-            observe=self.events.append,
-        )
-
-    def sync(self) -> SyncRun:
-        run = self.make_run()
-        with CollectionLock.acquire(self.root, HOLDER, wait=False) as lock:
-            run.carry_out(lock)
-        return run
-
-    def local(self) -> dict[str, bytes]:
-        return {
-            f"data/{path.relative_to(self.root).as_posix()}": path.read_bytes()
-            for path in self.root.rglob("*.gz")
-            if ".pdb-cli" not in path.parts
-        }
-
-    def trash(self) -> list[str]:
-        top = self.root / ".pdb-cli" / "trash"
-        return sorted(path.name for path in top.rglob("*.gz"))
-
-    def is_equal(self) -> bool:
-        return self.local() == {path: data for path, (data, _) in self.archive.files.items()}
-
-    def add_mirror(self, name: str, archive: MemoryArchive) -> None:
-        self.archives[name] = archive
-        self.request = self.request._replace(mirrors=(*self.request.mirrors, _mirror(name)))
-
-
 @pytest.fixture
-def setting(tmp_path: Path) -> Setting:
-    return Setting(tmp_path)
+def setting(tmp_path: Path) -> MemorySetting:
+    return MemorySetting(tmp_path)
 
 
-def _drop(setting: Setting, count: int) -> list[str]:
+def _drop(setting: MemorySetting, count: int) -> list[str]:
     gone = list(setting.archive.files)[:count]
     for path in gone:
         del setting.archive.files[path]
     return gone
 
 
-def test_second_run_transfers_nothing(setting: Setting) -> None:
+def test_second_run_transfers_nothing(setting: MemorySetting) -> None:
     assert setting.sync().result.transferred.files == 20
     assert setting.is_equal()
     run = setting.sync()
@@ -139,7 +53,7 @@ def test_second_run_transfers_nothing(setting: Setting) -> None:
     assert setting.archive.executions == 1
 
 
-def test_plan_changes_nothing_and_says_what_the_run_does(setting: Setting) -> None:
+def test_plan_changes_nothing_and_says_what_the_run_does(setting: MemorySetting) -> None:
     setting.sync()
     (gone,) = _drop(setting, 1)
     setting.archive.files[f"{REMOTE}/zz/1zzz.cif.gz"] = (b"new", 5000.0)
@@ -161,7 +75,7 @@ def test_plan_changes_nothing_and_says_what_the_run_does(setting: Setting) -> No
     assert setting.make_run().plan().is_empty
 
 
-def test_what_goes_is_in_the_trash_of_today(setting: Setting) -> None:
+def test_what_goes_is_in_the_trash_of_today(setting: MemorySetting) -> None:
     setting.sync()
     (gone,) = _drop(setting, 1)
     setting.sync()
@@ -170,7 +84,7 @@ def test_what_goes_is_in_the_trash_of_today(setting: Setting) -> None:
     assert place.read_bytes() == b"x"
 
 
-def test_without_trash_it_is_gone_for_good(setting: Setting) -> None:
+def test_without_trash_it_is_gone_for_good(setting: MemorySetting) -> None:
     setting.sync()
     _drop(setting, 1)
     setting.request = setting.request._replace(use_trash=False)
@@ -178,7 +92,7 @@ def test_without_trash_it_is_gone_for_good(setting: Setting) -> None:
     assert (setting.is_equal(), setting.trash()) == (True, [])
 
 
-def test_nothing_goes_unless_asked_for(setting: Setting) -> None:
+def test_nothing_goes_unless_asked_for(setting: MemorySetting) -> None:
     setting.sync()
     _drop(setting, 1)
     setting.request = setting.request._replace(delete=False)
@@ -197,7 +111,7 @@ def test_nothing_goes_unless_asked_for(setting: Setting) -> None:
     ],
 )
 def test_too_many_deletions_stop_before_anything_changes(
-    setting: Setting, limit: DeleteLimit, gone: int, *, stops: bool
+    setting: MemorySetting, limit: DeleteLimit, gone: int, *, stops: bool
 ) -> None:
     setting.sync()
     _drop(setting, gone)
@@ -215,12 +129,12 @@ def test_too_many_deletions_stop_before_anything_changes(
         setting.make_run().plan()
 
 
-def test_a_limit_in_percent_holds_for_each_tree(setting: Setting) -> None:
+def test_a_limit_in_percent_holds_for_each_tree(setting: MemorySetting) -> None:
     other = setting.make_tree("assemblies", "assemblies")
     setting.request = setting.request._replace(trees=(setting.tree, other))
-    setting.archive.files |= _files(2, directory="data/assemblies")
+    setting.archive.files |= make_files(2, directory="data/assemblies")
     setting.sync()
-    for path in _files(1, directory="data/assemblies"):
+    for path in make_files(1, directory="data/assemblies"):
         del setting.archive.files[path]
     setting.request = setting.request._replace(trust_list=True)
     with pytest.raises(DeleteLimitError) as refusal:  # 1 of 22 is below 5 %, 1 of 2 is not
@@ -230,7 +144,7 @@ def test_a_limit_in_percent_holds_for_each_tree(setting: Setting) -> None:
 
 @pytest.mark.parametrize("delete", [True, False])
 @pytest.mark.parametrize("left", [0, 2, 17])
-def test_list_cut_short_stops_the_run(setting: Setting, left: int, *, delete: bool) -> None:
+def test_list_cut_short_stops_the_run(setting: MemorySetting, left: int, *, delete: bool) -> None:
     setting.sync()
     _drop(setting, 20 - left)
     limit = DeleteLimit(percent=100.0)
@@ -242,7 +156,7 @@ def test_list_cut_short_stops_the_run(setting: Setting, left: int, *, delete: bo
     assert setting.local() == before
 
 
-def test_short_list_is_believed_when_the_user_says_so(setting: Setting) -> None:
+def test_short_list_is_believed_when_the_user_says_so(setting: MemorySetting) -> None:
     setting.sync()
     _drop(setting, 10)
     limit = DeleteLimit(percent=100.0)
@@ -254,7 +168,7 @@ def test_short_list_is_believed_when_the_user_says_so(setting: Setting) -> None:
     assert setting.sync().result.is_done
 
 
-def test_empty_list_is_never_believed(setting: Setting) -> None:
+def test_empty_list_is_never_believed(setting: MemorySetting) -> None:
     setting.sync()
     _drop(setting, 20)
     setting.request = setting.request._replace(limit=DeleteLimit(percent=100.0), trust_list=True)
@@ -263,7 +177,7 @@ def test_empty_list_is_never_believed(setting: Setting) -> None:
     assert len(setting.local()) == 20
 
 
-def test_mirror_that_lists_nothing_is_no_success(setting: Setting) -> None:
+def test_mirror_that_lists_nothing_is_no_success(setting: MemorySetting) -> None:
     setting.archive.files.clear()
     result = setting.sync().result
     assert not result.is_done
@@ -271,7 +185,7 @@ def test_mirror_that_lists_nothing_is_no_success(setting: Setting) -> None:
     assert isinstance(result.trees["structures-mmcif"].error, ListDoubtError)
 
 
-def test_older_list_stops_the_run(setting: Setting) -> None:
+def test_older_list_stops_the_run(setting: MemorySetting) -> None:
     setting.archive.newest_s = 2000.0
     setting.sync()
     setting.archive.newest_s = 1000.0
@@ -284,7 +198,7 @@ def test_older_list_stops_the_run(setting: Setting) -> None:
     assert setting.sync().result.is_done
 
 
-def test_few_entries_may_have_become_older(setting: Setting) -> None:
+def test_few_entries_may_have_become_older(setting: MemorySetting) -> None:
     setting.request = setting.request._replace(selection=SyncSelection(prefixes=("10",)))
     setting.archive.newest_s = 2000.0
     assert setting.sync().result.transferred.files == 2
@@ -292,7 +206,7 @@ def test_few_entries_may_have_become_older(setting: Setting) -> None:
     assert setting.sync().result.is_done
 
 
-def test_incomplete_list_deletes_nothing(setting: Setting) -> None:
+def test_incomplete_list_deletes_nothing(setting: MemorySetting) -> None:
     setting.sync()
     _drop(setting, 1)
     setting.archive.complete = False
@@ -300,7 +214,7 @@ def test_incomplete_list_deletes_nothing(setting: Setting) -> None:
     assert len(setting.local()) == 20
 
 
-def test_selection_leaves_the_rest_alone(setting: Setting) -> None:
+def test_selection_leaves_the_rest_alone(setting: MemorySetting) -> None:
     setting.sync()
     selected = [path for path in setting.archive.files if "/1a/" in path]
     for path in selected:
@@ -316,7 +230,7 @@ def test_selection_leaves_the_rest_alone(setting: Setting) -> None:
 
 
 @pytest.mark.parametrize("where", ["plan", "execute"])
-def test_passing_trouble_is_tried_again(setting: Setting, where: str) -> None:
+def test_passing_trouble_is_tried_again(setting: MemorySetting, where: str) -> None:
     errors = [DEAD, DEAD]
     if where == "plan":
         setting.archive.plan_errors = list[PdbCliError](errors)
@@ -334,13 +248,13 @@ def test_passing_trouble_is_tried_again(setting: Setting, where: str) -> None:
 
 @pytest.mark.parametrize("where", ["plan", "execute"])
 @pytest.mark.parametrize("error", [DEAD, FINAL])
-def test_next_mirror_goes_on(setting: Setting, where: str, error: PdbCliError) -> None:
+def test_next_mirror_goes_on(setting: MemorySetting, where: str, error: PdbCliError) -> None:
     errors = [error] * (3 if error.transient else 1)
     if where == "plan":
         setting.archive.plan_errors = errors
     else:
         setting.archive.execute_errors = errors
-    setting.add_mirror("two", MemoryArchive(_files(20)))
+    setting.add_mirror("two", MemoryArchive(make_files(20)))
     run = setting.sync()
     assert run.result.is_done
     assert setting.is_equal()
@@ -349,20 +263,20 @@ def test_next_mirror_goes_on(setting: Setting, where: str, error: PdbCliError) -
     assert plan.listing.mirror == "two"
 
 
-def test_mirror_that_is_behind_does_not_take_over(setting: Setting) -> None:
+def test_mirror_that_is_behind_does_not_take_over(setting: MemorySetting) -> None:
     setting.archive.newest_s = 2000.0
     setting.archive.execute_errors = [FINAL]
-    setting.add_mirror("two", MemoryArchive(_files(20), newest_s=1000.0))
+    setting.add_mirror("two", MemoryArchive(make_files(20), newest_s=1000.0))
     run = setting.sync()
     assert not run.result.is_done
     assert isinstance(run.result.trees["structures-mmcif"].error, ListDoubtError)
     assert run.result.transferred.files == 10
 
 
-def test_failing_type_does_not_stop_the_others(setting: Setting) -> None:
+def test_failing_type_does_not_stop_the_others(setting: MemorySetting) -> None:
     other = setting.make_tree("assemblies", "assemblies")
     setting.request = setting.request._replace(trees=(setting.tree, other))
-    setting.archive.files |= _files(3, directory="data/assemblies")
+    setting.archive.files |= make_files(3, directory="data/assemblies")
     setting.archive.plan_errors = [FINAL]
     result = setting.sync().result
     assert not result.trees["structures-mmcif"].is_done
@@ -370,7 +284,7 @@ def test_failing_type_does_not_stop_the_others(setting: Setting) -> None:
     assert (result.is_done, result.did_something) == (False, True)
 
 
-def test_nothing_goes_from_a_tree_that_is_not_complete(setting: Setting) -> None:
+def test_nothing_goes_from_a_tree_that_is_not_complete(setting: MemorySetting) -> None:
     setting.sync()
     _drop(setting, 1)
     setting.archive.files[f"{REMOTE}/zz/1zzz.cif.gz"] = (b"new", 5000.0)
@@ -383,7 +297,7 @@ def test_nothing_goes_from_a_tree_that_is_not_complete(setting: Setting) -> None
     assert FileFailed(f"{DIRECTORY}/zz/1zzz.cif.gz", "broken") in setting.events
 
 
-def test_file_that_goes_meanwhile_is_looked_up_again(setting: Setting) -> None:
+def test_file_that_goes_meanwhile_is_looked_up_again(setting: MemorySetting) -> None:
     setting.archive.vanishing = {"0a/10a0.cif.gz"}
     run = setting.sync()
     assert run.result.is_done
@@ -391,14 +305,14 @@ def test_file_that_goes_meanwhile_is_looked_up_again(setting: Setting) -> None:
     assert (setting.archive.plans, run.result.retries) == (2, 0)
 
 
-def test_no_way_to_any_mirror(setting: Setting) -> None:
+def test_no_way_to_any_mirror(setting: MemorySetting) -> None:
     setting.archive.probe = ProbeResult(usable=False, reason="no rsync program")
     with pytest.raises(NoTransportError) as refusal:
         setting.sync()
     assert refusal.value.reasons == (("one", "memory", "no rsync program"),)
 
 
-def test_port_that_does_not_answer_is_looked_at_again(setting: Setting) -> None:
+def test_port_that_does_not_answer_is_looked_at_again(setting: MemorySetting) -> None:
     setting.archive.probe = ProbeResult(usable=False, reason="port closed", may_pass=True)
     run = setting.make_run()
     with pytest.raises(NoTransportError):
@@ -406,8 +320,8 @@ def test_port_that_does_not_answer_is_looked_at_again(setting: Setting) -> None:
     assert run.result.retries == 2
 
 
-def test_best_way_to_each_mirror_before_other_ways(setting: Setting) -> None:
-    setting.add_mirror("two", MemoryArchive(_files(20)))
+def test_best_way_to_each_mirror_before_other_ways(setting: MemorySetting) -> None:
+    setting.add_mirror("two", MemoryArchive(make_files(20)))
     asked: list[str] = []
 
     class Fast(MemoryTransport):
@@ -423,87 +337,11 @@ def test_best_way_to_each_mirror_before_other_ways(setting: Setting) -> None:
     for archive in setting.archives.values():
         archive.plan_errors = [FINAL, FINAL]
     run = SyncRun(
-        setting.request, [lambda mirror: make(Fast, mirror), lambda mirror: make(Slow, mirror)]
+        setting.request,
+        [
+            TransportFactory("fast", lambda mirror: make(Fast, mirror)),
+            TransportFactory("slow", lambda mirror: make(Slow, mirror)),
+        ],
     )
     run.plan()
     assert asked == ["one fast", "two fast", "one slow", "two slow"]
-
-
-def test_room_is_looked_for_before_the_first_byte(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = os.statvfs
-
-    class Full:
-        f_bavail, f_frsize, f_files, f_favail = 1, 100, 0, 0
-
-    monkeypatch.setattr(os, "statvfs", lambda _: Full)
-    with pytest.raises(NoSpaceError) as refusal:
-        setting.sync()
-    assert (refusal.value.needed, refusal.value.free) == (210, 100)
-    monkeypatch.setattr(Full, "f_bavail", 100)
-    monkeypatch.setattr(Full, "f_files", 100)
-    with pytest.raises(NoSpaceError) as refusal:
-        setting.sync()
-    assert (refusal.value.needed, refusal.value.unit) == (20, "files")
-    assert setting.archive.executions == 0
-    monkeypatch.setattr(os, "statvfs", real)
-    assert setting.sync().result.is_done
-
-
-@pytest.mark.parametrize(
-    "path", ["../../x.cif.gz", "/etc/x", "aa/../../x", "aa//x", "aa/.x", "a\nb"]
-)
-def test_path_that_leads_out_of_the_tree_is_refused(setting: Setting, path: str) -> None:
-    setting.archive.files[f"{REMOTE}/{path}"] = (b"evil", 1.0)
-    result = setting.sync().result
-    assert isinstance(result.trees["structures-mmcif"].error, UnsafeTreeError)
-    assert setting.archive.executions == 0
-
-
-def test_link_out_of_the_tree_is_not_followed(setting: Setting, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "1aa9.cif.gz").write_text("precious")
-    setting.tree.root.mkdir(parents=True)
-    (setting.tree.root / "0a").symlink_to(outside)
-    result = setting.sync().result
-    assert isinstance(result.trees["structures-mmcif"].error, UnsafeTreeError)
-    assert [path.name for path in outside.iterdir()] == ["1aa9.cif.gz"]
-
-
-def test_root_may_be_a_link_of_the_user(setting: Setting, tmp_path: Path) -> None:
-    (tmp_path / "big").mkdir()
-    (setting.root / "structures").parent.mkdir(parents=True)
-    (setting.root / "structures").symlink_to(tmp_path / "big")
-    setting.sync()
-    (gone,) = _drop(setting, 1)
-    assert setting.sync().result.removed.files == 1
-    assert not (tmp_path / "big" / gone.removeprefix("data/structures/")).exists()
-
-
-def test_full_disk_ends_the_run(setting: Setting) -> None:
-    setting.archive.execute_errors = [FileAccessError("write", Path("x"), "disk full")]
-    with pytest.raises(FileAccessError):
-        setting.sync()
-    assert setting.make_run().plan().kept.files == 10
-
-
-def test_deletion_that_is_no_file_is_passed_over(setting: Setting) -> None:
-    from pdb_cli.operations.sync_removal import remove_files
-
-    setting.sync()
-    (setting.tree.root / "dir.cif.gz").mkdir()
-    changes = [
-        PlannedChange(PlanAction.DELETE, f"{DIRECTORY}/{name}", "st", 1, "not listed")
-        for name in ("dir.cif.gz", "0a/none.cif.gz")
-    ]
-    removed = remove_files(
-        setting.tree,
-        changes,
-        collection=setting.root,
-        day=datetime.now(UTC).date(),
-        observe=lambda _: None,
-    )
-    assert list(removed) == []
-    assert (setting.tree.root / "dir.cif.gz").is_dir()
