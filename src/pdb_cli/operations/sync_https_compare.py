@@ -74,6 +74,7 @@ def compare_tree(
         for entry_hash in sorted(hashes):
             comparison.take(entry_hash, delete=delete and listing.complete)
     comparison.settle()
+    judge.marks.write()
     return comparison.plan(listing)
 
 

@@ -107,6 +107,7 @@ def fetch_planned(
                     raise run.lost
     finally:
         run.keep_marks()
+        marks.write()
 
 
 class _Run:
