@@ -40,6 +40,7 @@ class Routes:
         self._found: list[SyncTransport] = []
         self._search = self._usable()
         self._reasons: list[tuple[str, str, str]] = []
+        self._told: set[tuple[str, str, str]] = set()
         self._may_pass = False
 
     def get(self, number: int) -> SyncTransport | None:
@@ -95,10 +96,10 @@ class Routes:
     def _probe(self, mirror: Mirror, factory: TransportFactory) -> SyncTransport | None:
         """Make a transport and look whether it is usable."""
         try:
-            transport = factory(mirror)
+            transport = factory.make(mirror)
         except PdbCliError as error:
             reason = str(getattr(error, "reason", type(error).__name__))
-            self._refuse(mirror, "any way", reason)
+            self._refuse(mirror, factory.name, reason)
             return None
         found = transport.probe()
         if found.usable:
@@ -110,5 +111,8 @@ class Routes:
 
     def _refuse(self, mirror: Mirror, way: str, reason: str) -> None:
         """Remember and tell why a way can not be taken."""
-        self._reasons.append((mirror.name, way, reason))
-        self._observe(Note(f"{mirror.name} not by {way}: {reason}"))
+        found = (mirror.name, way, reason)
+        self._reasons.append(found)
+        if found not in self._told:
+            self._told.add(found)
+            self._observe(Note(f"{mirror.name} not by {way}: {reason}"))

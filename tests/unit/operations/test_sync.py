@@ -19,7 +19,7 @@ from pdb_cli.errors import (
 from pdb_cli.events import AttemptFailed, FileFailed
 from pdb_cli.operations.collection_plan import PlanAction, Tally
 from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection
+from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection, TransportFactory
 from support.memory_setting import DIRECTORY, REMOTE, MemorySetting, make_files
 from support.memory_transport import MemoryArchive, MemoryTransport
 
@@ -337,7 +337,11 @@ def test_best_way_to_each_mirror_before_other_ways(setting: MemorySetting) -> No
     for archive in setting.archives.values():
         archive.plan_errors = [FINAL, FINAL]
     run = SyncRun(
-        setting.request, [lambda mirror: make(Fast, mirror), lambda mirror: make(Slow, mirror)]
+        setting.request,
+        [
+            TransportFactory("fast", lambda mirror: make(Fast, mirror)),
+            TransportFactory("slow", lambda mirror: make(Slow, mirror)),
+        ],
     )
     run.plan()
     assert asked == ["one fast", "two fast", "one slow", "two slow"]
