@@ -14,6 +14,7 @@ from pdb_cli.events import (
     FilePresent,
     FilePublished,
     FileRemoved,
+    MoreFilesFailed,
     Note,
     PhaseBegan,
     PlanMade,
@@ -73,6 +74,8 @@ class Tally:
                 self.files_done += 1
             case FileFailed():
                 self.files_failed += 1
+            case MoreFilesFailed():
+                self.files_failed += event.count
             case EntrySettled():
                 self.entries_done += 1
             case PlanMade():

@@ -24,6 +24,7 @@ from pdb_cli.events import (
     FilePresent,
     FilePublished,
     FileRemoved,
+    MoreFilesFailed,
     Note,
     PhaseBegan,
     PlanMade,
@@ -411,6 +412,8 @@ class SyncRun:
         """Report the files that did not come in the end."""
         for path, reason in outcome.failed.items():
             self._observe(FileFailed(path, reason))
+        if (more := outcome.failed_files - len(outcome.failed)) > 0:
+            self._observe(MoreFilesFailed(more))
 
 
 def _way(transport: SyncTransport) -> str:

@@ -69,7 +69,11 @@ class Memory(Protocol):
         ...
 
     def remember(self, records: Iterable[Record]) -> None:
-        """Keep records of files that arrived; drops their marks."""
+        """Keep records of files that arrived; drops their marks when they are written."""
+        ...
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
         ...
 
 
@@ -120,7 +124,8 @@ class Marks:
             return
         if arrived := list(records):
             self._store.remember(arrived)
-        # Last: a record drops the mark of its file.
+            # A record drops the mark of its file when it is written.
+            self._store.flush()
         if marks := [self._mark(doubt) for doubt in doubts]:
             self._store.settle(marks)
 

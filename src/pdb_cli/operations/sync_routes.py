@@ -1,6 +1,7 @@
 """The ways to the mirrors, in the order in which they are tried; each is probed when it is needed.
 
 First the best way to each mirror, in the order of the mirrors, then what other ways there are.
+Where there is only one, it is not probed: the plan will tell.
 """
 
 from __future__ import annotations
@@ -101,6 +102,9 @@ class Routes:
             reason = str(getattr(error, "reason", type(error).__name__))
             self._refuse(mirror, factory.name, reason)
             return None
+        if len(self._mirrors) * len(self._factories) == 1:
+            # There is no choice: planning finds out, and says it better.
+            return transport
         found = transport.probe()
         if found.usable:
             self._observe(Note(f"{mirror.name} by {transport.name}: {found.reason}"))
