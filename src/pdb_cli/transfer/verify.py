@@ -126,7 +126,11 @@ def verify_file(
     try:
         descriptor, status = open_regular(path)
         try:
-            feed_all(verifier, descriptor, size_bytes=status.st_size)
+            left_bytes = status.st_size
+            # Most files are one piece: another call only to hear that it was the last one counts.
+            while left_bytes > 0 and (data := os.read(descriptor, _READ_BYTES)):
+                verifier.feed(data)
+                left_bytes -= len(data)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -160,39 +164,10 @@ def open_regular(path: Path) -> tuple[int, os.stat_result]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise FileAccessError("read", path, "not a regular file")
     except BaseException:
         os.close(descriptor)
         raise
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise FileAccessError("read", path, "not a regular file")
     return descriptor, status
-
-
-def feed_all(
-    verifier: Verifier, descriptor: int, *, size_bytes: int, read_bytes: int = _READ_BYTES
-) -> None:
-    """Give a verifier all the bytes of an open file.
-
-    Parameters
-    ----------
-    verifier
-        Takes them.
-    descriptor
-        The file, at its beginning.
-    size_bytes
-        How many there are.
-    read_bytes
-        How many to read at a time, at most.
-
-    Raises
-    ------
-    VerificationError
-        The file is not what it should be.
-    OSError
-        It can not be read.
-    """
-    left_bytes = size_bytes
-    # Most files are one piece: another call only to hear that it was the last one counts.
-    while left_bytes > 0 and (data := os.read(descriptor, read_bytes)):
-        verifier.feed(data)
-        left_bytes -= len(data)
