@@ -1,0 +1,112 @@
+"""What the catalogue tells: files, records of verification, what a refresh found."""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdb_cli.archive.layouts import ArchiveFile
+
+if TYPE_CHECKING:
+    from pdb_cli.archive.datatypes import DataType, FileFormat
+    from pdb_cli.archive.ids import EntryId
+
+
+class Level(IntEnum):
+    """How thoroughly a file was looked at; each includes those before it."""
+
+    SIZE = 1
+    """Not empty."""
+    GZIP = 2
+    """Inflates to its end: checksum, length, one member, nothing behind it."""
+    CONTENT = 3
+    """The right kind, the right entry, complete."""
+    HASH = 4
+    """The very bytes that were recorded when it was last verified."""
+
+
+class CatalogueFile(NamedTuple):
+    """A file of the archive that is in the collection."""
+
+    path: str
+    """Relative to the collection, with ``/``; ``Collection.locate`` finds it on the disk."""
+    entry: EntryId
+    data_type: DataType
+    file_format: FileFormat
+    assembly: int | None
+    """The number of the assembly, for types that are numbered."""
+    size_bytes: int
+    mtime_ns: int
+    """Its time, in nanoseconds since 1970."""
+
+    @property
+    def archive_file(self) -> ArchiveFile:
+        """Which file of the archive it is."""
+        return ArchiveFile(self.entry, self.data_type, self.file_format, self.assembly)
+
+
+class OtherFile(NamedTuple):
+    """A file in the collection whose name is not one of the archive's."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+
+class Record(NamedTuple):
+    """What was found when a file was verified; it holds while its size and its time stay."""
+
+    path: str
+    """Relative to the collection, with ``/``."""
+    size_bytes: int
+    mtime_ns: int
+    level: Level
+    """The most thorough look it passed."""
+    verified_at_s: float
+    """When it was last verified, in seconds since 1970."""
+    sha256: str | None = None
+    """Of the bytes on disk, in hexadecimal."""
+    crc32: int | None = None
+    """Of the text, from the gzip file."""
+    url: str | None = None
+    """Where it came from, without credentials; None if it was there already."""
+    etag: str | None = None
+    """The server's entity tag, as sent."""
+    last_modified_s: float | None = None
+    """The server's time of the file, in seconds since 1970."""
+
+    def fits(self, size_bytes: int, mtime_ns: int) -> bool:
+        """Tell whether it speaks of the file that is there now.
+
+        Parameters
+        ----------
+        size_bytes
+            The file's size.
+        mtime_ns
+            Its time, in nanoseconds since 1970.
+        """
+        return self.mtime_ns == mtime_ns and self.size_bytes == size_bytes
+
+
+class Occasion(Enum):
+    """Why a record is made."""
+
+    ARRIVAL = "arrival"
+    """The file came from a mirror, verified: the record replaces what was there."""
+    CHECK = "check"
+    """The file was there and was looked at: a record of the same file only gains by it, and a
+    SHA-256 that is recorded is never changed."""
+
+
+class Refreshed(NamedTuple):
+    """What a refresh found."""
+
+    files: int
+    """Files in the collection now, those with other names included."""
+    directories: int
+    directories_read: int
+    """Those that had changed since the catalogue last saw them."""
+    unreadable: tuple[tuple[str, str], ...] = ()
+    """Directories that could not be read, and why: what is in them is not known."""
+    saved: bool = True
+    """Whether a later refresh will profit from this one."""

@@ -1,0 +1,53 @@
+"""A collection on the disk: its root, and the types of data that are kept elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pdb_cli.archive.datatypes import DataType
+
+STATE_DIR_NAME: Final = ".pdb-cli"
+"""The directory below the root that holds pdb-cli's own state; nothing in it is an entry."""
+
+
+class Collection(NamedTuple):
+    """Where the files of a collection are.
+
+    Paths of files are written relative to the root, with ``/``, as ``collection_path`` gives them,
+    also for a type that is kept elsewhere: only :meth:`locate` knows the difference.
+
+    Examples
+    --------
+    >>> from pdb_cli.archive.datatypes import DataType
+    >>> here = Collection(Path("/data/pdb"), {DataType.ASSEMBLIES: Path("/big")})
+    >>> here.locate("assemblies/mmCIF/divided/ab/1abc-assembly1.cif.gz", DataType.ASSEMBLIES)
+    PosixPath('/big/mmCIF/divided/ab/1abc-assembly1.cif.gz')
+    """
+
+    root: Path
+    """``$PDB_DIR``."""
+    data_type_dirs: Mapping[DataType, Path] = MappingProxyType({})
+    """Types that live elsewhere: the directory stands for the first part of their paths."""
+
+    @property
+    def state_dir(self) -> Path:
+        """Where pdb-cli keeps what it knows of the collection; it need not exist."""
+        return self.root / STATE_DIR_NAME
+
+    def locate(self, path: str, data_type: DataType) -> Path:
+        """Return where a file is on the disk.
+
+        Parameters
+        ----------
+        path
+            Relative to the collection, with ``/``.
+        data_type
+            What it holds.
+        """
+        elsewhere = self.data_type_dirs.get(data_type)
+        return self.root / path if elsewhere is None else elsewhere / path.partition("/")[2]
