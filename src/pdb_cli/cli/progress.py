@@ -20,6 +20,7 @@ from pdb_cli.events import (
     FileFailed,
     FilePresent,
     FilePublished,
+    FilesChecked,
     Note,
     PhaseBegan,
     PlanMade,
@@ -219,7 +220,7 @@ def line_of(event: Event, *, every_file: bool) -> str | None:
             return f"{event.name}: {event.reason}"
         case Note():
             return event.text
-        case BytesReceived() | EntrySettled() | PhaseBegan():
+        case BytesReceived() | EntrySettled() | FilesChecked() | PhaseBegan():
             return None
         case _:
             assert_never(event)

@@ -35,6 +35,12 @@ COMMANDS = (
         "Fetch entries into the collection, verified.",
         ("dl",),
     ),
+    CommandRow(
+        "validate",
+        "pdb_cli.cli.commands.validate",
+        "See whether the files that are here are whole and right.",
+        ("val",),
+    ),
     CommandRow("jobs", "pdb_cli.cli.commands.jobs", "List and manage background jobs."),
     CommandRow(
         "config", "pdb_cli.cli.commands.config", "Show, check and change the settings.", ("cfg",)

@@ -13,6 +13,7 @@ from pdb_cli.events import (
     FileFailed,
     FilePresent,
     FilePublished,
+    FilesChecked,
     Note,
     PhaseBegan,
     PlanMade,
@@ -70,6 +71,10 @@ class Tally:
                 self.bytes_received += event.size_bytes
             case FilePublished() | FilePresent():
                 self.files_done += 1
+            case FilesChecked():
+                self.files_done += event.good
+                self.files_failed += event.bad
+                self.bytes_received += event.size_bytes
             case FileFailed():
                 self.files_failed += 1
             case EntrySettled():

@@ -13,7 +13,8 @@ import time
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import Defect, FileAccessError, VerificationError
-from pdb_cli.operations.validate_model import CollectedFile, FileStatus, Finding, Level
+from pdb_cli.index.model import Level
+from pdb_cli.operations.validate_model import CollectedFile, FileStatus, Finding
 from pdb_cli.transfer.verify import Depth, Digest, Verifier, expect, open_regular
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def _look(
 ) -> tuple[Finding, tuple[int, ...] | None]:
     """Look once; also tell which file it was."""
     wanted = level
-    if record and collected.record is None and not level.includes(Level.CONTENT):
-        wanted = Level.CONTENT
+    if record and not collected.is_recorded:
+        wanted = max(level, Level.CONTENT)
     descriptor = -1
     status: os.stat_result | None = None
     try:
@@ -94,7 +95,7 @@ def _look(
                 descriptor, status = open_regular(collected.path)
             finding = _judge_size(collected, status)
             if finding is None and wanted is not Level.SIZE:
-                digest = record or wanted is Level.HASH
+                digest = wanted is Level.HASH or (record and not collected.is_recorded)
                 finding = _judge_bytes(
                     collected, wanted, descriptor, status, digest=digest, stop=stop
                 )
@@ -115,7 +116,7 @@ def _judge_size(collected: CollectedFile, status: os.stat_result) -> Finding | N
     if status.st_size == 0:
         return _defect(collected, status, None, Defect.EMPTY, "no bytes at all")
     known = collected.record
-    if known is not None and known.size_bytes != status.st_size:
+    if collected.is_recorded and known is not None and known.size_bytes != status.st_size:
         detail = f"{status.st_size} B, but {known.size_bytes} B {_since(collected, status)}"
         return _defect(collected, status, None, Defect.WRONG_SIZE, detail)
     return None
@@ -123,7 +124,7 @@ def _judge_size(collected: CollectedFile, status: os.stat_result) -> Finding | N
 
 def _judge_record(collected: CollectedFile, status: os.stat_result) -> Finding:
     """Return what the level ``size`` comes to when nothing speaks against a file."""
-    if collected.record is None:
+    if not collected.is_recorded:
         return _finding(collected, status, FileStatus.NO_RECORD, None, detail=_NO_RECORD)
     return _finding(collected, status, FileStatus.OK, Level.SIZE)
 
@@ -196,8 +197,8 @@ def _read(
 ) -> VerifiedFile:
     """Read a file to its end."""
     verifier = Verifier(
-        expect(collected.file, collected.path.name),
-        subject=collected.key,
+        expect(collected.file.archive_file, collected.path.name),
+        subject=collected.file.path,
         digest=Digest.SHA256 if digest else Digest.NONE,
         depth=depth,
     )

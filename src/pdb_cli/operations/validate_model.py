@@ -9,44 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pdb_cli.archive.layouts import ArchiveFile
-    from pdb_cli.errors import Defect
-
-
-class Level(StrEnum):
-    """How closely a file is looked at; each level includes those before it."""
-
-    SIZE = "size"
-    """Not empty, and as long as its record says. Nothing is read."""
-    GZIP = "gzip"
-    """Inflates to its end, with the right checksum and length: one member, nothing behind it."""
-    CONTENT = "content"
-    """Of the right kind and entry, and complete."""
-    HASH = "hash"
-    """The very bytes that were there when its record was made."""
-
-    @property
-    def rank(self) -> int:
-        """Its place among the levels, from 0."""
-        return _RANKS[self]
-
-    def includes(self, other: Level) -> bool:
-        """Whether a file that passed this level passed another one as well.
-
-        Parameters
-        ----------
-        other
-            The other level.
-
-        Examples
-        --------
-        >>> Level.HASH.includes(Level.SIZE), Level.GZIP.includes(Level.CONTENT)
-        (True, False)
-        """
-        return self.rank >= other.rank
-
-
-_RANKS = {level: rank for rank, level in enumerate(Level)}
+    from pdb_cli.archive.datatypes import DataType, FileFormat
+    from pdb_cli.archive.ids import EntryId
+    from pdb_cli.archive.mirrors import Mirror
+    from pdb_cli.errors import Defect, PdbCliError
+    from pdb_cli.index.model import CatalogueFile, Check, Level, Record
+    from pdb_cli.transfer.options import HttpOptions
+    from pdb_cli.transfer.retry import RetryPolicy
 
 
 class FileStatus(StrEnum):
@@ -61,29 +30,52 @@ class FileStatus(StrEnum):
     """It had a defect; a new one, verified, is in its place."""
     GONE = "gone"
     """It was removed while the others were looked at."""
+    SKIPPED = "skipped"
+    """It was not looked at: it was verified lately enough."""
 
 
-class FileRecord(NamedTuple):
-    """What is known of a file from when it was last verified, whether or not it still holds."""
+class ValidateRequest(NamedTuple):
+    """Which files to look at, and how."""
 
-    size_bytes: int
-    mtime_ns: int
-    sha256: str | None
-    verified_at_s: float
-    """POSIX seconds."""
+    level: Level
+    types: frozenset[DataType] | None = None
+    """Only these; None for all."""
+    formats: frozenset[FileFormat] | None = None
+    """Only these; None for all."""
+    entries: frozenset[EntryId] | None = None
+    """Only these; None for all."""
+    since_s: float | None = None
+    """Files that passed the level at this time or later, POSIX seconds, are skipped."""
+    records: bool = False
+    """Whether files without a record get one."""
+    workers: int = 1
+    """Files looked at at the same time."""
+
+
+class Repair(NamedTuple):
+    """How to fetch what is bad."""
+
+    mirrors: tuple[Mirror, ...]
+    """In order of preference, which is the order of fail-over."""
+    options: HttpOptions
+    retry: RetryPolicy
 
 
 class CollectedFile(NamedTuple):
-    """One file of a collection."""
+    """One file of a collection, and what is known of it from before, whether that fits or not."""
 
-    file: ArchiveFile
-    """What its name says it is."""
+    file: CatalogueFile
+    """What its name says it is; size and time are those of when its directory was read."""
     path: Path
-    key: str
-    """What the catalogue calls it."""
-    size_bytes: int
-    """When its directory was read; it only decides how work is divided."""
-    record: FileRecord | None = None
+    record: Record | None = None
+    """What it was when it arrived, or when its record was made."""
+    check: Check | None = None
+    """The last look it passed."""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether there is something to compare its bytes with."""
+        return self.record is not None and self.record.sha256 is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +99,8 @@ class Finding:
     """Of the bytes on disk, where they were hashed."""
     is_from_before: bool = False
     """Whether it was looked at by the earlier run that this one goes on with."""
+    error: PdbCliError | None = None
+    """Why it could not be fetched again, where that was tried."""
 
     @property
     def is_good(self) -> bool:
@@ -119,14 +113,12 @@ class ValidationResult:
     """The sum of a validation; fed by ``add``, one finding at a time."""
 
     counts: dict[FileStatus, int] = field(default_factory=lambda: dict.fromkeys(FileStatus, 0))
-    read_bytes: int = 0
+    looked_at_bytes: int = 0
     """Of the files looked at in this run."""
     from_before: int = 0
     """Files looked at by the run that this one went on with."""
-    skipped: int = 0
-    """Files not looked at because they were verified lately enough."""
     recorded: int = 0
-    """Records made."""
+    """Records made for files that had none."""
 
     def add(self, finding: Finding) -> None:
         """Count one file."""
@@ -134,12 +126,13 @@ class ValidationResult:
         if finding.is_from_before:
             self.from_before += 1
         else:
-            self.read_bytes += finding.size_bytes
+            self.looked_at_bytes += finding.size_bytes
 
     @property
     def files(self) -> int:
-        """Files with a finding, those that are gone not counted."""
-        return sum(self.counts.values()) - self.counts[FileStatus.GONE]
+        """Files of which something can be said: not those that are gone or were skipped."""
+        counts = self.counts
+        return sum(counts.values()) - counts[FileStatus.GONE] - counts[FileStatus.SKIPPED]
 
     @property
     def bad(self) -> int:

@@ -1,0 +1,275 @@
+"""Look at the files of a collection, and fetch again what is bad.
+
+Findings come out in the order of the paths, some handfuls of files are in hand at a time, however
+many there are. Nothing is changed but what the catalogue knows, unless a repair is asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from pdb_cli.errors import Defect
+from pdb_cli.events import FilesChecked, Note, PhaseBegan, PlanMade, ignore_event
+from pdb_cli.index.model import Check, Level, Occasion, Record
+from pdb_cli.operations.validate_check import check_file
+from pdb_cli.operations.validate_model import (
+    CollectedFile,
+    FileStatus,
+    Finding,
+    Repair,
+    ValidateRequest,
+    ValidationResult,
+)
+from pdb_cli.operations.validate_pool import look_at_file, look_at_files
+from pdb_cli.operations.validate_progress import DIRECTORY_NAME, ValidateProgress
+from pdb_cli.operations.validate_repair import repair_findings
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Generator, Iterable, Iterator
+
+    from pdb_cli.events import Observer
+    from pdb_cli.index.catalogue import Catalogue
+    from pdb_cli.storage.collection import Collection
+
+__all__ = [
+    "FileStatus",
+    "Finding",
+    "Level",
+    "Repair",
+    "ValidateRequest",
+    "ValidationResult",
+    "run_validate",
+]
+
+_OF_RECORDS = frozenset({Defect.WRONG_SIZE, Defect.WRONG_HASH})
+
+
+def run_validate(
+    collection: Collection,
+    catalogue: Catalogue,
+    request: ValidateRequest,
+    *,
+    repair: Repair | None = None,
+    observe: Observer = ignore_event,
+) -> Generator[Finding, None, None]:
+    """Look at files, in threads; what is found comes out in the order of the paths.
+
+    A validation that was stopped is gone on with by the next one that asks for the same: closing
+    the generator, an exception in its consumer or the end of the process lose some seconds of
+    work. What was looked at before comes out again, marked so, and what was bad is looked at anew.
+
+    Parameters
+    ----------
+    collection
+        Where the files are.
+    catalogue
+        What is known of them; gets to know what was looked at.
+    request
+        Which files, and how closely to look.
+    repair
+        How to fetch bad files again; None leaves them alone. The caller has the collection's lock.
+        Findings of bad files then come out when it is known what became of them.
+    observe
+        Gets an event for everything that happens.
+
+    Yields
+    ------
+    Finding
+        One per file.
+
+    Raises
+    ------
+    FileAccessError
+        The process has no descriptors or no memory left; with a repair, also: nothing more can be
+        written (disk full, read-only).
+    """
+    refreshed = catalogue.refresh()
+    for directory, reason in refreshed.unreadable:
+        observe(Note(f"{directory}: {reason}; what is in it was not looked at"))
+    progress = ValidateProgress(collection.state_dir / DIRECTORY_NAME, request)
+    if progress.goes_on:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(progress.started_at_s))
+        text = f"going on with the validation of {when}, from {progress.position}"
+        observe(Note(f"{text}; to begin anew, remove {progress.path}"))
+    observe(PlanMade(_count(catalogue, request, refreshed.files)))
+    observe(PhaseBegan("validating"))
+    run = _Run(collection, catalogue, request, progress, observe)
+    try:
+        if repair is None:
+            yield from run.findings()
+        else:
+            yield from run.repaired(repair)
+    except BaseException:
+        progress.save()
+        raise
+    progress.finish()
+
+
+class _Run:
+    """One validation."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        catalogue: Catalogue,
+        request: ValidateRequest,
+        progress: ValidateProgress,
+        observe: Observer,
+    ) -> None:
+        self._collection = collection
+        self._catalogue = catalogue
+        self._request = request
+        self._progress = progress
+        self._observe = observe
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is found."""
+        with closing(look_at_files(self._files(), self._look, self._request)) as handfuls:
+            for handful in handfuls:
+                findings = self._take(handful or ())
+                self._tell(findings)
+                for finding in findings:
+                    yield finding
+                    self._progress.add(finding)
+                self._progress.save_now_and_then()
+
+    def repaired(self, repair: Repair) -> Iterator[Finding]:
+        """Yield what is found, and what became of what is bad."""
+        transfers = repair_findings(
+            self._findings_and_pauses(),
+            repair,
+            collection=self._collection,
+            catalogue=self._catalogue,
+            observe=self._observe,
+        )
+        with closing(transfers) as findings:
+            for finding in findings:
+                yield finding
+                if finding.status is FileStatus.FIXED:
+                    self._progress.settle(finding.collected.file.path)
+
+    def _findings_and_pauses(self) -> Iterator[Finding | None]:
+        """Yield findings as they come, None where there is none just now."""
+        handfuls = look_at_files(self._files(), self._look, self._request, patient=False)
+        with closing(handfuls):
+            for handful in handfuls:
+                if handful is None:
+                    yield None
+                    continue
+                findings = self._take(handful)
+                # The bad ones are counted when it is known what became of them.
+                self._tell([finding for finding in findings if finding.is_good])
+                for finding in findings:
+                    self._progress.add(finding)
+                    yield finding
+                self._progress.save_now_and_then()
+
+    def _files(self) -> Iterator[CollectedFile]:
+        """Yield the files, with what is known of them."""
+        locate = self._collection.locate
+        request = self._request
+        for batch in self._catalogue.batches(
+            types=request.types, formats=request.formats, entries=request.entries
+        ):
+            for known in batch:
+                path = locate(known.file.path, known.file.data_type)
+                yield CollectedFile(known.file, path, known.record, known.check)
+
+    def _look(self, collected: CollectedFile, stop: threading.Event) -> Finding:
+        """Look at one file, in a thread, unless an earlier run has done so."""
+        if self._progress.was_looked_at(collected.file.path):
+            return _from_before(collected, self._request.level)
+        return look_at_file(collected, self._request, stop=stop)
+
+    def _take(self, handful: Iterable[Finding]) -> list[Finding]:
+        """Make sure of what is found, and remember it."""
+        findings = [self._look_again(finding) for finding in handful]
+        records: list[Record] = []
+        checks: list[Check] = []
+        now_s = time.time()
+        for finding in findings:
+            if finding.is_from_before or finding.level is None or not finding.is_good:
+                continue
+            if self._request.records and finding.sha256 and not finding.collected.is_recorded:
+                records.append(_record(finding, now_s))
+            elif finding.level is Level.HASH and not _fits(finding):
+                # The same bytes with another time: the record is right, and is to fit again.
+                records.append(_record(finding, now_s))
+            if finding.level >= Level.GZIP and finding.status is not FileStatus.SKIPPED:
+                checks.append(
+                    Check(
+                        finding.collected.file.path,
+                        finding.size_bytes,
+                        finding.mtime_ns,
+                        finding.level,
+                        now_s,
+                    )
+                )
+        if records:
+            self._catalogue.remember(records, occasion=Occasion.CHECK)
+        if checks:
+            self._catalogue.note_checks(checks)
+        return findings
+
+    def _look_again(self, finding: Finding) -> Finding:
+        """Do not accuse a file that was replaced, and recorded, since its record was read."""
+        if finding.defect not in _OF_RECORDS:
+            return finding
+        collected = finding.collected
+        fresh = self._catalogue.records([collected.file.path]).get(collected.file.path)
+        if fresh == collected.record:
+            return finding
+        request = self._request
+        collected = collected._replace(record=fresh)
+        return check_file(collected, request.level, record=request.records)
+
+    def _tell(self, findings: Iterable[Finding]) -> None:
+        """Say how much was looked at."""
+        good = bad = size_bytes = 0
+        for finding in findings:
+            good += finding.is_good
+            bad += not finding.is_good
+            size_bytes += finding.size_bytes
+        self._observe(FilesChecked(good, bad, size_bytes))
+
+
+def _count(catalogue: Catalogue, request: ValidateRequest, files: int) -> int:
+    """Return how many files there are to look at; about as many, where all are wanted."""
+    if request.types is None and request.formats is None and request.entries is None:
+        return files
+    return sum(
+        1
+        for _ in catalogue.files(
+            types=request.types, formats=request.formats, entries=request.entries
+        )
+    )
+
+
+def _from_before(collected: CollectedFile, level: Level) -> Finding:
+    """Return the finding of a file that an earlier run has looked at, and found good."""
+    if collected.is_recorded or level not in {Level.SIZE, Level.HASH}:
+        return Finding(collected, FileStatus.OK, level, is_from_before=True)
+    reached = Level.CONTENT if level is Level.HASH else None
+    return Finding(collected, FileStatus.NO_RECORD, reached, is_from_before=True)
+
+
+def _fits(finding: Finding) -> bool:
+    """Tell whether the record of a file speaks of the file as it was looked at."""
+    record = finding.collected.record
+    return record is not None and record.fits(finding.size_bytes, finding.mtime_ns)
+
+
+def _record(finding: Finding, now_s: float) -> Record:
+    """Return the record of a file that was just looked at."""
+    return Record(
+        finding.collected.file.path,
+        finding.size_bytes,
+        finding.mtime_ns,
+        finding.level or Level.SIZE,
+        now_s,
+        sha256=finding.sha256,
+        crc32=finding.crc32,
+    )
