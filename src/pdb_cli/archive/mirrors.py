@@ -34,6 +34,11 @@ class RsyncRoot(NamedTuple):
         path
             As ``archive_path`` returns it; ``../`` goes to the tree beside the root.
 
+        Raises
+        ------
+        UnsupportedError
+            It goes up further than the daemon does.
+
         Examples
         --------
         >>> RsyncRoot("rsync.rcsb.org", 33444, "ftp").url("data/structures/")
@@ -96,12 +101,12 @@ class Mirror(NamedTuple):
         Parameters
         ----------
         path
-            Relative; one ``../`` at its start goes to the tree beside the root.
+            Relative; ``../`` at its start goes to the tree beside the root.
 
         Raises
         ------
         UnsupportedError
-            The mirror has no ``https``.
+            The mirror has no ``https``, or the path goes up further than its server does.
 
         Examples
         --------
@@ -259,11 +264,18 @@ def serving_mirrors(mirrors: Iterable[Mirror], file: ArchiveFile) -> tuple[tuple
 
 
 def _below(root: str, path: str) -> str:
-    """Join a root and a relative path; one ``../`` at the path's start leaves the root.
+    """Join a root and a relative path; each ``../`` at the path's start goes up by one.
 
     The sibling of ``pub/pdb`` is ``pub/pdb_ihm``, that of the rsync module ``ftp`` the module
     ``pdb_ihm``: the rule holds on every mirror whose roots are known.
     """
-    if path.startswith("../"):
-        root, path = root.rpartition("/")[0], path[3:]
-    return f"{root}/{path}" if root else path
+    # What is before the host of a URL is no directory; the modules of a daemon are its top.
+    origin, separator, place = root.partition("://")
+    host, slash, up = place.partition("/") if separator else ("", "", root)
+    rest = path
+    while rest.startswith("../"):
+        if not up:
+            raise UnsupportedError(f"{path} of {root}", "there is nothing above that root")
+        up, rest = up.rpartition("/")[0], rest[3:]
+    joined = f"{up}/{rest}" if up else rest
+    return f"{origin}{separator}{host}{slash or '/'}{joined}" if separator else joined

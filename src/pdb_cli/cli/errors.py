@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import click
 
@@ -21,12 +21,15 @@ from pdb_cli.cli.registry import GLOBAL_OPTIONS, PROGRAM
 from pdb_cli.jobs.model import WAIT_FOR
 from pdb_cli.jobs.store import RESERVE_ACTION
 from pdb_cli.storage.destination import CHECK_ACTION, CLAIM_ACTION
+from pdb_cli.storage.state_dir import LOCK_NAME, STATE_DIR
 
 _MOST_IDS_SHOWN = 1000
 """All, unless somebody passes a file of something else."""
 _USER_INFO = r"(://)(?:[^\s'\"]*|[^/'\"]*)@"
 _IDS_HINT = "ids look like 4hhb or pdb_00004hhb"
 _MOST_NAMES_SHOWN = 25
+_SILENCE_S = 60.0
+"""Whoever changes a collection gives signs of life more often than that."""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,6 +245,80 @@ def _(error: e.WaitTimeoutError) -> Message:
         f"not ended after {error.timeout_s:g} s: {', '.join(error.waiting)} (jobs go on)",
         ExitCode.TIMED_OUT,
     )
+
+
+@describe.register
+def _(error: e.CollectionBusyError) -> Message:
+    if not error.command:
+        who = "another process"
+    elif error.job is not None:
+        who = f"job {error.job} ({error.command}; process {error.pid} on {error.host})"
+    else:
+        who = f"{error.command} (process {error.pid} on {error.host})"
+    hint = "--wait waits for it"
+    if error.last_seen_s is not None and error.last_seen_s > _SILENCE_S:
+        from pdb_cli.cli.output import human_duration  # noqa: PLC0415 - only for a mistake
+
+        hint = (
+            f"last seen {human_duration(error.last_seen_s)} ago; if it has ended for certain, "
+            f"remove {error.collection / STATE_DIR / LOCK_NAME}"
+        )
+    return _one(f"{error.collection} is being changed by {who}; {hint}")
+
+
+@describe.register
+def _(error: e.ListDoubtError) -> Message:
+    where = f"{error.tree}: nothing was changed, because the list of {error.source}"
+    match error.doubt:
+        case e.ListDoubt.EMPTY:
+            text = f"is empty while {error.before} files are here; try another mirror with -m"
+        case e.ListDoubt.SHORT:
+            text = (
+                f"has {error.found} files and the last complete one had {error.before}; "
+                "try another mirror with -m, or --trust-list if that is right"
+            )
+        case e.ListDoubt.OLDER:
+            text = (
+                f"is of {error.found} and the last one was of {error.before}; "
+                "try another mirror with -m, or --trust-list if that is right"
+            )
+        case _:
+            assert_never(error.doubt)
+    return _one(f"{where} {text}")
+
+
+@describe.register
+def _(error: e.DeleteLimitError) -> Message:
+    of = f" of {error.tree}" if error.tree else ""
+    return _one(
+        f"nothing was changed: {error.deletions} of {error.local_files} files{of} would be "
+        f"deleted, more than --max-delete {error.limit} allows; see which with --plan"
+    )
+
+
+@describe.register
+def _(error: e.NoSpaceError) -> Message:
+    if error.unit == "bytes":
+        from pdb_cli.cli.output import human_size  # noqa: PLC0415 - only for a mistake
+
+        needed, free = human_size(error.needed), human_size(error.free)
+    else:
+        needed, free = f"{error.needed} files", f"{error.free} files"
+    return _one(
+        f"nothing was changed: {error.path} has room for {free}, {needed} are to come; "
+        "free some space, or sync less (-t, a prefix, --ids)"
+    )
+
+
+@describe.register
+def _(error: e.UnsafeTreeError) -> Message:
+    return _one(f"{error.path}: {error.reason}; nothing there was touched")
+
+
+@describe.register
+def _(error: e.NoTransportError) -> Message:
+    found = "; ".join(f"{mirror}, {way}: {reason}" for mirror, way, reason in error.reasons)
+    return _one(f"no way to any mirror ({found}); try another one with -m, or --transport https")
 
 
 def list_invalid_ids(invalid: Sequence[e.InvalidId]) -> str:

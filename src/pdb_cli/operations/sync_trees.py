@@ -1,0 +1,218 @@
+"""From what the user names (a target, types, a format) to the trees that ``sync`` keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pdb_cli.archive.datatypes import DataType, FileFormat, parse_data_type
+from pdb_cli.archive.sync_targets import (
+    ARCHIVE_ROWS,
+    BUILTIN_TARGETS,
+    DEFAULT_TARGET,
+    TargetRow,
+    TargetTable,
+    collection_directory,
+)
+from pdb_cli.errors import InvalidValueError, UnknownNameError, UnsupportedError
+from pdb_cli.operations.collection_plan import is_safe_path
+from pdb_cli.operations.sync_model import SyncTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from pdb_cli.archive.layouts import Layout
+
+_WITH_FORMATS = frozenset({DataType.STRUCTURES, DataType.OBSOLETE})
+"""Types of which the format can be chosen; all others are kept as the archive has them."""
+
+
+def choose_rows(
+    table: TargetTable,
+    types: Sequence[str],
+    *,
+    formats: frozenset[FileFormat],
+    asked: bool,
+    layout: Layout,
+) -> tuple[TargetRow, ...]:
+    """Choose the rows of a target.
+
+    Parameters
+    ----------
+    table
+        The target.
+    types
+        Names of types, as the user wrote them; repetitions count once.
+    formats
+        The formats of structures to keep.
+    asked
+        Whether the formats were asked for just now, rather than being a setting.
+    layout
+        How the mirror arranges the archive.
+
+    Returns
+    -------
+    tuple of TargetRow
+        In the order of the types.
+
+    Raises
+    ------
+    UnknownNameError
+        The target has no such type.
+    UnsupportedError
+        The layout has no known place for a type, or the format does not apply to any of them.
+    InvalidValueError
+        No type is named and the target has no usual one, or the target has only one and another is
+        named.
+    """
+    if table.rows is not None:
+        return _own_rows(table, table.rows, types)
+    chosen = dict.fromkeys(parse_data_type(name) for name in types)
+    if table.fixed_type is not None:
+        if others := [str(name) for name in chosen if name is not table.fixed_type]:
+            expected = f"none with the target {table.name}, or the target {DEFAULT_TARGET}"
+            raise InvalidValueError("--type", others[0], expected)
+        chosen = {table.fixed_type: None}
+    if asked and not _WITH_FORMATS.intersection(chosen):
+        names = ", ".join(map(str, chosen))
+        raise UnsupportedError(
+            f"a format for {names}",
+            "only structures and obsolete have a choice; leave out -f (biounit has assemblies as "
+            "pdb)",
+        )
+    rows: list[TargetRow] = []
+    for data_type in chosen:
+        known = [row for row in ARCHIVE_ROWS[layout] if row.data_type is data_type]
+        if not known:
+            raise UnsupportedError(
+                str(data_type), f"their place in the layout {layout} is not known"
+            )
+        rows += [
+            row for row in known if data_type not in _WITH_FORMATS or row.file_format in formats
+        ]
+    return tuple(rows)
+
+
+def make_trees(
+    rows: Iterable[TargetRow],
+    *,
+    collection: Path,
+    data_type_dirs: Mapping[DataType, Path],
+    layout: Layout,
+    links: bool = False,
+    subpath: str | None = None,
+) -> tuple[SyncTree, ...]:
+    """Give each row its place on the disk.
+
+    Parameters
+    ----------
+    rows
+        What to keep.
+    collection
+        The root of the collection.
+    data_type_dirs
+        Types that are kept elsewhere: this replaces the first part of their path.
+    layout
+        How the mirror arranges the archive.
+    links
+        Whether to keep the directories without hashes (``-l all``), their links resolved.
+    subpath
+        Keep only this below the directory of each row; slashes at its ends do not matter.
+
+    Returns
+    -------
+    tuple of SyncTree
+        One per row.
+
+    Raises
+    ------
+    UnsupportedError
+        A row has no directory without hashes, or its files are in many places, so that a part of
+        the directory means nothing.
+    InvalidValueError
+        The path below the directory leads out of it, or is none.
+    """
+    part = None if subpath is None else _checked_subpath(subpath)
+    return tuple(
+        _tree(row, collection, data_type_dirs, layout, links=links, part=part) for row in rows
+    )
+
+
+def find_target(name: str | None) -> TargetTable | None:
+    """Find a built-in target; None if there is none of that name.
+
+    Parameters
+    ----------
+    name
+        What the user wrote; None for the default.
+    """
+    return BUILTIN_TARGETS.get((name or DEFAULT_TARGET).lower())
+
+
+def _own_rows(
+    table: TargetTable, rows: tuple[TargetRow, ...], types: Sequence[str]
+) -> tuple[TargetRow, ...]:
+    """Choose among the rows that a target has for itself."""
+    known = {row.type_name: row for row in rows}
+    if not types:
+        expected = f"one or more of {', '.join(known)}"
+        raise InvalidValueError("--type", "", expected)
+    chosen: dict[str, TargetRow] = {}
+    for name in types:
+        key = name.strip().lower().replace("_", "-")
+        if key not in known:
+            raise UnknownNameError(f"type of the target {table.name}", name, tuple(known))
+        chosen[key] = known[key]
+    return tuple(chosen.values())
+
+
+def _checked_subpath(subpath: str) -> str:
+    """Return a part of a directory without slashes at its ends."""
+    part = subpath.strip().strip("/")
+    if not is_safe_path(part):
+        raise InvalidValueError("--subpath", subpath, "a path below the directory of the type")
+    return part
+
+
+def _tree(
+    row: TargetRow,
+    collection: Path,
+    data_type_dirs: Mapping[DataType, Path],
+    layout: Layout,
+    *,
+    links: bool,
+    part: str | None,
+) -> SyncTree:
+    """Make one tree."""
+    remote, pattern, name = row.directory, row.pattern, row.name
+    if links:
+        if row.all_directory is None or pattern is None:
+            raise UnsupportedError(row.type_name, "the archive has no directory 'all' of them")
+        remote, pattern, name = row.all_directory, pattern.removeprefix("{hash}/"), f"{name}-all"
+    if part is not None:
+        if row.pattern is not None:
+            raise UnsupportedError(
+                f"--subpath with {row.type_name}",
+                "their files are chosen by entries: a prefix, or --ids",
+            )
+        remote, name = f"{remote}/{part}", f"{name}/{part}"
+    directory = collection_directory(remote)
+    root = collection / directory
+    elsewhere = None if row.data_type is None else data_type_dirs.get(row.data_type)
+    if elsewhere is not None:
+        root = elsewhere / directory.partition("/")[2]
+    return SyncTree(
+        name=name,
+        group=row.type_name,
+        remote=remote,
+        directory=directory,
+        root=root,
+        layout=layout,
+        pattern=pattern,
+        shared=row.shared,
+        data_type=row.data_type,
+        file_format=row.file_format,
+        content_types=row.content_types,
+        links=links,
+        target_of_links=row.directory if links else None,
+    )
