@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol, Self, assert_never
 
+from pdb_cli.cli.job_progress import progress_line
 from pdb_cli.cli.output import human_size
 from pdb_cli.cli.tally import Tally
 from pdb_cli.errors import FileAccessError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pdb_cli.cli.session import Session
 
 _SNAPSHOT_EVERY_S = 0.5
+_PULSE_EVERY_S = 5.0
 
 
 class Reporter(Protocol):
@@ -53,20 +55,22 @@ class Reporter(Protocol):
         ...
 
 
-def make_reporter(session: Session) -> Reporter:
+def make_reporter(session: Session, *, always: bool = False) -> Reporter:
     """Return the reporter that fits where this run's messages go.
 
     Parameters
     ----------
     session
         This run.
+    always
+        Whether progress is wanted also where no bar can be drawn.
     """
     job_dir = session.job_dir()
     if job_dir is not None:
         return JobReporter(session, job_dir / "progress.json")
     if session.draws():
         return BarReporter(session)
-    return LineReporter(session)
+    return PulseReporter(session) if always else LineReporter(session)
 
 
 class LineReporter:
@@ -94,6 +98,24 @@ class LineReporter:
             self._session.complain(line)
         elif line:
             self._session.say(line)
+
+
+class PulseReporter(LineReporter):
+    """Where no bar can be drawn: a line with the sums every few seconds, quiet or not."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._tally = Tally()
+        self._written_s = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Count, and now and then write a line."""
+        self._tally.add(event)
+        super().__call__(event)
+        if time.monotonic() - self._written_s >= _PULSE_EVERY_S:
+            self._written_s = time.monotonic()
+            snapshot = self._tally.snapshot()
+            self._session.complain(f"{snapshot.phase}: {progress_line(snapshot, time.time())}")
 
 
 class JobReporter(LineReporter):

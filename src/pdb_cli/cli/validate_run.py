@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.errors import describe, reason_of
@@ -149,7 +149,7 @@ class _Rows:
         self._seen: set[EntryId] = set()
         self._flushed_s = 0.0
 
-    def __enter__(self) -> _Rows:
+    def __enter__(self) -> Self:
         self._stream.__enter__()
         return self
 

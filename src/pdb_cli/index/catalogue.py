@@ -159,9 +159,7 @@ class Catalogue:
         """Yield every record, in order of the paths; also of files that are gone."""
         raise NotImplementedError
 
-    def remember(
-        self, records: Iterable[Record], *, occasion: Occasion = Occasion.ARRIVAL
-    ) -> None:
+    def remember(self, records: Iterable[Record], *, occasion: Occasion = Occasion.ARRIVAL) -> None:
         """Keep records; they are written in batches, at the latest when the catalogue is closed.
 
         Only give what was verified, and is synced to the disk under its final name. Size and time

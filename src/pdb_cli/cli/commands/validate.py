@@ -1,4 +1,4 @@
-"""``pdb-cli validate``: is what is in the collection still what it should be?"""
+"""``pdb-cli validate``: see whether the files that are here are what they should be."""
 
 from __future__ import annotations
 
@@ -141,15 +141,13 @@ def _ids(session: Session, options: dict[str, Any]) -> IdsInput | None:
     return read_ids(options["ids"], lists=lists, skip_invalid=False, say=session.say)
 
 
-def _start_job(
-    session: Session, context: click.Context, ids: IdsInput | None, root: Path
-) -> int:
+def _start_job(session: Session, context: click.Context, ids: IdsInput | None, root: Path) -> int:
     """Start it as a job, unless it would find the collection taken."""
     from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
 
     if context.params["fix"] and not context.params["wait"]:
         from pdb_cli.cli.collection import check_free  # noqa: PLC0415 - only to fix
 
-        check_free(session, root)
+        check_free(root)
     frozen = None if ids is None else ids.frozen()
     return start_job(session, context, ids=frozen, without=frozenset({"lists", "stdin"}))

@@ -1,0 +1,71 @@
+"""Hold a collection while a command changes it as a whole."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pdb_cli.cli.registry import PROGRAM
+from pdb_cli.jobs.identity import this_place
+from pdb_cli.jobs.model import utc_now
+from pdb_cli.jobs.spawn import command_line
+from pdb_cli.storage.collection_lock import CollectionLock, Holder, check_not_held
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pdb_cli.cli.session import Session
+    from pdb_cli.events import Observer
+
+
+def hold(session: Session, root: Path, *, wait: bool, observe: Observer) -> CollectionLock:
+    """Take a collection for this run.
+
+    Parameters
+    ----------
+    session
+        This run.
+    root
+        The collection's.
+    wait
+        Whether to wait for somebody else.
+    observe
+        Gets one ``Note`` when there is somebody to wait for.
+
+    Returns
+    -------
+    CollectionLock
+        A context manager that lets it go.
+
+    Raises
+    ------
+    CollectionBusyError
+        Somebody else has it.
+    FileAccessError
+        The collection can not be written.
+    """
+    job_dir = session.job_dir()
+    holder = Holder(
+        host=this_place().host,
+        pid=os.getpid(),
+        command=f"{PROGRAM} {command_line(session.argv)}",
+        job=None if job_dir is None else job_dir.name,
+        started_at=utc_now(),
+    )
+    return CollectionLock.acquire(root, holder, wait=wait, observe=observe)
+
+
+def check_free(root: Path) -> None:
+    """See that nobody has a collection, before a job is started that would need it.
+
+    Parameters
+    ----------
+    root
+        The collection's.
+
+    Raises
+    ------
+    CollectionBusyError
+        Somebody has it.
+    """
+    check_not_held(root, host=this_place().host)
