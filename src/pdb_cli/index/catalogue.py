@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from pdb_cli.events import ignore_event
+from pdb_cli.events import Note, ignore_event
+from pdb_cli.index.database import Database
 from pdb_cli.index.model import (
     CatalogueFile,
+    Check,
+    Known,
     Level,
+    Mark,
     Occasion,
     OtherFile,
     Record,
     Refreshed,
 )
+from pdb_cli.index.tables import CHECKS, MARKS, RECORDS
+from pdb_cli.index.tree import CatalogueTree
+from pdb_cli.index.verified import (
+    check_of,
+    drop_all,
+    mark_of,
+    put_records,
+    record_of,
+)
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Iterator
     from collections.abc import Collection as Container
-    from collections.abc import Iterable, Iterator
 
     from pdb_cli.archive.datatypes import DataType, FileFormat
     from pdb_cli.archive.ids import EntryId
@@ -26,13 +43,27 @@ if TYPE_CHECKING:
 __all__ = [
     "Catalogue",
     "CatalogueFile",
+    "Check",
+    "Known",
     "Level",
+    "Mark",
     "Occasion",
     "OtherFile",
     "Record",
     "Refreshed",
     "open_catalogue",
 ]
+
+_BATCH = 1000
+"""Records written at once."""
+_BATCH_S = 2.0
+"""How long a record may wait for others to be written with it."""
+_SHARED_BATCH = 20_000
+"""The same where every write is one of the whole file."""
+_SHARED_BATCH_S = 60.0
+_MOST_WAITING = 50_000
+"""Records kept for a later try when another process does not let us write; bounds the memory."""
+_RECORDS_AT_ONCE = 2000
 
 
 def open_catalogue(
@@ -41,7 +72,8 @@ def open_catalogue(
     """Open the catalogue of a collection; this never fails.
 
     Where it is missing, torn, of another schema, in a directory that can not be written or on a
-    full disk, everything works without it, only slower, and a ``Note`` says so once.
+    full disk, everything works without it, only slower. A ``Note`` says so once, unless it is only
+    that there is none yet or that the directory is not ours to write.
 
     Parameters
     ----------
@@ -51,8 +83,7 @@ def open_catalogue(
         False leaves no trace on the disk: for commands that only show what they would do.
     observe
         Gets a ``Note`` about a catalogue that can not be used; only ever called by the thread that
-        calls :meth:`Catalogue.refresh`, :meth:`Catalogue.remember`, :meth:`Catalogue.flush` or
-        :meth:`Catalogue.close`.
+        calls a method that writes.
 
     Returns
     -------
@@ -66,12 +97,23 @@ class Catalogue:
     """What is known of a collection; made by :func:`open_catalogue`.
 
     Of the tree it is a cache: :meth:`refresh` compares it with what is there. Records of
-    verification can not be had from the tree. Lookups of records may be made from any thread, all
-    else by one.
+    verification can not be had from the tree. Records may be looked up by any thread; all else is
+    for one. Nothing here raises because of the catalogue's file.
     """
 
     def __init__(self, collection: Collection, *, writable: bool, observe: Observer) -> None:
-        raise NotImplementedError
+        self.collection = collection
+        self._observe = observe
+        self._database = Database(collection.state_dir, writable=writable)
+        self._tree = CatalogueTree(collection, self._database)
+        self._mutex = threading.Lock()
+        self._waiting: list[tuple[Record, Occasion]] = []
+        """Not written yet."""
+        self._by_path: dict[str, Record] = {}
+        """The same, for lookups."""
+        self._since_s: float | None = None
+        """When the first of them came, on the monotonic clock."""
+        self._told = False
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +137,24 @@ class Catalogue:
         Refreshed
             How much was there, and what could not be read.
         """
-        raise NotImplementedError
+        refreshed = self._tree.refresh(thorough=thorough)
+        self._tell()
+        return refreshed
+
+    def rebuild(self) -> Refreshed:
+        """Make the catalogue's file anew: from the tree, and what can be read of the old records.
+
+        Files that are gone are forgotten.
+
+        Returns
+        -------
+        Refreshed
+            As of :meth:`refresh`.
+        """
+        self.flush()
+        self._database.restart()
+        self._tree.forget_all()
+        return self.refresh(thorough=True)
 
     def files(
         self,
@@ -104,24 +163,46 @@ class Catalogue:
         formats: Container[FileFormat] | None = None,
         entries: Container[EntryId] | None = None,
     ) -> Iterator[CatalogueFile]:
-        """Yield the files of the archive that are in the collection, in order of their paths.
+        """Yield the files of the archive that are in the collection, directory by directory.
 
         As of the last :meth:`refresh`; the first call makes one if there was none.
 
         Parameters
         ----------
         types, formats, entries
-            Only files of these; None is all. A set is fastest; with a few entries, much less than
-            all files is looked at.
+            Only files of these; None is all. With a few entries, much less than all files is
+            looked at.
         """
-        raise NotImplementedError
+        for files in self._tree.batches(types=types, formats=formats, entries=entries):
+            yield from files
+
+    def batches(
+        self,
+        *,
+        types: Container[DataType] | None = None,
+        formats: Container[FileFormat] | None = None,
+        entries: Container[EntryId] | None = None,
+    ) -> Iterator[list[Known]]:
+        """Yield files as :meth:`files` does, with what is known of them, a directory at a time.
+
+        The catalogue may be written to meanwhile.
+
+        Parameters
+        ----------
+        types, formats, entries
+            As of :meth:`files`.
+        """
+        for files in self._tree.batches(types=types, formats=formats, entries=entries):
+            paths = [file.path for file in files]
+            records, checks = self.records(paths), self.checks(paths)
+            yield [Known(file, records.get(file.path), checks.get(file.path)) for file in files]
 
     def other_files(self) -> Iterator[OtherFile]:
-        """Yield the files whose names are not the archive's, in order of their paths.
+        """Yield the files whose names are not the archive's, directory by directory.
 
         Names that begin with a dot are nobody's: partial files, pdb-cli's own state.
         """
-        raise NotImplementedError
+        return self._tree.other_files()
 
     def find(self, path: str) -> CatalogueFile | None:
         """Return a file by its path, as of the last :meth:`refresh`.
@@ -131,7 +212,22 @@ class Catalogue:
         path
             Relative to the collection, with ``/``.
         """
-        raise NotImplementedError
+        return self._tree.find(path)
+
+    def gone(self) -> list[str]:
+        """Return the paths of files that were here, are not, and were not forgotten; in order.
+
+        They are known from earlier refreshes, and from records.
+        """
+        gone = set(self._tree.gone())
+        with self._mutex:
+            recorded = set(self._by_path)
+        query = "SELECT path FROM record"
+        rows = self._database.read(lambda connection: connection.execute(query).fetchall())
+        recorded.update(path for (path,) in rows or ())
+        present = {file.path for file in self.files()} if recorded else set()
+        unseen = self._tree.hides
+        return sorted(gone | {path for path in recorded - present if not unseen(path)})
 
     def record(self, path: str) -> Record | None:
         """Return what was recorded of a file, whether it still fits or not.
@@ -141,7 +237,7 @@ class Catalogue:
         path
             Relative to the collection, with ``/``.
         """
-        raise NotImplementedError
+        return self.records([path]).get(path)
 
     def records(self, paths: Iterable[str]) -> dict[str, Record]:
         """Return what was recorded of some files, by path; those without a record are not in it.
@@ -153,11 +249,50 @@ class Catalogue:
         paths
             Relative to the collection, with ``/``.
         """
-        raise NotImplementedError
+        asked = list(paths)
+        rows = self._database.read(lambda connection: RECORDS.rows(connection, asked)) or ()
+        found = {row[0]: record_of(row) for row in rows}
+        with self._mutex:
+            if self._by_path:
+                found.update((path, self._by_path[path]) for path in asked if path in self._by_path)
+        return found
+
+    def checks(self, paths: Iterable[str]) -> dict[str, Check]:
+        """Return the last checks of some files, by path; as :meth:`records`.
+
+        Parameters
+        ----------
+        paths
+            Relative to the collection, with ``/``.
+        """
+        asked = list(paths)
+        rows = self._database.read(lambda connection: CHECKS.rows(connection, asked)) or ()
+        return {row[0]: check_of(row) for row in rows}
+
+    def marks(self, paths: Iterable[str] | None = None) -> dict[str, Mark]:
+        """Return the marks of some files, by path; as :meth:`records`.
+
+        Parameters
+        ----------
+        paths
+            Relative to the collection, with ``/``; None is all there are.
+        """
+        if paths is None:
+            rows = self._database.read(MARKS.all_rows)
+        else:
+            asked = list(paths)
+            rows = self._database.read(lambda connection: MARKS.rows(connection, asked))
+        return {row[0]: mark_of(row) for row in rows or ()}
 
     def all_records(self) -> Iterator[Record]:
         """Yield every record, in order of the paths; also of files that are gone."""
-        raise NotImplementedError
+        self.flush()
+        last = ""
+        while rows := self._database.read(
+            partial(RECORDS.rows_after, key=last, most=_RECORDS_AT_ONCE)
+        ):
+            yield from map(record_of, rows)
+            last = rows[-1][0]
 
     def remember(self, records: Iterable[Record], *, occasion: Occasion = Occasion.ARRIVAL) -> None:
         """Keep records; they are written in batches, at the latest when the catalogue is closed.
@@ -172,22 +307,93 @@ class Catalogue:
         occasion
             What they are made for.
         """
-        raise NotImplementedError
+        with self._mutex:
+            for record in records:
+                self._waiting.append((record, occasion))
+                self._by_path[record.path] = record
+            if not self._waiting:
+                return
+            now_s = time.monotonic()
+            if self._since_s is None:
+                self._since_s = now_s
+            shared = self._database.is_shared
+            most, most_s = (_SHARED_BATCH, _SHARED_BATCH_S) if shared else (_BATCH, _BATCH_S)
+            is_due = len(self._waiting) >= most or now_s - self._since_s >= most_s
+        if is_due:
+            self.flush()
+
+    def note_checks(self, checks: Iterable[Check]) -> None:
+        """Keep checks, over those that were made before; they are written at once.
+
+        Parameters
+        ----------
+        checks
+            Of files that were found to be good.
+        """
+        rows = [(*check[:3], int(check.level), check.checked_at_s) for check in checks]
+        self._write(lambda connection: CHECKS.put(connection, rows))
+
+    def settle(self, marks: Iterable[Mark]) -> None:
+        """Keep marks, over those that were made before; they are written at once.
+
+        Parameters
+        ----------
+        marks
+            Of files that were found to be current.
+        """
+        rows = [tuple(mark) for mark in marks]
+        self._write(lambda connection: MARKS.put(connection, rows))
 
     def forget(self, paths: Iterable[str]) -> None:
-        """Drop the records of files, such as those that were moved to the trash.
+        """Forget files, such as those that were moved to the trash on purpose.
+
+        Their records go, and they are not among those that are :meth:`gone`.
 
         Parameters
         ----------
         paths
             Relative to the collection, with ``/``.
         """
-        raise NotImplementedError
+        dropped = set(paths)
+        if not dropped:
+            return
+        with self._mutex:
+            self._waiting = [each for each in self._waiting if each[0].path not in dropped]
+            for path in dropped:
+                self._by_path.pop(path, None)
+        self._tree.forget(dropped)
+        self._write(lambda connection: drop_all(connection, dropped))
 
     def flush(self) -> None:
         """Write what is not written yet."""
-        raise NotImplementedError
+        with self._mutex:
+            waiting, self._waiting = self._waiting, []
+            self._since_s = None
+        if not waiting:
+            return
+        is_written = self._write(lambda connection: put_records(connection, waiting))
+        with self._mutex:
+            may_be_later = not is_written and self._database.is_writable
+            if may_be_later and len(waiting) < _MOST_WAITING:
+                self._waiting = waiting + self._waiting
+                self._since_s = time.monotonic()
+            # What can not be kept at all is soon asked for again by nobody.
+            self._by_path = {record.path: record for record, _ in self._waiting}
 
     def close(self) -> None:
         """Write what is not written yet, and close the file; nothing happens a second time."""
-        raise NotImplementedError
+        self.flush()
+        self._database.close()
+
+    def _write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
+        """Change the file; say once if that does not work."""
+        is_written = self._database.write(work)
+        self._tell()
+        return is_written
+
+    def _tell(self) -> None:
+        """Say once why the catalogue's file can not be used."""
+        trouble = self._database.trouble
+        if trouble is not None and not self._told:
+            self._told = True
+            self._observe(Note(f"going on without the catalogue in .pdb-cli: {trouble}"))

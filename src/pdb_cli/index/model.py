@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import ArchiveFile
 
 if TYPE_CHECKING:
     from pdb_cli.archive.datatypes import DataType, FileFormat
-    from pdb_cli.archive.ids import EntryId
+    from pdb_cli.archive.layouts import Layout
 
 
 class Level(IntEnum):
@@ -30,14 +31,22 @@ class CatalogueFile(NamedTuple):
 
     path: str
     """Relative to the collection, with ``/``; ``Collection.locate`` finds it on the disk."""
-    entry: EntryId
+    entry_id: str
+    """The extended form of the entry's id, ``pdb_00001abc``: text, because there are so many."""
     data_type: DataType
     file_format: FileFormat
     assembly: int | None
     """The number of the assembly, for types that are numbered."""
+    layout: Layout
+    """The one its name belongs to."""
     size_bytes: int
     mtime_ns: int
     """Its time, in nanoseconds since 1970."""
+
+    @property
+    def entry(self) -> EntryId:
+        """Whose data it holds."""
+        return EntryId(self.entry_id)
 
     @property
     def archive_file(self) -> ArchiveFile:
@@ -49,6 +58,7 @@ class OtherFile(NamedTuple):
     """A file in the collection whose name is not one of the archive's."""
 
     path: str
+    """Relative to the collection, with ``/``."""
     size_bytes: int
     mtime_ns: int
 
@@ -86,6 +96,46 @@ class Record(NamedTuple):
             Its time, in nanoseconds since 1970.
         """
         return self.mtime_ns == mtime_ns and self.size_bytes == size_bytes
+
+
+class Check(NamedTuple):
+    """The last look at a file that found it good; apart from records, which no check replaces."""
+
+    path: str
+    """Relative to the collection, with ``/``."""
+    size_bytes: int
+    mtime_ns: int
+    level: Level
+    """How thorough it was."""
+    checked_at_s: float
+    """When, in seconds since 1970."""
+
+    def fits(self, size_bytes: int, mtime_ns: int) -> bool:
+        """Tell whether it speaks of the file that is there now; as ``Record.fits``."""
+        return self.mtime_ns == mtime_ns and self.size_bytes == size_bytes
+
+
+class Mark(NamedTuple):
+    """The state of the archive that a file was last found to be current for."""
+
+    path: str
+    """Relative to the collection, with ``/``."""
+    size_bytes: int
+    mtime_ns: int
+    against: str
+    """The archive's date of the file, word for word."""
+
+    def fits(self, size_bytes: int, mtime_ns: int) -> bool:
+        """Tell whether it speaks of the file that is there now; as ``Record.fits``."""
+        return self.mtime_ns == mtime_ns and self.size_bytes == size_bytes
+
+
+class Known(NamedTuple):
+    """A file with what is known of it, whether that still fits or not."""
+
+    file: CatalogueFile
+    record: Record | None
+    check: Check | None
 
 
 class Occasion(Enum):

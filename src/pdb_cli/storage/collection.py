@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pdb_cli.archive.datatypes import DataType
 
@@ -23,6 +23,7 @@ class Collection(NamedTuple):
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from pdb_cli.archive.datatypes import DataType
     >>> here = Collection(Path("/data/pdb"), {DataType.ASSEMBLIES: Path("/big")})
     >>> here.locate("assemblies/mmCIF/divided/ab/1abc-assembly1.cif.gz", DataType.ASSEMBLIES)
