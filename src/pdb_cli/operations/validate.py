@@ -23,7 +23,7 @@ from pdb_cli.operations.validate_model import (
     ValidationResult,
 )
 from pdb_cli.operations.validate_pool import look_at_file, look_at_files
-from pdb_cli.operations.validate_progress import DIRECTORY_NAME, ValidateProgress
+from pdb_cli.operations.validate_progress import ValidateProgress
 from pdb_cli.operations.validate_repair import repair_findings
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from pdb_cli.events import Observer
     from pdb_cli.index.catalogue import Catalogue
+    from pdb_cli.index.model import Known
     from pdb_cli.storage.collection import Collection
 
 __all__ = [
@@ -44,6 +45,9 @@ __all__ = [
     "run_validate",
 ]
 
+_MOST_CHECKS = 5000
+_NOTE_EVERY_S = 2.0
+"""How often to have the catalogue remember what was looked at: a transaction costs, too."""
 _OF_RECORDS = frozenset({Defect.WRONG_SIZE, Defect.WRONG_HASH})
 
 
@@ -89,10 +93,10 @@ def run_validate(
     refreshed = catalogue.refresh()
     for directory, reason in refreshed.unreadable:
         observe(Note(f"{directory}: {reason}; what is in it was not looked at"))
-    progress = ValidateProgress(collection.state_dir / DIRECTORY_NAME, request)
+    progress = ValidateProgress(collection, request)
     if progress.goes_on:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(progress.started_at_s))
-        text = f"going on with the validation of {when}, from {progress.position}"
+        text = f"going on with the validation of {when}"
         observe(Note(f"{text}; to begin anew, remove {progress.path}"))
     observe(PlanMade(_count(catalogue, request, refreshed.files)))
     observe(PhaseBegan("validating"))
@@ -105,6 +109,8 @@ def run_validate(
     except BaseException:
         progress.save()
         raise
+    finally:
+        run.close()
     progress.finish()
 
 
@@ -124,6 +130,14 @@ class _Run:
         self._request = request
         self._progress = progress
         self._observe = observe
+        self._checks: list[Check] = []
+        self._noted_s = time.monotonic()
+
+    def close(self) -> None:
+        """Have remembered what was looked at."""
+        if self._checks:
+            checks, self._checks = self._checks, []
+            self._catalogue.note_checks(checks)
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is found."""
@@ -174,13 +188,13 @@ class _Run:
         for batch in self._catalogue.batches(
             types=request.types, formats=request.formats, entries=request.entries
         ):
-            for known in batch:
+            for known in sorted(batch, key=_path_of):
                 path = locate(known.file.path, known.file.data_type)
                 yield CollectedFile(known.file, path, known.record, known.check)
 
     def _look(self, collected: CollectedFile, stop: threading.Event) -> Finding:
         """Look at one file, in a thread, unless an earlier run has done so."""
-        if self._progress.was_looked_at(collected.file.path):
+        if self._progress.was_looked_at(collected):
             return _from_before(collected, self._request.level)
         return look_at_file(collected, self._request, stop=stop)
 
@@ -188,31 +202,47 @@ class _Run:
         """Make sure of what is found, and remember it."""
         findings = [self._look_again(finding) for finding in handful]
         records: list[Record] = []
-        checks: list[Check] = []
         now_s = time.time()
         for finding in findings:
-            if finding.is_from_before or finding.level is None or not finding.is_good:
+            level = finding.level
+            is_told_before = finding.is_from_before or finding.status is FileStatus.SKIPPED
+            if is_told_before or level is None or not finding.is_good:
                 continue
-            if self._request.records and finding.sha256 and not finding.collected.is_recorded:
-                records.append(_record(finding, now_s))
-            elif finding.level is Level.HASH and not _fits(finding):
-                # The same bytes with another time: the record is right, and is to fit again.
-                records.append(_record(finding, now_s))
-            if finding.level >= Level.GZIP and finding.status is not FileStatus.SKIPPED:
-                checks.append(
-                    Check(
-                        finding.collected.file.path,
-                        finding.size_bytes,
-                        finding.mtime_ns,
-                        finding.level,
-                        now_s,
-                    )
-                )
+            record = self._record(finding, level, now_s)
+            if record is not None:
+                records.append(record)
+            if level >= Level.GZIP:
+                path = finding.collected.file.path
+                self._checks.append(Check(path, finding.size_bytes, finding.mtime_ns, level, now_s))
         if records:
             self._catalogue.remember(records, occasion=Occasion.CHECK)
-        if checks:
-            self._catalogue.note_checks(checks)
+        if len(self._checks) >= _MOST_CHECKS or time.monotonic() - self._noted_s > _NOTE_EVERY_S:
+            self._noted_s = time.monotonic()
+            self.close()
         return findings
+
+    def _record(self, finding: Finding, level: Level, now_s: float) -> Record | None:
+        """Return the record that a file gets, if it gets one: no weaker look changes a record."""
+        collected, digest = finding.collected, finding.sha256
+        known = collected.record
+        if digest is None:
+            return None
+        if known is not None and level is Level.HASH:
+            if known.fits(finding.size_bytes, finding.mtime_ns):
+                return None
+            # The same bytes with another time: what is known of them is to fit again.
+            return known._replace(mtime_ns=finding.mtime_ns, verified_at_s=now_s)
+        if collected.is_recorded or not self._request.records:
+            return None
+        return Record(
+            collected.file.path,
+            finding.size_bytes,
+            finding.mtime_ns,
+            level,
+            now_s,
+            sha256=digest,
+            crc32=finding.crc32,
+        )
 
     def _look_again(self, finding: Finding) -> Finding:
         """Do not accuse a file that was replaced, and recorded, since its record was read."""
@@ -236,6 +266,11 @@ class _Run:
         self._observe(FilesChecked(good, bad, size_bytes))
 
 
+def _path_of(known: Known) -> str:
+    """Return a file's path, to put the files of a directory in order."""
+    return known.file.path
+
+
 def _count(catalogue: Catalogue, request: ValidateRequest, files: int) -> int:
     """Return how many files there are to look at; about as many, where all are wanted."""
     if request.types is None and request.formats is None and request.entries is None:
@@ -254,22 +289,3 @@ def _from_before(collected: CollectedFile, level: Level) -> Finding:
         return Finding(collected, FileStatus.OK, level, is_from_before=True)
     reached = Level.CONTENT if level is Level.HASH else None
     return Finding(collected, FileStatus.NO_RECORD, reached, is_from_before=True)
-
-
-def _fits(finding: Finding) -> bool:
-    """Tell whether the record of a file speaks of the file as it was looked at."""
-    record = finding.collected.record
-    return record is not None and record.fits(finding.size_bytes, finding.mtime_ns)
-
-
-def _record(finding: Finding, now_s: float) -> Record:
-    """Return the record of a file that was just looked at."""
-    return Record(
-        finding.collected.file.path,
-        finding.size_bytes,
-        finding.mtime_ns,
-        finding.level or Level.SIZE,
-        now_s,
-        sha256=finding.sha256,
-        crc32=finding.crc32,
-    )

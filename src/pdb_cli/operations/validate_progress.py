@@ -1,8 +1,8 @@
 """Where a validation is, so that one that was stopped can go on.
 
-Files are looked at in the order of their paths. So all there is to remember is the last path of
-which everything before it was looked at, and the defects found until then, which are looked at
-again. It is kept in a small file, one for each thing that can be asked for, and removed at the end.
+Files are looked at in a fixed order: tree by tree, directory by directory, name by name. So all
+there is to remember is the last one, and the defects found until then, which are looked at again.
+It is kept in a small file, one for each thing that can be asked for, and removed at the end.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from pdb_cli.errors import FileAccessError
 from pdb_cli.storage.atomic import write_atomic
@@ -19,9 +19,12 @@ from pdb_cli.storage.record import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from pdb_cli.operations.validate_model import Finding, ValidateRequest
+    from pdb_cli.operations.validate_model import CollectedFile, Finding, ValidateRequest
+    from pdb_cli.storage.collection import Collection
+
+    Place = tuple[str, str, str]
+    """Where a file is in the order: its tree, its directory, its name."""
 
 DIRECTORY_NAME: Final = "validate"
 """Below a collection's ``.pdb-cli``."""
@@ -41,8 +44,8 @@ class ValidateProgress:
 
     Parameters
     ----------
-    directory
-        Where it is remembered; made when there is something to remember.
+    collection
+        In whose ``.pdb-cli`` it is remembered, once there is something to remember.
     request
         What is asked for: only the same again goes on.
     clock
@@ -51,20 +54,22 @@ class ValidateProgress:
 
     def __init__(
         self,
-        directory: Path,
+        collection: Collection,
         request: ValidateRequest,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.path = directory / f"{_key(request)}.json"
+        self._collection = collection
+        self.path = collection.state_dir / DIRECTORY_NAME / f"{_key(request)}.json"
         """Removing it makes the next run begin anew."""
         self.started_at_s = clock()
         """When the first of the runs that make up this validation began, POSIX seconds."""
-        self.position = ""
-        """All files up to this path were looked at before."""
+        self.before: Place | None = None
+        """All files up to this one were looked at before."""
         self.bad: frozenset[str] = frozenset()
         """Of those, the ones that had defects."""
-        self._now = self.position
+        self._now: Place | None = None
+        self._last: Place | None = None
         self._found: set[str] = set()
         self._is_full = False
         self._is_stuck = False
@@ -75,20 +80,24 @@ class ValidateProgress:
     @property
     def goes_on(self) -> bool:
         """Whether there is something to go on with."""
-        return bool(self.position)
+        return self.before is not None
 
-    def was_looked_at(self, path: str) -> bool:
-        """Tell whether a file was looked at before, and was good.
+    def was_looked_at(self, collected: CollectedFile) -> bool:
+        """Tell whether a file was looked at before, and was good; may be called by any thread.
 
         Parameters
         ----------
-        path
-            Relative to the collection.
+        collected
+            The file.
         """
-        return path <= self.position and path not in self.bad
+        return (
+            self.before is not None
+            and self._place(collected) <= self.before
+            and collected.file.path not in self.bad
+        )
 
     def add(self, finding: Finding) -> None:
-        """Take note of a file; they must come in the order of their paths.
+        """Take note of a file; they must come in order.
 
         Parameters
         ----------
@@ -96,14 +105,19 @@ class ValidateProgress:
             What a look at it came to.
         """
         path = finding.collected.file.path
+        place = self._place(finding.collected)
+        if self._last is not None and place < self._last:
+            # Files that were passed over for that would never be looked at.
+            self._is_stuck = True
+        self._last = place
         if finding.is_good:
             self._found.discard(path)
         elif len(self._found) < _MOST_BAD:
             self._found.add(path)
         else:
             self._is_full = True
-        if not self._is_full and path > self._now:
-            self._now = path
+        if not self._is_full and (self._now is None or place > self._now):
+            self._now = place
 
     def settle(self, path: str) -> None:
         """Take note that a file with a defect has none any more.
@@ -123,12 +137,12 @@ class ValidateProgress:
     def save(self) -> None:
         """Remember it; where nothing can be written, nothing is remembered."""
         self._saved_s = time.monotonic()
-        if self._is_stuck or not self._now:
+        if self._is_stuck or self._now is None:
             return
         content = {
             "schema": _SCHEMA,
             "started_at_s": self.started_at_s,
-            "position": self._now,
+            "last": self._now,
             "bad": sorted(self._found),
         }
         try:
@@ -149,18 +163,31 @@ class ValidateProgress:
         content = read_record(self.path, schema=_SCHEMA, largest_bytes=_LARGEST_BYTES)
         if content is None:
             return
-        started_at_s, position = content.get("started_at_s"), content.get("position")
-        bad = content.get("bad")
-        if not isinstance(started_at_s, int | float) or not isinstance(position, str):
+        started_at_s, last, bad = (content.get(key) for key in ("started_at_s", "last", "bad"))
+        if not isinstance(started_at_s, int | float) or not _are_texts(last) or not _are_texts(bad):
             return
-        if not isinstance(bad, list) or not all(isinstance(path, str) for path in bad):
+        if len(last) != len(("tree", "directory", "name")):
             return
         if not -_FUTURE_S <= self.started_at_s - started_at_s <= _LASTS_S:
             return
         self.started_at_s = float(started_at_s)
-        self.position = self._now = position
+        self.before = self._now = (last[0], last[1], last[2])
         self.bad = frozenset(bad)
         self._found = set(bad)
+
+    def _place(self, collected: CollectedFile) -> Place:
+        """Return where a file is in the order in which the catalogue gives them."""
+        directory, _, name = collected.file.path.rpartition("/")
+        elsewhere = self._collection.data_type_dirs.get(collected.file.data_type)
+        if elsewhere is None:
+            return "", directory, name
+        # As the catalogue keeps them apart, so that the order is the same.
+        return f"{directory.partition('/')[0]}:{elsewhere.absolute()}", directory, name
+
+
+def _are_texts(value: object) -> TypeGuard[list[str]]:
+    """Tell whether a value of a record is a list of texts."""
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _key(request: ValidateRequest) -> str:

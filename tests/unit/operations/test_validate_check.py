@@ -109,9 +109,7 @@ def altered(data: bytes) -> bytes:
     """Return another text of the same length, whole, with the right checksum."""
     text = inflate(data)
     place = text.index(b"ATOM")
-    return archive_gzip(
-        text[:place] + b"ATOW" + text[place + 4 :], name=stored_name(data)
-    )
+    return archive_gzip(text[:place] + b"ATOW" + text[place + 4 :], name=stored_name(data))
 
 
 @pytest.mark.parametrize("keep_time", [True, False])
@@ -121,7 +119,7 @@ def test_altered_content_with_the_right_checksum_is_found_by_the_hash(
     path = put(tmp_path, HYA)
     record = record_of(path)
     new = altered(DATA)
-    overwrite(path, new + b"" if len(new) == len(DATA) else new, keep_time=keep_time)
+    overwrite(path, new, keep_time=keep_time)
     record = record._replace(size_bytes=len(new))
     assert check_file(collected(path, record=record), Level.CONTENT).status is FileStatus.OK
     finding = check_file(collected(path, record=record), Level.HASH)
@@ -137,9 +135,8 @@ def test_another_length_than_recorded_is_found_without_reading(
 ) -> None:
     path = put(tmp_path, HYA)
     record = record_of(path)
-    overwrite(path, archive_gzip(inflate(DATA), name="3hya.cif") + b"", keep_time=keep_time)
-    os.truncate(path, path.stat().st_size)
-    record = record._replace(size_bytes=record.size_bytes + 1)
+    # Whole, and of the right entry: only the record tells.
+    overwrite(path, archive_gzip(inflate(DATA) + b"#\n", name="3hya.cif"), keep_time=keep_time)
     finding = check_file(collected(path, record=record), level)
     assert (finding.status, finding.defect) == (FileStatus.DEFECT, Defect.WRONG_SIZE)
 
@@ -258,7 +255,6 @@ def test_damage_anywhere_is_found_and_the_good_one_never_accused(
     # Without one, what gzip can tell: all but bits that change nothing of the text.
     finding = check_file(collected(path), Level.GZIP)
     if finding.is_good:
-        assert damage == "flip"
         assert gzip.decompress(bad) == inflate(data)
     overwrite(path, data, keep_time=True)
     assert check_file(collected(path, record=record), Level.HASH).status is FileStatus.OK
