@@ -231,6 +231,8 @@ def _summary(result: ValidationResult, request: ValidateRequest, duration_s: flo
         if counts[status]:
             parts.append(f"{counts[status]} {text}")
     text = f"{', '.join(parts)} (level {request.level.name.lower()})"
+    if request.records:
+        text += f"; {result.recorded} records made"
     if result.from_before:
         text += f"; {result.from_before} of them looked at before"
     if result.looked_at_bytes and request.level > Level.SIZE:

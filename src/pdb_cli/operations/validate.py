@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import Defect
@@ -98,7 +99,7 @@ def run_validate(
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(progress.started_at_s))
         text = f"going on with the validation of {when}"
         observe(Note(f"{text}; to begin anew, remove {progress.path}"))
-    observe(PlanMade(_count(catalogue, request, refreshed.files)))
+    observe(PlanMade(_count(catalogue, request)))
     observe(PhaseBegan("validating"))
     run = _Run(collection, catalogue, request, progress, observe)
     try:
@@ -203,7 +204,7 @@ class _Run:
         findings = [self._look_again(finding) for finding in handful]
         records: list[Record] = []
         now_s = time.time()
-        for finding in findings:
+        for number, finding in enumerate(findings):
             level = finding.level
             is_told_before = finding.is_from_before or finding.status is FileStatus.SKIPPED
             if is_told_before or level is None or not finding.is_good:
@@ -211,6 +212,8 @@ class _Run:
             record = self._record(finding, level, now_s)
             if record is not None:
                 records.append(record)
+                is_new = not finding.collected.is_recorded
+                findings[number] = replace(finding, is_new_record=is_new)
             if level >= Level.GZIP:
                 path = finding.collected.file.path
                 self._checks.append(Check(path, finding.size_bytes, finding.mtime_ns, level, now_s))
@@ -271,16 +274,10 @@ def _path_of(known: Known) -> str:
     return known.file.path
 
 
-def _count(catalogue: Catalogue, request: ValidateRequest, files: int) -> int:
-    """Return how many files there are to look at; about as many, where all are wanted."""
-    if request.types is None and request.formats is None and request.entries is None:
-        return files
-    return sum(
-        1
-        for _ in catalogue.files(
-            types=request.types, formats=request.formats, entries=request.entries
-        )
-    )
+def _count(catalogue: Catalogue, request: ValidateRequest) -> int:
+    """Return how many files there are to look at."""
+    files = catalogue.files(types=request.types, formats=request.formats, entries=request.entries)
+    return sum(1 for _ in files)
 
 
 def _from_before(collected: CollectedFile, level: Level) -> Finding:

@@ -99,6 +99,8 @@ class Finding:
     """Of the bytes on disk, where they were hashed."""
     is_from_before: bool = False
     """Whether it was looked at by the earlier run that this one goes on with."""
+    is_new_record: bool = False
+    """Whether it had no record and has one now."""
     error: PdbCliError | None = None
     """Why it could not be fetched again, where that was tried."""
 
@@ -123,6 +125,7 @@ class ValidationResult:
     def add(self, finding: Finding) -> None:
         """Count one file."""
         self.counts[finding.status] += 1
+        self.recorded += finding.is_new_record
         if finding.is_from_before:
             self.from_before += 1
         else:
