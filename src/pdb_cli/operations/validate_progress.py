@@ -33,7 +33,7 @@ _SCHEMA = 1
 _LASTS_S = 7 * 86400.0
 """What was looked at longer ago is looked at again."""
 _FUTURE_S = 60.0
-_SAVE_EVERY_S = 2.0
+_SAVE_EVERY_S = 1.0
 _MOST_BAD = 20_000
 """Defects that are remembered; after so many, going on means looking again from there."""
 _LARGEST_BYTES = 8 * 1024**2

@@ -6,12 +6,15 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
+from pdb_cli.storage.collection_lock import CollectionLock, Holder
 from support.collected import overwrite
+from support.large_mirror import make_large_mirror
 from support.real_entries import CLASSIC_ROOT
+from support.wait import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,25 +23,16 @@ if TYPE_CHECKING:
 
 HYA = "structures/divided/mmCIF/hy/3hya.cif.gz"
 KQE = "structures/divided/mmCIF/kq/1kqe.cif.gz"
-DSR = "structures/divided/mmCIF/ds/1dsr.cif.gz"
-GDR = "structures/divided/mmCIF/gd/1gdr.cif.gz"
+GDR = "structures/divided/pdb/gd/pdb1gdr.ent.gz"
+ASSEMBLY = "assemblies/mmCIF/divided/hh/4hhb-assembly1.cif.gz"
 
 
-@pytest.fixture
-def filled(lab: Lab) -> Lab:
-    """Give a collection of three entries that arrived verified."""
-    done = lab.run("download", "3hya", "1kqe", "1dsr")
-    assert done.returncode == 0, done.stderr
-    return lab
-
-
-def copied(lab: Lab) -> Lab:
-    """Give a collection that somebody copied there: nothing is recorded."""
-    for name in (HYA, KQE):
+def copied(lab: Lab, *names: str) -> None:
+    """Make a collection that somebody copied there: nothing is recorded."""
+    for name in names or (HYA, KQE):
         path = lab.collection / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((CLASSIC_ROOT / "data" / name).read_bytes())
-    return lab
 
 
 def rows_of(lab: Lab, *arguments: str | Path, code: int) -> dict[str, dict[str, Any]]:
@@ -84,13 +78,11 @@ def test_no_weaker_look_changes_a_record(lab: Lab) -> None:
 
 
 def test_v2_types_formats_ids_and_lists_are_obeyed(lab: Lab, tmp_path: Path) -> None:
-    done = lab.run("download", "4hhb", "-t", "st", "-t", "sf", "-t", "assemblies")
-    assert done.returncode == 0, done.stderr
-    copied(lab)
-    kinds = {(row["id"], row["type"]) for row in rows_of(lab, "-t", "sf", code=0).values()}
-    assert kinds == {("4hhb", "structure-factors")}
-    rows = rows_of(lab, "-f", "cif", "-t", "st", "4HHB", "pdb_00003hya", code=0)
-    assert {row["id"] for row in rows.values()} == {"4hhb", "3hya"}
+    copied(lab, HYA, KQE, ASSEMBLY, GDR)
+    kinds = {(row["id"], row["type"]) for row in rows_of(lab, "-t", "asm", code=0).values()}
+    assert kinds == {("4hhb", "assemblies")}
+    rows = rows_of(lab, "-f", "cif", "-f", "pdb", "-t", "st", "1GDR", "pdb_00003hya", code=0)
+    assert set(rows) == {HYA, GDR}
     (tmp_path / "list").write_text("1kqe # the second\n")
     assert set(rows_of(lab, "-l", tmp_path / "list", code=0)) == {KQE}
     stdin = lab.run("validate", "--stdin", "-o", "csv", input="3hya\n")
@@ -173,3 +165,99 @@ def test_wrong_usage_is_said_before_anything_starts(lab: Lab) -> None:
     assert "no such directory" in gone.stderr
     empty = lab.run("validate", "-o", "json")
     assert (empty.returncode, json.loads(empty.stdout)) == (0, [])
+
+
+def test_bad_files_are_fetched_again_and_recorded(lab: Lab) -> None:
+    copied(lab, HYA, KQE, GDR)
+    before = lab.local("structures")
+    (lab.collection / HYA).write_bytes(before[HYA][:-100])
+    (lab.collection / GDR).write_bytes(b"<html>Service unavailable</html>")
+    done = lab.run("validate", "--fix", "-m", "lab", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["id"]: row for row in json.loads(done.stdout)}
+    told = {entry: (row["status"], row["defect"]) for entry, row in rows.items()}
+    assert told == {
+        "3hya": ("fixed", "truncated"),
+        "1gdr": ("fixed", "wrong-kind"),
+        "1kqe": ("ok", None),
+    }
+    assert lab.local("structures") == before
+    assert "1 ok, 2 fixed" in done.stderr
+    statuses = {
+        row["id"]: row["status"] for row in rows_of(lab, "--level", "hash", code=0).values()
+    }
+    assert statuses == {"3hya": "ok", "1gdr": "ok", "1kqe": "no record"}
+
+
+def test_d03_what_the_mirror_does_not_deliver_stays_and_is_said(lab: Lab) -> None:
+    copied(lab, HYA, KQE)
+    for name in (HYA, KQE):
+        (lab.collection / name).write_bytes(b"bad")
+    (lab.mirror.tree.root / "data" / HYA).unlink()
+    done = lab.run("validate", "--fix", "--errors-only")
+    assert done.returncode == 3
+    lines = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert "fixed" in lines["1kqe"]
+    assert "404" in lines["3hya"]
+    assert (lab.collection / HYA).read_bytes() == b"bad"
+    assert "1 fixed, 1 with defects" in done.stderr
+
+
+def test_its_ids_are_a_list_for_download(lab: Lab) -> None:
+    copied(lab)
+    (lab.collection / KQE).write_bytes(b"bad")
+    ids = lab.run("validate", "-o", "ids")
+    assert (ids.returncode, ids.stdout) == (3, "1kqe\n")
+    assert lab.run("download", "-l", "-", "--overwrite", input=ids.stdout).returncode == 0
+    assert lab.run("validate", "-o", "ids").returncode == 0
+
+
+def test_only_one_command_changes_a_collection(lab: Lab) -> None:
+    copied(lab)
+    (lab.collection / KQE).write_bytes(b"bad")
+    holder = Holder("elsewhere", 42, "pdb-cli sync", "job_abc123")
+    with CollectionLock.acquire(lab.collection, holder, wait=False):
+        for more in ([], ["--bg"]):
+            done = lab.run("validate", "--fix", *more)
+            assert done.returncode == 1
+            assert "job job_abc123 (pdb-cli sync; process 42 on elsewhere)" in done.stderr
+        # Only to look, nobody has to wait.
+        assert lab.run("validate").returncode == 3
+    assert lab.run("validate", "--fix", "--wait").returncode == 0
+
+
+def test_in_the_background_it_is_the_same_job_as_any(lab: Lab) -> None:
+    copied(lab)
+    (lab.collection / KQE).write_bytes(b"bad")
+    started = lab.run("validate", "--stdin", "--bg", input="1kqe 3hya")
+    assert started.returncode == 0, started.stderr
+    assert lab.run("jobs", "wait", "last").returncode == 3
+    status = json.loads(lab.run("jobs", "status", "last", "-o", "json").stdout)
+    progress = status["progress"]
+    assert (progress["files_total"], progress["files_done"], progress["files_failed"]) == (2, 1, 1)
+    log = lab.run("jobs", "log", "last", "--full").stdout
+    assert "not-gzip" in log
+    assert "1 ok, 1 with defects" in log
+
+
+def test_v1_kill_9_and_the_same_command_again(lab: Lab, tmp_path: Path) -> None:
+    mirror = make_large_mirror(tmp_path / "m", files=300, repeats=(15,), sources=("1o3q",))
+    collection = mirror.root / "data"
+    (bad,) = list(mirror.paths.values())[:1]
+    overwrite(bad, bad.read_bytes()[:-1])
+    command = ["--pdb-dir", str(collection), "validate", "-j", "1"]
+    state = collection / ".pdb-cli" / "validate"
+    with subprocess.Popen(
+        [sys.executable, "-m", "pdb_cli", *command], stdout=subprocess.DEVNULL
+    ) as killed:
+        wait_until(lambda: any(state.glob("*.json")), what="the state of the first run")
+        killed.kill()
+    done = lab.run(*command, "-o", "json")
+    assert done.returncode == 3
+    rows = json.loads(done.stdout)
+    assert len(rows) == 300
+    assert [row["id"] for row in rows if row["status"] == "defect"] == ["9000"]
+    assert "going on with the validation of" in done.stderr
+    looked_at_before = int(done.stderr.split(" of them looked at before")[0].split()[-1])
+    assert 0 < looked_at_before < 300
+    assert not state.exists()
