@@ -49,6 +49,8 @@ __all__ = [
 _MOST_CHECKS = 5000
 _NOTE_EVERY_S = 2.0
 """How often to have the catalogue remember what was looked at: a transaction costs, too."""
+_RECORDED_WITHIN_S = 2.5
+"""Records of files that arrive are written in batches, after two seconds at the latest."""
 _OF_RECORDS = frozenset({Defect.WRONG_SIZE, Defect.WRONG_HASH})
 
 
@@ -252,7 +254,10 @@ class _Run:
         if finding.defect not in _OF_RECORDS:
             return finding
         collected = finding.collected
-        fresh = self._catalogue.records([collected.file.path]).get(collected.file.path)
+        path = collected.file.path
+        if collected.record is not None and collected.record.mtime_ns != finding.mtime_ns:
+            _wait_for_record(collected)
+        fresh = self._catalogue.records([path]).get(path)
         if fresh == collected.record:
             return finding
         request = self._request
@@ -267,6 +272,16 @@ class _Run:
             bad += not finding.is_good
             size_bytes += finding.size_bytes
         self._observe(FilesChecked(good, bad, size_bytes))
+
+
+def _wait_for_record(collected: CollectedFile) -> None:
+    """Give another process the time to write the record of a file that it has just replaced."""
+    try:
+        age_s = time.time() - collected.path.stat().st_ctime
+    except OSError:
+        return
+    if 0 <= age_s < _RECORDED_WITHIN_S:
+        time.sleep(_RECORDED_WITHIN_S - age_s)
 
 
 def _path_of(known: Known) -> str:
