@@ -22,11 +22,14 @@ class Lab:
     run: CliRunner
 
     def local(self, folder: str = "") -> dict[str, bytes]:
-        """Return every file in a folder of the collection, hidden ones included, by their paths."""
+        """Return every file in a folder of the collection, hidden ones included, by their paths.
+
+        Only pdb-cli's own catalogue, which is there after every run, is left out.
+        """
         return {
             str(path.relative_to(self.collection)): path.read_bytes()
             for path in (self.collection / folder).rglob("*")
-            if path.is_file()
+            if path.is_file() and not path.name.startswith("catalogue.")
         }
 
     def published(self) -> dict[str, bytes]:

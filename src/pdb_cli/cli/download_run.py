@@ -6,6 +6,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
+from pdb_cli.cli.collection_catalogue import open_for
 from pdb_cli.cli.download_files import FailedList, Report
 from pdb_cli.cli.download_rows import outcome_row, plan_row
 from pdb_cli.cli.errors import describe
@@ -66,7 +67,11 @@ def show_plan(session: Session, request: DownloadRequest, *, mode: OutputMode) -
         "path": Column("PATH"),
     }
     previous: EntryId | None = None
-    with closing(plan_download(request)) as plan, RowStream(mode, columns=columns) as rows:
+    with (
+        open_for(session, request.destination, writable=False) as catalogue,
+        closing(plan_download(request, catalogue=catalogue)) as plan,
+        RowStream(mode, columns=columns) as rows,
+    ):
         for planned in plan:
             if mode is OutputMode.IDS:
                 # The files of an entry follow one another.
@@ -125,14 +130,20 @@ def run(
                         failed.settle(event.entry)
                     show(event)
 
-                outcomes = run_download(
-                    request,
-                    options=choose_http_options(session.settings(), session.environ),
-                    retry=RetryPolicy(retries=settings.retry),
-                    digest=Digest.SHA256 if report_path is not None else Digest.NONE,
-                    observe=observe,
-                )
-                with closing(outcomes):
+                place = request.destination
+                with (
+                    open_for(session, place, writable=True, observe=observe) as catalogue,
+                    closing(
+                        run_download(
+                            request,
+                            options=choose_http_options(session.settings(), session.environ),
+                            retry=RetryPolicy(retries=settings.retry),
+                            digest=Digest.SHA256 if report_path is not None else Digest.NONE,
+                            catalogue=catalogue,
+                            observe=observe,
+                        )
+                    ) as outcomes,
+                ):
                     for outcome in outcomes:
                         result.add(outcome)
                         failed.add(outcome)

@@ -144,8 +144,8 @@ class Occasion(Enum):
     ARRIVAL = "arrival"
     """The file came from a mirror, verified: the record replaces what was there."""
     CHECK = "check"
-    """The file was there and was looked at: a record of the same file only gains by it, and a
-    SHA-256 that is recorded is never changed."""
+    """The file was there and was looked at: a record only gains by it. One that has a SHA-256 goes
+    on with the same bytes under a new time, and is not changed by other bytes."""
 
 
 class Refreshed(NamedTuple):

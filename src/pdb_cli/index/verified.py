@@ -57,11 +57,17 @@ def merged(old: Record | None, new: Record, occasion: Occasion) -> Record:
     >>> merged(old, old._replace(sha256="ff"), Occasion.CHECK) == old
     True
     """
-    if old is None or occasion is Occasion.ARRIVAL or not old.fits(new.size_bytes, new.mtime_ns):
+    if old is None or occasion is Occasion.ARRIVAL:
         return new
-    if None not in (old.sha256, new.sha256) and old.sha256 != new.sha256:
-        return old
+    is_same = old.sha256 is not None and old.sha256 == new.sha256
+    if not is_same and (
+        (old.sha256 is not None and new.sha256 is not None)
+        or not old.fits(new.size_bytes, new.mtime_ns)
+    ):
+        return old if old.sha256 is not None else new
     return old._replace(
+        size_bytes=new.size_bytes,
+        mtime_ns=new.mtime_ns,
         level=max(old.level, new.level),
         verified_at_s=max(old.verified_at_s, new.verified_at_s),
         sha256=old.sha256 or new.sha256,

@@ -8,10 +8,12 @@ need for some files at a time, however many are wanted.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pdb_cli.events import PhaseBegan, PlanMade, ignore_event
 from pdb_cli.operations.download_lists import find_assemblies
+from pdb_cli.operations.download_memory import DownloadMemory
 from pdb_cli.operations.download_model import (
     Action,
     DownloadResult,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pdb_cli.events import Observer
+    from pdb_cli.index.catalogue import Catalogue
     from pdb_cli.operations.download_request import DownloadRequest
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
@@ -48,6 +51,7 @@ def run_download(
     options: HttpOptions,
     retry: RetryPolicy,
     digest: Digest = Digest.NONE,
+    catalogue: Catalogue | None = None,
     observe: Observer = ignore_event,
 ) -> Generator[FileOutcome, None, None]:
     """Plan and fetch; each file is whole, verified and in its place before its outcome comes out.
@@ -65,6 +69,9 @@ def run_download(
         How often and how soon to try again.
     digest
         Whether to compute the SHA-256 also of files that are there already.
+    catalogue
+        Of the collection that files go to: tells what was verified before, and is told what is
+        verified now. None where files go elsewhere.
     observe
         Gets an event for everything that happens.
 
@@ -86,12 +93,17 @@ def run_download(
     # Files are looked for while others are fetched: there is no phase of planning alone.
     observe(PlanMade(request.files_total, len(request.entries)))
     observe(PhaseBegan("downloading"))
-    rounds = DownloadRounds(request, options=options, retry=retry, observe=observe)
-    yield from rounds.fetch(look_at_files(request, digest=digest))
-    if substitutes := rounds.fall_back():
-        yield from rounds.fetch(look_at_files(substitutes[0], digest=digest), substitutes[1])
-    yield from rounds.explain()
-    for successors, instead in rounds.follow():
-        yield from rounds.fetch(look_at_files(successors, digest=digest), instead)
-        if substitutes := rounds.fall_back(instead):
-            yield from rounds.fetch(look_at_files(substitutes[0], digest=digest), substitutes[1])
+    memory = DownloadMemory(catalogue, request.destination)
+    look = partial(look_at_files, digest=digest, memory=memory)
+    rounds = DownloadRounds(request, options=options, retry=retry, observe=observe, memory=memory)
+    try:
+        yield from rounds.fetch(look(request))
+        if substitutes := rounds.fall_back():
+            yield from rounds.fetch(look(substitutes[0]), substitutes[1])
+        yield from rounds.explain()
+        for successors, instead in rounds.follow():
+            yield from rounds.fetch(look(successors), instead)
+            if substitutes := rounds.fall_back(instead):
+                yield from rounds.fetch(look(substitutes[0]), substitutes[1])
+    finally:
+        memory.flush()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.archive.layouts import ArchiveFile
     from pdb_cli.errors import PdbCliError
+    from pdb_cli.index.model import Check
 
 
 class Action(StrEnum):
@@ -47,6 +48,10 @@ class PlannedFile:
     """The size of what is there now, if anything is."""
     sha256: str | None = None
     """Of what is kept, where it was asked for."""
+    name: str = ""
+    """Its path in the collection, for events."""
+    check: Check | None = None
+    """What reading it has just shown, where that is worth to be remembered."""
 
 
 @dataclass(frozen=True, slots=True)

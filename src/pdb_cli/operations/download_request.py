@@ -85,7 +85,10 @@ class Destination(NamedTuple):
 
     def path(self, file: ArchiveFile) -> Path:
         """Return the path of a file."""
-        relative = collection_path(file, Layout.CLASSIC)
+        return self.place(file, collection_path(file, Layout.CLASSIC))
+
+    def place(self, file: ArchiveFile, relative: str) -> Path:
+        """Return the path of a file whose path in a collection is known."""
         if self.packing is Packing.PLAIN:
             relative = relative.removesuffix(".gz")
         if self.arrangement is Arrangement.FLAT:
@@ -170,6 +173,8 @@ class DownloadRequest(NamedTuple):
 
     def files_of(self, entry: EntryId) -> int:
         """Return how many files of an entry are wanted."""
+        if self.assembly is not None:
+            return len(self.kinds)
         return sum(len(self._numbers(entry, kind)) for kind in self.kinds)
 
     @property

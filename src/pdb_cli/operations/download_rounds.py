@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.archive.layouts import ArchiveFile
     from pdb_cli.events import Observer
+    from pdb_cli.operations.download_memory import DownloadMemory
     from pdb_cli.operations.download_model import PlannedFile
     from pdb_cli.operations.download_request import DownloadRequest
     from pdb_cli.transfer.fetch import FetchResult, HttpOptions
@@ -61,6 +62,8 @@ class DownloadRounds:
         How often and how soon to try again.
     observe
         Gets an event for everything that happens.
+    memory
+        Gets what is found of files.
     """
 
     def __init__(
@@ -70,8 +73,10 @@ class DownloadRounds:
         options: HttpOptions,
         retry: RetryPolicy,
         observe: Observer,
+        memory: DownloadMemory,
     ) -> None:
         self._request = request
+        self._memory = memory
         self._options = options
         self._retry = retry
         self._observe = observe
@@ -111,6 +116,8 @@ class DownloadRounds:
                 if isinstance(result, Passed):
                     yield self._keep(result.tag, instead)
                     continue
+                if result.status is FetchStatus.FETCHED:
+                    self._memory.note_arrival(result)
                 outcome = _outcome(result, instead)
                 if not self._puts_aside(outcome, instead):
                     self._settle(outcome)
@@ -229,6 +236,7 @@ class DownloadRounds:
 
     def _keep(self, planned: PlannedFile, instead: Instead) -> FileOutcome:
         """Report a file that is there."""
+        self._memory.note_check(planned.check)
         outcome = FileOutcome(
             Outcome.UP_TO_DATE,
             planned.file,
@@ -238,29 +246,29 @@ class DownloadRounds:
             replaces_entries=instead.of_entries.get(planned.file.entry, ()),
             sha256=planned.sha256,
         )
-        self._observe(FilePresent(_name(planned.file)))
+        self._observe(FilePresent(planned.name))
         self._settle(outcome)
         return outcome
 
     def _item(self, planned: PlannedFile) -> FetchItem:
         """Return what the transfer layer needs to fetch a file."""
         return FetchItem(
-            name=_name(planned.file),
+            name=planned.name,
             sources=tuple(
                 Source(mirror.name, url)
                 for mirror, url in serving_mirrors(self._request.mirrors, planned.file)
             ),
             destination=planned.path,
-            expectation=self._expectation(planned.file),
+            expectation=self._expectation(planned),
             tag=planned.file,
             is_missing=planned.size_bytes is None,
         )
 
-    def _expectation(self, file: ArchiveFile) -> Expectation:
+    def _expectation(self, planned: PlannedFile) -> Expectation:
         """Say what will arrive, and how it is kept."""
-        name = _name(file)
-        plain = self._request.destination.packing is Packing.PLAIN and name.endswith(".gz")
-        return replace(expect(file, name), unpacked=plain)
+        expectation = expect(planned.file, planned.name)
+        plain = self._request.destination.packing is Packing.PLAIN and expectation.gzipped
+        return replace(expectation, unpacked=True) if plain else expectation
 
     def _puts_aside(self, outcome: FileOutcome, instead: Instead) -> bool:
         """Keep a file that was not found for a later round, if there may be one."""

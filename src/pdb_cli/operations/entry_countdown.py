@@ -43,7 +43,8 @@ class EntryCountdown:
 
     def settle(self, entry: EntryId) -> None:
         """Count one file of an entry."""
-        left = (self._left.pop(entry, 0) or self._files_of(entry)) - 1
+        waited = self._left.pop(entry, 0) if self._left else 0
+        left = (waited or self._files_of(entry)) - 1
         if left:
             self._left[entry] = left
         else:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -42,7 +41,7 @@ def is_shared(path: Path) -> bool:
     if not os.path.isdir(real):  # noqa: PTH112 - a text already
         return True
     try:
-        if sys.platform == "linux":
+        if _MOUNTS.exists():
             text = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
             return file_system_type(real, linux_mounts(text)) not in _LOCAL_TYPES
         listed = subprocess.run(

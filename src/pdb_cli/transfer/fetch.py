@@ -362,7 +362,9 @@ class _Run:
     def _take_attempt(self, attempt: FinishedAttempt) -> None:
         """Tell whoever has the bytes that the transfer is over."""
         arrival = self._arrivals.pop(attempt.request)
-        self._release(self._arriving[arrival].ticket, attempt.error)
+        task, _, ticket = self._arriving[arrival]
+        task.answer = attempt.headers
+        self._release(ticket, attempt.error)
         arrival.end(Ending(attempt.error, attempt.headers.last_modified_s))
 
     def _release(self, ticket: Ticket, error: PdbCliError | None) -> None:
@@ -448,9 +450,19 @@ class _Run:
         self._tasks.discard(task)
         duration_s = time.monotonic() - task.started_s
         size_bytes = verified.size_bytes if verified is not None else 0
+        answer = task.answer if status is FetchStatus.FETCHED else None
         self._done.append(
             FetchResult(
-                task.item, status, size_bytes, source, task.requests, duration_s, error, verified
+                task.item,
+                status,
+                size_bytes,
+                source,
+                task.requests,
+                duration_s,
+                error,
+                verified,
+                etag=answer.etag if answer is not None else None,
+                last_modified_s=answer.last_modified_s if answer is not None else None,
             )
         )
 

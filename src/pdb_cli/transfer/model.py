@@ -82,3 +82,7 @@ class FetchResult:
     """Why not, for what was not found or failed; the last thing that happened."""
     verified: VerifiedFile | None = None
     """The figures of what is under the final name; None unless fetched or present."""
+    etag: str | None = None
+    """The server's entity tag of what was fetched, as sent."""
+    last_modified_s: float | None = None
+    """The server's time of what was fetched, in seconds since 1970; the file has it too."""

@@ -10,6 +10,7 @@ from pdb_cli.transfer.attempts import MirrorChoice
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pdb_cli.transfer.headers import ResponseHeaders
     from pdb_cli.transfer.model import FetchItem
     from pdb_cli.transfer.retry import RetryPolicy
 
@@ -36,7 +37,17 @@ class Task:
         The time, on the monotonic clock.
     """
 
-    __slots__ = ("before", "busy_s", "choice", "item", "lacks", "noted", "requests", "started_s")
+    __slots__ = (
+        "answer",
+        "before",
+        "busy_s",
+        "choice",
+        "item",
+        "lacks",
+        "noted",
+        "requests",
+        "started_s",
+    )
 
     def __init__(self, item: FetchItem, retry: RetryPolicy, now_s: float) -> None:
         self.item = item
@@ -45,6 +56,8 @@ class Task:
         self.before = None if item.is_missing else identity_of(item.destination)
         """What is under the final name and is not what is wanted."""
         self.requests = 0
+        self.answer: ResponseHeaders | None = None
+        """What came before the bytes that came last."""
         self.busy_s: float | None = None
         """Since when another process has the file."""
         self.noted = False

@@ -416,7 +416,7 @@ def test_a_superseded_entry_is_explained_or_followed(lab: Lab) -> None:
     asked = {row["id"]: row["asked_ids"] for row in json.loads(followed.stdout)}
     assert asked == {"3hya": ["1dsr"], "1kqe": ["1kqe"]}
     assert "1dsr is obsolete: fetching 3hya instead" in followed.stderr
-    assert {path.name for path in (lab.collection / ".pdb-cli").iterdir()} == {"holdings"}
+    assert (lab.collection / ".pdb-cli" / "holdings").is_dir()
 
 
 def test_d11_every_assembly_there_is(lab: Lab) -> None:

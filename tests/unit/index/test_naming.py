@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pdb_cli.archive.datatypes import NUMBERED_TYPES
+from pdb_cli.archive.identify import identify
+from pdb_cli.archive.ids import EntryId
+from pdb_cli.archive.layouts import COLLECTION_ROWS, ROWS, ArchiveFile, LayoutRow, collection_path
+from pdb_cli.index.naming import DirectoryNaming, Identity
+
+LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+CLASSIC = st.from_regex(r"[0-9][0-9a-z]{3}", fullmatch=True)
+EXTENDED = st.from_regex(r"pdb_[0-9a-z]{8}", fullmatch=True)
+ROW = st.sampled_from((*ROWS, *COLLECTION_ROWS))
+
+
+def by_table(directory: str, name: str) -> Identity | None:
+    """Return what the whole path stands for."""
+    found = identify(f"{directory}/{name}")
+    if found is None:
+        return None
+    file, layout = found
+    return Identity(file.entry.extended, *file[1:], layout)
+
+
+def path_in_collection(row: LayoutRow, text: str, number: int) -> tuple[str, str]:
+    """Return directory and name of a file of a row."""
+    assembly = number if row.data_type in NUMBERED_TYPES else None
+    file = ArchiveFile(EntryId.parse(text), row.data_type, row.file_format, assembly)
+    directory, _, name = collection_path(file, row.layout).rpartition("/")
+    return directory, name
+
+
+@given(ROW, CLASSIC | EXTENDED, st.integers(1, 99_999))
+def test_each_place_of_the_table_is_known(row: LayoutRow, text: str, number: int) -> None:
+    directory, name = path_in_collection(row, text, number)
+    found = DirectoryNaming(directory).identify(name)
+    assert found == by_table(directory, name)
+    assert found is not None
+    assert found.entry_id == EntryId.parse(text).extended
+
+
+@given(
+    ROW,
+    ROW,
+    CLASSIC | EXTENDED,
+    CLASSIC,
+    st.integers(1, 12),
+    st.sampled_from([str.upper, str.title, str.lower, lambda name: name.removesuffix(".gz")]),
+    st.integers(0, 40),
+    st.sampled_from(["", "0", "x", ".", "-", "sf", "r", ".gz"]),
+)
+def test_odd_names_in_odd_places_are_what_the_table_says(
+    row: LayoutRow,
+    other: LayoutRow,
+    text: str,
+    text_of_other: str,
+    number: int,
+    change: object,
+    at: int,
+    inserted: str,
+) -> None:
+    _, name = path_in_collection(row, text, number)
+    directory, _ = path_in_collection(other, text_of_other, 1)
+    for odd in (name, change(name), name[:at] + inserted + name[at:]):  # type: ignore[operator]
+        for place in (directory, directory.upper(), "elsewhere"):
+            assert DirectoryNaming(place).identify(odd) == by_table(place, odd)
+
+
+@pytest.mark.parametrize(
+    "name", ["r1asf.ent.gz", "rsf.ent.gz", ".cif.gz", "1abc.cif.gz.part", "1ab-assembly1.cif.gz"]
+)
+def test_names_that_overlap_are_no_files_of_an_entry(name: str) -> None:
+    for row in ROWS:
+        directory, _ = path_in_collection(row, "1abc", 1)
+        assert DirectoryNaming(directory).identify(name) == by_table(directory, name)
