@@ -49,6 +49,9 @@ __all__ = [
 _MOST_CHECKS = 5000
 _NOTE_EVERY_S = 2.0
 """How often to have the catalogue remember what was looked at: a transaction costs, too."""
+_COARSE_TICK_S, _FINE_TICK_S = 3.0, 0.1
+"""How old a file's time must be to tell it from a later version: on file systems that keep times in
+whole seconds, or in pairs of them, and on others."""
 _RECORDED_WITHIN_S = 2.5
 """Records of files that arrive are written in batches, after two seconds at the latest."""
 _OF_RECORDS = frozenset({Defect.WRONG_SIZE, Defect.WRONG_HASH})
@@ -216,7 +219,7 @@ class _Run:
                 records.append(record)
                 is_new = not finding.collected.is_recorded
                 findings[number] = replace(finding, is_new_record=is_new)
-            if level >= Level.GZIP:
+            if level >= Level.GZIP and _is_settled(finding.mtime_ns, now_s):
                 path = finding.collected.file.path
                 self._checks.append(Check(path, finding.size_bytes, finding.mtime_ns, level, now_s))
         if records:
@@ -236,7 +239,7 @@ class _Run:
             if known.fits(finding.size_bytes, finding.mtime_ns):
                 return None
             # The same bytes with another time: what is known of them is to fit again.
-            return known._replace(mtime_ns=finding.mtime_ns, verified_at_s=now_s)
+            return known._replace(mtime_ns=finding.mtime_ns, level=level, verified_at_s=now_s)
         if collected.is_recorded or not self._request.records:
             return None
         return Record(
@@ -272,6 +275,12 @@ class _Run:
             bad += not finding.is_good
             size_bytes += finding.size_bytes
         self._observe(FilesChecked(good, bad, size_bytes))
+
+
+def _is_settled(mtime_ns: int, now_s: float) -> bool:
+    """Tell whether a file can not change any more without a difference to be seen."""
+    tick_s = _FINE_TICK_S if mtime_ns % 1_000_000_000 else _COARSE_TICK_S
+    return mtime_ns < (now_s - tick_s) * 1e9
 
 
 def _wait_for_record(collected: CollectedFile) -> None:

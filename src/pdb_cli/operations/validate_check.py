@@ -79,7 +79,10 @@ def check_file(
         look = _Look(collected, level, record=record, stop=stop)
         finding = look.finding()
         looks_left -= 1
-        if finding.is_good or not looks_left or look.is_same_file():
+        if not looks_left:
+            return finding
+        # It may be written to, or replaced, while it is read.
+        if look.was_still() and (finding.is_good or look.is_same_file()):
             return finding
 
 
@@ -101,6 +104,8 @@ class _Look:
         self._stop = stop
         self._descriptor = -1
         self._status: os.stat_result | None = None
+        self._after: os.stat_result | None = None
+        """What the system said of the file before and after it was read."""
 
     def finding(self) -> Finding:
         """Return what it comes to."""
@@ -110,7 +115,10 @@ class _Look:
                     self._status = os.stat(self._path)  # noqa: PTH116 - one object less per file
                 else:
                     self._descriptor, self._status = open_regular(self._path)
-                return self._judge(self._status)
+                finding = self._judge(self._status)
+                if self._descriptor >= 0:
+                    self._after = os.fstat(self._descriptor)
+                return finding
             finally:
                 if self._descriptor >= 0:
                     os.close(self._descriptor)
@@ -118,6 +126,12 @@ class _Look:
             return self._unreadable(FileAccessError.wrap("read", self._path, error))
         except FileAccessError as error:
             return self._unreadable(error)
+
+    def was_still(self) -> bool:
+        """Tell whether nobody wrote to the file while it was read."""
+        if self._status is None or self._after is None:
+            return True
+        return _identity(self._after) == _identity(self._status)
 
     def is_same_file(self) -> bool:
         """Tell whether the name still belongs to what was looked at, in the same state."""

@@ -7,7 +7,6 @@ Where no mirror delivers, it stays as it was, and the finding says why.
 from __future__ import annotations
 
 import os
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING
 from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.errors import FileAccessError, InvalidValueError, UnsupportedError
 from pdb_cli.events import FileFailed, ignore_event
-from pdb_cli.index.model import Level, Record
+from pdb_cli.index.model import Level
 from pdb_cli.operations.validate_model import FileStatus, Finding
+from pdb_cli.operations.verification_record import record_of_fetch
 from pdb_cli.storage.quarantine import Quarantine
 from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Passed, Source, fetch_files
-from pdb_cli.transfer.urls import without_credentials
 from pdb_cli.transfer.verify import expect
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from pdb_cli.events import Observer
     from pdb_cli.index.catalogue import Catalogue
+    from pdb_cli.index.model import Record
     from pdb_cli.operations.validate_model import Repair
     from pdb_cli.storage.collection import Collection
     from pdb_cli.transfer.fetch import FetchResult
@@ -174,7 +174,7 @@ def _expectation(finding: Finding) -> Expectation:
 def _settle(result: FetchResult) -> tuple[Finding, Record | None]:
     """Return what became of a bad file, and the record of the new one."""
     finding: Finding = result.item.tag
-    if result.status not in {FetchStatus.FETCHED, FetchStatus.PRESENT} or result.verified is None:
+    if result.verified is None:
         return replace(finding, error=result.error), None
     fixed = replace(
         finding,
@@ -184,24 +184,8 @@ def _settle(result: FetchResult) -> tuple[Finding, Record | None]:
         sha256=result.verified.sha256,
         crc32=result.verified.crc32,
     )
-    try:
-        status = result.item.destination.stat()
-    except OSError:
-        return fixed, None
-    if result.verified.sha256 is None or status.st_size != result.size_bytes:
-        return fixed, None
-    source = result.source
-    return fixed, Record(
-        finding.collected.file.path,
-        status.st_size,
-        status.st_mtime_ns,
-        Level.CONTENT,
-        time.time(),
-        sha256=result.verified.sha256,
-        crc32=result.verified.crc32,
-        url=without_credentials(source.url) if source is not None else None,
-        last_modified_s=status.st_mtime if source is not None else None,
-    )
+    # What another process fetched meanwhile, that one records.
+    return fixed, record_of_fetch(result) if result.status is FetchStatus.FETCHED else None
 
 
 def _no_source(finding: Finding) -> str:

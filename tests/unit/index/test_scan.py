@@ -137,7 +137,9 @@ STEP = st.one_of(
     st.tuples(st.just("remove"), st.sampled_from(PLACES)),
     st.tuples(st.just("replace"), st.sampled_from(PLACES)),
     st.tuples(st.just("move"), st.sampled_from(PLACES), st.sampled_from(PLACES)),
-    st.tuples(st.just("prune"), st.sampled_from(["structures", "a", "structures/divided/mmCIF/ab"])),
+    st.tuples(
+        st.just("prune"), st.sampled_from(["structures", "a", "structures/divided/mmCIF/ab"])
+    ),
     st.tuples(st.just("scan")),
 )
 
