@@ -50,7 +50,8 @@ class Quarantine:
             name.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):
                 name.unlink()
-            os.link(path, name, follow_symlinks=False)
+            # Of a link it is the file that is bad.
+            os.link(os.path.realpath(path), name)
         except OSError:
             return None
         return name
@@ -70,7 +71,8 @@ class Quarantine:
     def clear(self) -> None:
         """Clear away what a process left that was killed; the caller has the collection's lock.
 
-        A file that lost its first name meanwhile gets it back.
+        Only where something has the first name: what was removed on purpose does not come back, and
+        the last copy of a file is not removed either.
         """
         for folder, _, names in os.walk(self.directory, topdown=False):
             for text in names:
@@ -78,10 +80,6 @@ class Quarantine:
                 path = self.root / name.relative_to(self.directory)
                 with suppress(OSError):
                     if os.path.lexists(path):
-                        name.unlink()
-                    else:
-                        path.parent.mkdir(parents=True, exist_ok=True)
-                        os.link(name, path, follow_symlinks=False)
                         name.unlink()
             with suppress(OSError):
                 Path(folder).rmdir()
