@@ -96,8 +96,12 @@ class RowStream:
     def _write_csv(cells: Sequence[object]) -> None:
         """Write one line of CSV (RFC 4180)."""
         import csv  # noqa: PLC0415 - only for this mode
+        import io  # noqa: PLC0415 - as above
 
-        csv.writer(sys.stdout, lineterminator="\n").writerow(cells)
+        # What is not valid Unicode (a file name) must not stop the output.
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(cells)
+        sys.stdout.write(line.getvalue().encode("utf-8", "backslashreplace").decode("utf-8"))
 
     def _write_cells(self, cells: Iterable[str]) -> None:
         """Write one line of the table."""
