@@ -80,7 +80,7 @@ def run(
     -------
     int
         0 if there are no defects, or none any more; 3 if some remain, or if there are no files of
-        some of the ids; 1 if there are none of any.
+        some of the ids, or a directory could not be read; 1 if there are none of any.
 
     Raises
     ------
@@ -118,6 +118,9 @@ def run(
 
             stack.enter_context(hold(session, root, wait=options["wait"], observe=observe))
         catalogue = stack.enter_context(open_catalogue(collection, observe=observe))
+        unreadable = catalogue.refresh().unreadable
+        for directory, reason in unreadable:
+            session.complain(f"{directory}: {reason}; what is in it was not looked at")
         rows = stack.enter_context(_Rows(options["mode"], errors_only=options["errors_only"]))
         findings = run_validate(collection, catalogue, request, repair=repair, observe=observe)
         try:
@@ -136,7 +139,8 @@ def run(
     if stopped is not None:
         session.complain(describe(stopped).lines[0])
         return ExitCode.PARTIAL if result.files else ExitCode.FAILED
-    return _exit_code(session, result, ids, absent)
+    code = _exit_code(session, result, ids, absent)
+    return ExitCode.PARTIAL if unreadable and code is ExitCode.DONE else code
 
 
 class _Rows:

@@ -76,7 +76,7 @@ def run_validate(
     collection
         Where the files are.
     catalogue
-        What is known of them; gets to know what was looked at.
+        What is known of them, as of its last refresh; gets to know what was looked at.
     request
         Which files, and how closely to look.
     repair
@@ -96,9 +96,6 @@ def run_validate(
         The process has no descriptors or no memory left; with a repair, also: nothing more can be
         written (disk full, read-only).
     """
-    refreshed = catalogue.refresh()
-    for directory, reason in refreshed.unreadable:
-        observe(Note(f"{directory}: {reason}; what is in it was not looked at"))
     progress = ValidateProgress(collection, request)
     if progress.goes_on:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(progress.started_at_s))
@@ -218,7 +215,8 @@ class _Run:
             if record is not None:
                 records.append(record)
                 is_new = not finding.collected.is_recorded
-                findings[number] = replace(finding, is_new_record=is_new)
+                detail = "recorded now" if is_new else finding.detail
+                findings[number] = replace(finding, is_new_record=is_new, detail=detail)
             if level >= Level.GZIP and _is_settled(finding.mtime_ns, now_s):
                 path = finding.collected.file.path
                 self._checks.append(Check(path, finding.size_bytes, finding.mtime_ns, level, now_s))

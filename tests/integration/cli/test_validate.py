@@ -10,6 +10,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pdb_cli.cli.app import run
+from pdb_cli.index.catalogue import Catalogue
 from pdb_cli.storage.collection_lock import CollectionLock, Holder
 from support.collected import overwrite
 from support.large_mirror import make_large_mirror
@@ -19,6 +21,9 @@ from support.wait import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
+    from pdb_cli.index.model import Refreshed
     from support.lab import Lab
 
 HYA = "structures/divided/mmCIF/hy/3hya.cif.gz"
@@ -33,6 +38,7 @@ def copied(lab: Lab, *names: str) -> None:
         path = lab.collection / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((CLASSIC_ROOT / "data" / name).read_bytes())
+        os.utime(path, (1_700_000_000, 1_700_000_000))
 
 
 def rows_of(lab: Lab, *arguments: str | Path, code: int) -> dict[str, dict[str, Any]]:
@@ -154,6 +160,21 @@ def test_a_collection_that_can_not_be_written_is_validated_all_the_same(lab: Lab
     finally:
         for folder in [lab.collection, *folders]:
             folder.chmod(0o755)
+
+
+def test_a_directory_that_can_not_be_read_is_said(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied(lab)
+    real_refresh = Catalogue.refresh
+
+    def refresh(catalogue: Catalogue) -> Refreshed:
+        """Refresh on a disk that does not give out a directory; root may read all others."""
+        return real_refresh(catalogue)._replace(unreadable=(("structures/x", "I/O error"),))
+
+    monkeypatch.setattr(Catalogue, "refresh", refresh)
+    assert run(["validate"], os.environ) == 3
+    assert "structures/x: I/O error; what is in it was not looked at" in capsys.readouterr().err
 
 
 def test_wrong_usage_is_said_before_anything_starts(lab: Lab) -> None:

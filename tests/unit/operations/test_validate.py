@@ -80,6 +80,7 @@ def validate(
     """Validate; return findings by path, and events."""
     events: list[Event] = []
     with open_catalogue(collection, observe=events.append) as catalogue:
+        catalogue.refresh()
         findings = run_validate(
             collection, catalogue, request, repair=repair, observe=events.append
         )

@@ -76,7 +76,7 @@ _LEVELS = ("size", "gzip", "content", "hash")
 )
 @click.option(
     "-j",
-    "--jobs",
+    "--parallel",
     "workers",
     type=click.IntRange(1, 1024),
     metavar="N",
