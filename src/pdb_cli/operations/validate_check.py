@@ -206,7 +206,8 @@ class _Look:
             depth=depth,
         )
         left_bytes = status.st_size
-        while left_bytes > 0 and (data := os.read(self._descriptor, _READ_BYTES)):
+        # Not more than there is: the system is asked for as much memory as is named here.
+        while left_bytes > 0 and (data := os.read(self._descriptor, min(left_bytes, _READ_BYTES))):
             if self._stop is not None and self._stop.is_set():
                 raise Stopped
             verifier.feed(data)
