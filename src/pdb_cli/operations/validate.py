@@ -54,6 +54,8 @@ _COARSE_TICK_S, _FINE_TICK_S = 3.0, 0.1
 whole seconds, or in pairs of them, and on others."""
 _RECORDED_WITHIN_S = 2.5
 """Records of files that arrive are written in batches, after two seconds at the latest."""
+_MOST_LOOKS = 10
+"""How often to look at a file that is replaced all the time."""
 _OF_RECORDS = frozenset({Defect.WRONG_SIZE, Defect.WRONG_HASH})
 
 
@@ -252,18 +254,18 @@ class _Run:
 
     def _look_again(self, finding: Finding) -> Finding:
         """Do not accuse a file that was replaced, and recorded, since its record was read."""
-        if finding.defect not in _OF_RECORDS:
-            return finding
-        collected = finding.collected
-        path = collected.file.path
-        if collected.record is not None and collected.record.mtime_ns != finding.mtime_ns:
-            _wait_for_record(collected)
-        fresh = self._catalogue.records([path]).get(path)
-        if fresh == collected.record:
-            return finding
-        request = self._request
-        collected = collected._replace(record=fresh)
-        return check_file(collected, request.level, record=request.records)
+        looks_left = _MOST_LOOKS
+        while finding.defect in _OF_RECORDS and looks_left:
+            looks_left -= 1
+            collected = finding.collected
+            path = collected.file.path
+            is_still = collected.record is None or _wait_for_record(finding, collected.record)
+            fresh = self._catalogue.records([path]).get(path)
+            if is_still and fresh == collected.record:
+                break
+            collected = collected._replace(record=fresh)
+            finding = check_file(collected, self._request.level, record=self._request.records)
+        return finding
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         """Say how much was looked at."""
@@ -281,14 +283,21 @@ def _is_settled(mtime_ns: int, now_s: float) -> bool:
     return mtime_ns < (now_s - tick_s) * 1e9
 
 
-def _wait_for_record(collected: CollectedFile) -> None:
-    """Give another process the time to write the record of a file that it has just replaced."""
+def _wait_for_record(finding: Finding, record: Record) -> bool:
+    """Give another process the time to write the record of a file that it has just replaced.
+
+    Returns whether the file is still as it was looked at.
+    """
+    path = finding.collected.path
     try:
-        age_s = time.time() - collected.path.stat().st_ctime
+        status = path.stat()
+        age_s = time.time() - status.st_ctime
+        if record.mtime_ns != status.st_mtime_ns and 0 <= age_s < _RECORDED_WITHIN_S:
+            time.sleep(_RECORDED_WITHIN_S - age_s)
+            status = path.stat()
     except OSError:
-        return
-    if 0 <= age_s < _RECORDED_WITHIN_S:
-        time.sleep(_RECORDED_WITHIN_S - age_s)
+        return True
+    return (status.st_size, status.st_mtime_ns) == (finding.size_bytes, finding.mtime_ns)
 
 
 def _path_of(known: Known) -> str:

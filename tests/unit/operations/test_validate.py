@@ -29,7 +29,8 @@ from pdb_cli.operations.validate import (
 from pdb_cli.storage.collection import Collection
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.retry import RetryPolicy
-from support.collected import overwrite
+from support.archive_gzip import archive_gzip, inflate
+from support.collected import overwrite, record_of
 from support.fault_server import FaultServer
 from support.faults import Reset, Status
 from support.fetching import real_paths
@@ -228,6 +229,40 @@ def test_a_touched_file_fits_its_record_again_once_its_bytes_are_compared(
         record = catalogue.record(HYA)
     assert record is not None
     assert record.mtime_ns == 1_500_000_000_000_000_000
+
+
+def test_a_file_whose_record_is_just_being_written_is_not_accused(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validate(collection, GZIP._replace(records=True))
+    path = collection.root / HYA
+    overwrite(path, archive_gzip(inflate(path.read_bytes()) + b"#\n", name="3hya.cif"))
+    waits: list[float] = []
+
+    def meanwhile(seconds: float) -> None:
+        """Let the other process write the record of what it has put there."""
+        waits.append(seconds)
+        with open_catalogue(collection) as catalogue:
+            catalogue.remember([record_of(path)._replace(path=HYA)])
+
+    monkeypatch.setattr(time, "sleep", meanwhile)
+    found, _ = validate(collection, HASH)
+    assert (found[HYA].status, found[HYA].level) == (FileStatus.OK, Level.HASH)
+    assert len(waits) == 1
+    assert 0 < waits[0] < 3
+
+
+def test_a_file_that_was_written_to_by_others_is_accused_after_a_moment(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validate(collection, GZIP._replace(records=True))
+    path = collection.root / HYA
+    overwrite(path, archive_gzip(inflate(path.read_bytes()) + b"#\n", name="3hya.cif"))
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    found, _ = validate(collection, GZIP)
+    assert found[HYA].defect is Defect.WRONG_SIZE
+    assert len(waits) == 1
 
 
 def test_d03_d04_bad_files_are_replaced_under_their_names(
