@@ -127,8 +127,8 @@ def verify_file(
         descriptor, status = open_regular(path)
         try:
             left_bytes = status.st_size
-            # Most files are one piece: another call only to hear that it was the last one counts, and
-            # so does memory for more bytes than there are.
+            # Most files are one piece: another call only to hear that it was the last one counts,
+            # and so does memory for more bytes than there are.
             while left_bytes > 0 and (data := os.read(descriptor, min(left_bytes, _READ_BYTES))):
                 verifier.feed(data)
                 left_bytes -= len(data)
