@@ -343,6 +343,7 @@ def test_expectation_follows_the_name() -> None:
         (b"<html>", Defect.WRONG_KIND),
         (gzip.compress(bytes(60_000_000)), Defect.TOO_LARGE),
     ],
+    ids=["other entry", "no entry", "trailing", "cut", "page", "bomb"],
 )
 def test_at_its_depth_only_what_gzip_can_tell_is_asked(data: bytes, defect: Defect | None) -> None:
     verifier = Verifier(EXPECTED, subject="x", depth=Depth.GZIP)
