@@ -9,6 +9,7 @@ from markdown_text import table
 from pdb_cli.archive.datatypes import parse_data_type, parse_format
 from pdb_cli.archive.layouts import ROWS, Layout
 from pdb_cli.archive.mirrors import BUILTIN_MIRRORS, MIRROR_ALIASES
+from pdb_cli.archive.sync_targets import ARCHIVE_ROWS, PDBE_ROWS, PDBJ_ROWS
 from pdb_cli.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -44,6 +45,27 @@ def mirrors() -> Iterator[str]:
             for mirror in BUILTIN_MIRRORS.values()
         ],
     )
+
+
+def sync_targets() -> Iterator[str]:
+    """Yield the table of what sync can keep."""
+    archive = {f"archive, layout `{layout}`": rows for layout, rows in ARCHIVE_ROWS.items()}
+    for place, rows in {**archive, "`pdbj`": PDBJ_ROWS, "`pdbe`": PDBE_ROWS}.items():
+        yield f"### Of the {place}" if place.startswith("archive") else f"### Of the target {place}"
+        yield ""
+        yield from table(
+            ["name", "type", "directory", "files", "certainty"],
+            [
+                [
+                    f"`{row.name}`",
+                    f"`{row.type_name}`",
+                    f"`{row.directory}`",
+                    f"`{row.pattern}`" if row.pattern else "all",
+                    str(row.certainty),
+                ]
+                for row in rows
+            ],
+        )
 
 
 def data_types() -> Iterator[str]:

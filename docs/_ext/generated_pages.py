@@ -58,6 +58,7 @@ GENERATORS: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "exit-codes": exit_codes,
     "layouts": generated_archive.layouts,
     "mirrors": generated_archive.mirrors,
+    "sync-targets": generated_archive.sync_targets,
     "data-types": generated_archive.data_types,
     "formats": generated_archive.formats,
     "public-names": public_names,

@@ -27,7 +27,7 @@ _PACKAGE: Final = Path(pdb_cli.__file__).parent
 
 _READ_THROUGH: Final[dict[KeyPath, str]] = {
     ("mirrors", ANY, "https"): "url",
-    ("mirrors", ANY, "rsync"): "rsync_paths",
+    ("mirrors", ANY, "rsync"): "rsync",
     ("mirrors", ANY, "layout"): "url",
     ("mirrors", ANY, "bcif"): "url",
 }

@@ -9,11 +9,14 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     ├── UsageError            what was asked for can not be understood
     │   ├── InvalidIdsError   ├── EmptyListError   ├── UnknownNameError
     │   ├── UnsupportedError  ├── SettingsError    ├── InvalidValueError
-    │   └── BatchAllocationError
+    │   ├── BatchAllocationError └── NoCollectionError
     ├── FileAccessError       the operating system refused a file operation
+    ├── RsyncUnavailableError the system's rsync is missing, or will not do
     ├── TransferError         a mirror did not deliver
+    │   ├── RsyncError (RsyncTransientError, RsyncBusyError)
     │   ├── ConnectionFailedError   ├── HttpStatusError
-    │   └── RedirectError           └── ResumeError
+    │   ├── RedirectError           ├── ResumeError
+    │   └── StaleVersionError
     │   │   └── ConnectTimeoutError
     ├── VerificationError     bytes arrived that are not what was asked for
     │   └── HoldingsError         a list of what the archive holds can not be used
@@ -129,10 +132,16 @@ class SettingsError(UsageError):
 class BatchAllocationError(UsageError):
     """A background job would live inside a batch allocation, and end with it."""
 
-    def __init__(self, scheduler: str) -> None:
-        super().__init__(scheduler)
+    def __init__(self, scheduler: str, option: str = "--force") -> None:
+        super().__init__(scheduler, option)
         self.scheduler = scheduler
         """Whose allocation it is, such as ``Slurm``."""
+        self.option = option
+        """What starts it all the same."""
+
+
+class NoCollectionError(UsageError):
+    """The command works on a collection, and none is set up."""
 
 
 class FileAccessError(PdbCliError):
@@ -197,6 +206,46 @@ class ResumeError(TransferError):
     """The server did not go on with a file where it was asked to; asking for all of it may work."""
 
     transient = True
+
+
+class StaleVersionError(TransferError):
+    """A mirror lags behind: it still has an older version than the archive announces."""
+
+    def __init__(self, url: str, last_modified: str) -> None:
+        super().__init__(url, f"it still has an older version, of {last_modified}")
+        self.args = (url, last_modified)
+        self.last_modified = last_modified
+        """The version's time, as sent."""
+
+
+class RsyncError(TransferError):
+    """The rsync program ended without having done all it should; asking again will not help."""
+
+    def __init__(self, url: str, reason: str, exit_code: int | None = None) -> None:
+        super().__init__(url, reason)
+        self.args = (url, reason, exit_code)
+        self.exit_code = exit_code
+        """Of rsync; negative for the signal that ended it, None if it does not count."""
+
+
+class RsyncTransientError(RsyncError):
+    """The same, where asking the same daemon again later may help."""
+
+    transient = True
+
+
+class RsyncBusyError(RsyncTransientError):
+    """The daemon has as many connections as it takes."""
+
+
+class RsyncUnavailableError(PdbCliError):
+    """The system's rsync is missing, too old or of another kind."""
+
+    def __init__(self, program: str | None, reason: str) -> None:
+        super().__init__(program, reason)
+        self.program = program
+        """Its path; None when there is none."""
+        self.reason = reason
 
 
 class Defect(StrEnum):

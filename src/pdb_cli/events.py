@@ -83,6 +83,14 @@ class FileFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRemoved:
+    """A file that the archive has no more left its place, for the trash or for good."""
+
+    name: str
+    """The file's path in the collection."""
+
+
+@dataclass(frozen=True, slots=True)
 class EntrySettled:
     """Every wanted file of an entry is settled: there, or given up."""
 
@@ -106,6 +114,7 @@ Event = (
     | FilesChecked
     | AttemptFailed
     | FileFailed
+    | FileRemoved
     | EntrySettled
     | Note
 )

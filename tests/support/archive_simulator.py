@@ -147,7 +147,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self._is_current(headers):
             self._answer(HTTPStatus.NOT_MODIFIED, b"", headers)
             return
-        match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        asked = self.headers.get("Range", "")
+        if suffix := re.fullmatch(r"bytes=-(\d+)", asked):
+            asked = f"bytes={max(0, len(data) - int(suffix[1]))}-"
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", asked)
         if match is None or self.headers.get("If-Range", tag) not in headers.values():
             self._answer(HTTPStatus.OK, data, headers)
             return

@@ -42,6 +42,8 @@ class ArchiveTree:
         """The root of the archive, ``pub/pdb`` or ``pub/wwpdb/pdb``."""
         self.released_at = first_release - _WEEK
         """The time of the last release."""
+        self.all_dated = True
+        """Whether entries without mmCIF have a date too. In the archive, all entries have both."""
         self._real = real_files(CLASSIC_ROOT) | real_files(ENTRY_ROOT)
         self._current: dict[EntryId, dict[ArchiveFile, RealFile]] = {}
         self._removed: dict[str, dict[str, Any]] = {}
@@ -153,23 +155,33 @@ class ArchiveTree:
     def _write_holdings(self) -> None:
         """Describe the archive as it is now."""
         dates = {}
+        experimental = {}
         for entry, files in self._current.items():
             mmcif = ArchiveFile(entry, DataType.STRUCTURES, FileFormat.MMCIF)
-            if mmcif in files:
-                date = datetime.fromtimestamp(self.path(mmcif).stat().st_mtime, tz=UTC)
-                dates[self._key(entry)] = date.isoformat(timespec="seconds")
+            if mmcif in files or self.all_dated:
+                dated = mmcif if mmcif in files else next(iter(files))
+                dates[self._key(entry)] = self._date(dated)
+            factors = ArchiveFile(entry, DataType.STRUCTURE_FACTORS, FileFormat.MMCIF)
+            if factors in files:
+                experimental[self._key(entry)] = self._date(factors)
         current = {
             self._key(entry): content_types({file: self._from_pub(file) for file in files})
             for entry, files in self._current.items()
         }
         holdings: dict[str, Mapping[str, Any]] = {
             "released_structures_last_modified_dates": dates,
+            "released_experimental_data_last_modified_dates": experimental,
             "current_file_holdings": current,
             "all_removed_entries": self._removed,
             "unreleased_entries": self._unreleased,
         }
         for name, content in holdings.items():
             write_holdings(self.root / "holdings", name, content, mtime_s=self.file_time_s)
+
+    def _date(self, file: ArchiveFile) -> str:
+        """Return a file's time as holdings write it."""
+        date = datetime.fromtimestamp(self.path(file).stat().st_mtime, tz=UTC)
+        return date.isoformat(timespec="seconds")
 
     def _from_pub(self, file: ArchiveFile) -> str:
         """Return a file's path as holdings write it, absolute from ``pub``."""

@@ -318,6 +318,24 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             owner.leave_request()
 
+    def do_HEAD(self) -> None:
+        """Answer without a body; the only fault is another status."""
+        owner = self.server.owner
+        path = unquote(urlsplit(self.path).path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = RecordedRequest(self.command, self.path, headers, time.monotonic())
+        fault = owner.enter_request(request, path)
+        try:
+            found = owner.read(path)
+            if isinstance(fault, Status) or found is None:
+                self.send_response(fault.code if isinstance(fault, Status) else 404)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            else:
+                self._send_headers(len(found[0]), found[1])
+        finally:
+            owner.leave_request()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Write no log; requests are recorded."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from typing import TYPE_CHECKING, Self
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
 
 from support.ports import free_port, is_listening
 from support.wait import wait_until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _START_TRIES = 3
 _CONFIGURATION = """\
@@ -20,15 +20,24 @@ lock file = {folder}/rsyncd.lock
 use chroot = no
 read only = yes
 {user}
+{settings}
 [ftp]
 path = {root}
 [ftp_data]
 path = {root}/data
+[all]
+path = {top}
+[busy]
+path = {root}
+max connections = -1
 """
 
 
 class RsyncDaemon:
     """Serves ``ftp`` (an archive's root) and ``ftp_data`` (its data) while the context lasts.
+
+    Further modules: ``all`` (two directories above the root), and ``busy``, which has the same as
+    ``ftp`` and takes no connections.
 
     Parameters
     ----------
@@ -37,13 +46,21 @@ class RsyncDaemon:
     root
         The root of the archive, ``pub/pdb``.
     folder
-        An empty folder for its settings and log.
+        A folder for its settings and log.
+    settings
+        More lines of rsyncd.conf(5), for all modules.
+    limit_kib_s
+        What each connection gets at most; 0 for no limit.
     """
 
-    def __init__(self, program: str, root: Path, *, folder: Path) -> None:
+    def __init__(
+        self, program: str, root: Path, *, folder: Path, settings: str = "", limit_kib_s: int = 0
+    ) -> None:
         self._program = program
         self._root = root
         self._folder = folder
+        self._settings = settings
+        self._limit_kib_s = limit_kib_s
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -69,6 +86,16 @@ class RsyncDaemon:
             self._process.terminate()
             self._process.wait(timeout=10)
 
+    def die(self) -> None:
+        """End at once, with every connection; a new ``with`` starts another one."""
+        if self._process is not None:
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+            pids = [int(pid) for pid in children.read_text().split()]
+            for pid in [self._process.pid, *pids]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process.wait(timeout=10)
+
     def log(self) -> str:
         """Return the daemon's log."""
         path = self._folder / "rsyncd.log"
@@ -82,6 +109,8 @@ class RsyncDaemon:
             _CONFIGURATION.format(
                 folder=self._folder,
                 root=self._root,
+                settings=self._settings,
+                top=self._root.parent.parent,
                 # As root, it would become a user who may not read our folders.
                 user="uid = 0\ngid = 0" if os.geteuid() == 0 else "",
             )
@@ -89,7 +118,7 @@ class RsyncDaemon:
         return subprocess.Popen(
             [
                 self._program, "--daemon", "--no-detach", f"--config={configuration}",
-                "--address=127.0.0.1", f"--port={self.port}",
+                "--address=127.0.0.1", f"--port={self.port}", f"--bwlimit={self._limit_kib_s}",
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

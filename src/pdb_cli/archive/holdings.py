@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-"""How every date of the holdings begins, whatever follows."""
+"""How nearly every date of the holdings begins, whatever follows."""
 
 _ASSEMBLY_NAMES = {
     DataType.ASSEMBLIES: (
@@ -45,14 +45,20 @@ class HoldingsFile(StrEnum):
     """When the coordinates of each entry changed last."""
     EXPERIMENTAL_DATA_DATES = "released_experimental_data_last_modified_dates"
     """The same of structure factors and NMR data."""
+    OBSOLETE_DATES = "obsolete_structures_last_modified_dates"
+    """The same of the coordinates of obsolete entries."""
     REMOVED = "all_removed_entries"
     """Obsolete entries, theoretical models, entries that moved to other archives."""
     UNRELEASED = "unreleased_entries"
     """Entries in processing or on hold."""
+    INTEGRATIVE_DATES = "ihm_released_structures_last_modified_dates"
+    """When integrative structures changed last; in an archive, and under a name, of their own."""
 
     @property
     def path(self) -> str:
-        """Where it is below the root of a mirror."""
+        """Where it is below the root of a mirror; ``../`` goes to the tree beside it."""
+        if self is HoldingsFile.INTEGRATIVE_DATES:
+            return f"../pdb_ihm/holdings/{HoldingsFile.STRUCTURE_DATES}.json.gz"
         return f"holdings/{self}.json.gz"
 
 
@@ -71,8 +77,8 @@ class ModifiedEntry(NamedTuple):
 
     entry: EntryId
     modified: str
-    """As published. Another text, later or earlier, means another version; it begins with
-    ``YYYY-MM-DD``."""
+    """As published. Another text, later or earlier, means another version. It should begin with
+    ``YYYY-MM-DD``; one odd date is no reason to do without all others."""
 
 
 def iterate_entries(chunks: Iterable[bytes], *, subject: str) -> Iterator[tuple[EntryId, Any]]:
@@ -156,7 +162,7 @@ def read_modified_dates(chunks: Iterable[bytes], *, subject: str) -> Iterator[Mo
         It is cut short, or not such a list; entries before the mistake have come out by then.
     """
     for entry, value in iterate_entries(chunks, subject=subject):
-        if not isinstance(value, str) or not DAY.match(value):
+        if not isinstance(value, str):
             raise HoldingsError(subject, f"{entry} has no date")
         yield ModifiedEntry(entry, value)
 

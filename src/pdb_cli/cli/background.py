@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.cli.options import force_name
 from pdb_cli.cli.registry import PROGRAM
 from pdb_cli.errors import BatchAllocationError, FileAccessError
 from pdb_cli.jobs.launch import start_supervisor
@@ -32,13 +33,18 @@ if TYPE_CHECKING:
 _INPUT_NAME = "input.list"
 _FOR_THE_JOB = frozenset({"bg", "label", "after", "notify", "bg_force"})
 """Parameters that the job's command does not get."""
-_FLAGS = frozenset({"--bg", "--force"})
+_FLAGS = frozenset({"bg", "bg_force"})
 _WITH_VALUE = frozenset({"--label", "--after", "--notify"})
 _WITH_VALUE_GIVEN = tuple(f"{option}=" for option in _WITH_VALUE)
 
 
 def start_job(
-    session: Session, context: click.Context, *, ids: bytes | None, without: frozenset[str]
+    session: Session,
+    context: click.Context,
+    *,
+    ids: bytes | None,
+    without: frozenset[str],
+    list_option: str = "--list",
 ) -> int:
     """Start the parsed command as a job and tell the user where it is.
 
@@ -50,9 +56,11 @@ def start_job(
         The command's context; what was given on its command line becomes the job's.
     ids
         What the command read from lists and stdin, one id per line: kept in the job directory
-        and given to the job as ``--list``. None if it read nothing.
+        and given to the job. None if it read nothing.
     without
         Names of parameters the job does not get (those that ``ids`` replaces).
+    list_option
+        The option that takes the file with these ids.
 
     Returns
     -------
@@ -72,7 +80,7 @@ def start_job(
     """
     params = context.params
     settings = session.settings().jobs
-    look_ahead(session, force=params["bg_force"])
+    look_ahead(session, force=params["bg_force"], option=force_name(context))
     store = JobStore(session.jobs_dir())
     options = JobOptions(
         grace_s=settings.grace_s, label=params["label"], after=_after(params["after"], store)
@@ -84,7 +92,7 @@ def start_job(
         """Build the job's arguments, with what was read kept beside its record."""
         frozen = []
         if ids is not None:
-            frozen = ["--list", str(write_input(paths, _INPUT_NAME, ids))]
+            frozen = [list_option, str(write_input(paths, _INPUT_NAME, ids))]
         return [*_arguments(context, without | _FOR_THE_JOB, frozen)]
 
     job = spawn_background(
@@ -93,7 +101,7 @@ def start_job(
         supervisor=take_supervisor(session),
         cwd=cwd,
         user=session.user(),
-        command=command_line(_without_job_options(session.argv)),
+        command=command_line(_without_job_options(session.argv, context)),
         options=options,
         handling=handling,
     )
@@ -184,17 +192,19 @@ def _after(text: str | None, store: JobStore) -> str | None:
     return str(parse_after(text, store))
 
 
-def _without_job_options(argv: Sequence[str]) -> Iterator[str]:
+def _without_job_options(argv: Sequence[str], context: click.Context) -> Iterator[str]:
     """Leave out what is about the job rather than the command; it has places of its own."""
+    # A command may have a --force that is not about the job.
+    flags = {name for item in context.command.params if item.name in _FLAGS for name in item.opts}
     items = iter(argv)
     for item in items:
         if item in _WITH_VALUE:
             next(items, None)
-        elif item not in _FLAGS and not item.startswith(_WITH_VALUE_GIVEN):
+        elif item not in flags and not item.startswith(_WITH_VALUE_GIVEN):
             yield item
 
 
-def look_ahead(session: Session, *, force: bool) -> None:
+def look_ahead(session: Session, *, force: bool, option: str = "--force") -> None:
     """Refuse a job that would end with a batch allocation; warn of what else may end it early.
 
     Parameters
@@ -203,6 +213,8 @@ def look_ahead(session: Session, *, force: bool) -> None:
         This run.
     force
         Whether a batch allocation is no reason to refuse.
+    option
+        What a user calls that.
 
     Raises
     ------
@@ -211,7 +223,7 @@ def look_ahead(session: Session, *, force: bool) -> None:
     """
     scheduler = batch_allocation(session.environ)
     if scheduler is not None and not force:
-        raise BatchAllocationError(scheduler)
+        raise BatchAllocationError(scheduler, option)
     for warning in survival_warnings(session.user()):
         session.say(f"{PROGRAM}: {_warning_text(warning)}")
 

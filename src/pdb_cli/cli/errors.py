@@ -153,9 +153,23 @@ def _(error: e.SettingsError) -> Message:
 def _(error: e.BatchAllocationError) -> Message:
     return _one(
         f"a background job would end with this {error.scheduler} allocation; "
-        "run it here without --bg, start it from the login node, or add --force",
+        f"run it here without --bg, start it from the login node, or add {error.option}",
         ExitCode.USAGE,
     )
+
+
+@describe.register
+def _(error: e.NoCollectionError) -> Message:  # noqa: ARG001 - singledispatch goes by the type
+    return _one(
+        f"no collection is set up; '{PROGRAM} config set paths.pdb_dir DIR', --pdb-dir DIR before "
+        "the command, or PDB_DIR names one",
+        ExitCode.USAGE,
+    )
+
+
+@describe.register
+def _(error: e.StaleVersionError) -> Message:
+    return _one(f"{error.url}: {error.reason}; try again later, or another mirror with -m")
 
 
 @describe.register
@@ -269,6 +283,8 @@ def _(error: e.CollectionBusyError) -> Message:
 @describe.register
 def _(error: e.ListDoubtError) -> Message:
     where = f"{error.tree}: nothing was changed, because the list of {error.source}"
+    if error.doubt is e.ListDoubt.EMPTY and error.before == "0":
+        return _one(f"{error.tree}: {error.source} lists no such files; try another mirror with -m")
     match error.doubt:
         case e.ListDoubt.EMPTY:
             text = f"is empty while {error.before} files are here; try another mirror with -m"
@@ -313,6 +329,12 @@ def _(error: e.NoSpaceError) -> Message:
 @describe.register
 def _(error: e.UnsafeTreeError) -> Message:
     return _one(f"{error.path}: {error.reason}; nothing there was touched")
+
+
+@describe.register
+def _(error: e.RsyncUnavailableError) -> Message:
+    where = f"{error.program}: " if error.program else ""
+    return _one(f"{where}{error.reason}; --transport https needs none")
 
 
 @describe.register

@@ -151,7 +151,17 @@ def output_option(*modes: OutputMode) -> Callable[[Callable[..., Any]], Callable
 
 def background_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--bg`` and the options beside it."""
-    for option in reversed((
+    return _background_options("--bg-force", "--force")(command)
+
+
+def background_options_beside_force(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--bg`` and the options beside it to a command whose ``--force`` is its own."""
+    return _background_options("--bg-force")(command)
+
+
+def _background_options(*force: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds the options; ``force`` are the names of the one that forces a start."""
+    options = (
         click.option(
             "--bg", is_flag=True, help="Run as a background job; 'pdb-cli jobs' lists them."
         ),
@@ -168,14 +178,31 @@ def background_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="With --bg: a command or an Apprise URL, told when the job has ended.",
         ),
         click.option(
-            "--force",
+            *force,
             "bg_force",
             is_flag=True,
             help="With --bg: also inside a batch allocation, whose end ends the job.",
         ),
-    )):  # fmt: skip
-        command = option(command)
-    return command
+    )
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        """Add them, the first one first."""
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def force_name(context: click.Context) -> str:
+    """Return what the option is called that starts a job although it may not live long.
+
+    Parameters
+    ----------
+    context
+        The command's.
+    """
+    return next(item.opts[-1] for item in context.command.params if item.name == "bg_force")
 
 
 def wants_background(context: click.Context) -> bool:
@@ -197,5 +224,6 @@ def wants_background(context: click.Context) -> bool:
         if context.params[name] is not None:
             raise click.UsageError(f"--{name} is for background jobs: add --bg", context)
     if context.params["bg_force"]:
-        raise click.UsageError("--force is for background jobs: add --bg", context)
+        name = force_name(context)
+        raise click.UsageError(f"{name} is for background jobs: add --bg", context)
     return False

@@ -21,6 +21,7 @@ from pdb_cli.events import (
     FileFailed,
     FilePresent,
     FilePublished,
+    FileRemoved,
     FilesChecked,
     Note,
     PhaseBegan,
@@ -233,6 +234,8 @@ def line_of(event: Event, *, every_file: bool) -> str | None:
             line = f"downloaded {event.name} ({human_size(event.size_bytes)})"
         case FilePresent():
             line = f"up to date {event.name}"
+        case FileRemoved():
+            line = f"removed {event.name}"
         case PlanMade():
             line = f"files wanted: {event.files_total}"
         case AttemptFailed():

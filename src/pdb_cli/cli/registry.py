@@ -36,6 +36,14 @@ COMMANDS = (
         ("dl",),
     ),
     CommandRow(
+        "sync", "pdb_cli.cli.commands.sync", "Keep directories of the archive as a mirror has them."
+    ),
+    CommandRow(
+        "update",
+        "pdb_cli.cli.commands.update",
+        "Bring the collection up to the archive's state, file by file.",
+    ),
+    CommandRow(
         "validate",
         "pdb_cli.cli.commands.validate",
         "See whether the files that are here are whole and right.",

@@ -13,6 +13,7 @@ from pdb_cli.events import (
     FileFailed,
     FilePresent,
     FilePublished,
+    FileRemoved,
     FilesChecked,
     Note,
     PhaseBegan,
@@ -84,7 +85,7 @@ class Tally:
                 self.entries_total = event.entries_total
             case PhaseBegan():
                 self.phase = event.phase
-            case AttemptFailed() | Note():
+            case AttemptFailed() | FileRemoved() | Note():
                 pass
             case _:
                 assert_never(event)

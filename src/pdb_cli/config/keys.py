@@ -22,8 +22,7 @@ KeyPath = tuple[str, ...]
 ANY: Final = "*"
 """In a key's path: a name that the user chooses."""
 
-_IDLE_SECTIONS: Final = frozenset({"sync", "api"})
-_IDLE_KEYS: Final = frozenset({"mirrors.*.rsync"})
+_IDLE_SECTIONS: Final = frozenset({"api"})
 """Settings that commands to come will use."""
 
 
@@ -46,7 +45,7 @@ class Key(NamedTuple):
     @property
     def has_effect(self) -> bool:
         """Whether anything is done with it yet; the others are only checked."""
-        return self.path[0] not in _IDLE_SECTIONS and self.name not in _IDLE_KEYS
+        return self.path[0] not in _IDLE_SECTIONS
 
 
 class WrongNameError(PdbCliError):

@@ -115,15 +115,42 @@ class Check(NamedTuple):
         return self.mtime_ns == mtime_ns and self.size_bytes == size_bytes
 
 
+_OUTDATED = "outdated for "
+
+
 class Mark(NamedTuple):
-    """The state of the archive that a file was last found to be current for."""
+    """The state of the archive that a file was last compared with, and what came of it."""
 
     path: str
     """Relative to the collection, with ``/``."""
     size_bytes: int
     mtime_ns: int
     against: str
-    """The archive's date of the file, word for word."""
+    """The archive's date of the file, word for word, for a file that is current. Of one that is
+    not, more: see :meth:`outdated`."""
+
+    @classmethod
+    def outdated(cls, path: str, size_bytes: int, mtime_ns: int, date: str) -> Mark:
+        """Return the mark of a file that is another version than the archive's.
+
+        Parameters
+        ----------
+        path, size_bytes, mtime_ns
+            The file.
+        date
+            The archive's date, word for word.
+        """
+        return cls(path, size_bytes, mtime_ns, _OUTDATED + date)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the file was found to be another version than the archive's."""
+        return self.against.startswith(_OUTDATED)
+
+    @property
+    def date(self) -> str:
+        """The archive's date, whatever came of the comparison."""
+        return self.against.removeprefix(_OUTDATED)
 
     def fits(self, size_bytes: int, mtime_ns: int) -> bool:
         """Tell whether it speaks of the file that is there now; as ``Record.fits``."""

@@ -70,6 +70,27 @@ class DownloadMemory:
             _add_fitting(known, self._catalogue.checks(rest), statuses)
         return known
 
+    def find_outdated(self, statuses: Mapping[str, os.stat_result]) -> frozenset[str]:
+        """Return the files that were found to be other versions than the archive's.
+
+        Parameters
+        ----------
+        statuses
+            As of :meth:`look_up`.
+
+        Returns
+        -------
+        frozenset of str
+            Their paths in the collection.
+        """
+        if self._catalogue is None:
+            return frozenset()
+        return frozenset(
+            path
+            for path, mark in self._catalogue.marks(statuses).items()
+            if mark.is_outdated and mark.fits(statuses[path].st_size, statuses[path].st_mtime_ns)
+        )
+
     def note_arrival(self, result: FetchResult) -> None:
         """Keep what is known of a file that arrived.
 

@@ -43,7 +43,8 @@ class PlannedFile:
     file: ArchiveFile
     path: Path
     reason: str
-    """Why it is fetched: ``missing``, ``wanted again``, or its defect; why it is kept."""
+    """Why it is fetched: ``missing``, ``wanted again``, ``outdated``, or its defect; why it is
+    kept."""
     size_bytes: int | None
     """The size of what is there now, if anything is."""
     sha256: str | None = None

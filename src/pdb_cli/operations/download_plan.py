@@ -148,9 +148,11 @@ class _Looks:
             for name, status in statuses.items()
             if status is not None and stat.S_ISREG(status.st_mode)
         }
-        known = self._memory.look_up(there)
+        known, outdated = self._memory.look_up(there), self._memory.find_outdated(there)
         return [
-            self._look_at(file, path, name, statuses[name], known.get(name))
+            _replaced(file, path, name, statuses[name], reason="outdated")
+            if name in outdated
+            else self._look_at(file, path, name, statuses[name], known.get(name))
             for file, path, name in zip(files, paths, names, strict=True)
         ]
 
@@ -207,9 +209,14 @@ class _Looks:
 
 
 def _replaced(
-    file: ArchiveFile, path: Path, name: str, status: os.stat_result | None
+    file: ArchiveFile,
+    path: Path,
+    name: str,
+    status: os.stat_result | None,
+    *,
+    reason: str = "wanted again",
 ) -> PlannedFile:
     """Return the plan for a file that is fetched whatever is there."""
     if status is None:
         return PlannedFile(Action.FETCH, file, path, "missing", None, name=name)
-    return PlannedFile(Action.FETCH, file, path, "wanted again", status.st_size, name=name)
+    return PlannedFile(Action.FETCH, file, path, reason, status.st_size, name=name)

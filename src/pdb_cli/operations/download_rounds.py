@@ -310,6 +310,7 @@ def _outcome(result: FetchResult, instead: Instead) -> FileOutcome:
     outcomes = {
         FetchStatus.FETCHED: Outcome.DOWNLOADED,
         FetchStatus.PRESENT: Outcome.UP_TO_DATE,
+        FetchStatus.UNCHANGED: Outcome.UP_TO_DATE,
         FetchStatus.NOT_FOUND: Outcome.NOT_FOUND,
         FetchStatus.FAILED: Outcome.FAILED,
     }

@@ -22,6 +22,7 @@ from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.inflated import read_inflated
 from pdb_cli.transfer.model import Source
 from pdb_cli.transfer.request import Request
+from pdb_cli.transfer.response import NOT_MODIFIED
 from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.response import BodyStart
     from pdb_cli.transfer.retry import RetryPolicy
 
-_NOT_MODIFIED = 304
 _BUSY_RETRY_S = 0.15
 _BUSY_NOTE_S = 10.0
 _LONGEST_WAIT_S = 1.0
@@ -51,6 +51,9 @@ class KeptList(NamedTuple):
     """Where it came from, without credentials."""
     changed: bool
     """Whether it arrived just now; else the one that was kept is still current."""
+    modified_s: float | None = None
+    """The time the mirror says its list has, in seconds since 1970, if it says so. Where that list
+    is older than the one that is kept, it is the older time: the mirror has gone back."""
 
     def chunks(self) -> Iterator[bytes]:
         """Yield its text, for the readers of :mod:`pdb_cli.archive.holdings`.
@@ -123,7 +126,7 @@ def fetch_holdings(
             attempt = _Attempt(engine, choice.source, destination, observe)
             failure = attempt.run()
             if failure is None:
-                return KeptList(destination, attempt.url, attempt.changed)
+                return KeptList(destination, attempt.url, attempt.changed, attempt.modified_s)
             jitter = int.from_bytes(os.urandom(4), "big") / 2**32
             delay_s = choice.next_delay_s(failure, jitter)
             if delay_s is None:
@@ -167,6 +170,8 @@ class _Attempt:
         self._record = destination.with_name(destination.name.replace(".json.gz", ".origin.json"))
         self._observe = observe
         self.changed = False
+        self.modified_s: float | None = None
+        """The time of the mirror's list."""
 
     def run(self) -> PdbCliError | None:
         """Make the request and keep what it brings; return why there is no list."""
@@ -178,7 +183,8 @@ class _Attempt:
             request = Request(self._source.url, sink, headers=conditions)
             headers, error = self._transfer(request)
             error = sink.error or error
-            if conditions and isinstance(error, HttpStatusError) and error.status == _NOT_MODIFIED:
+            if conditions and isinstance(error, HttpStatusError) and error.status == NOT_MODIFIED:
+                self.modified_s = kept.last_modified_s if kept else None
                 return None
             if error is not None:
                 return error
@@ -186,6 +192,7 @@ class _Attempt:
                 self._check(part.path)
             except HoldingsError as damage:
                 return damage
+            self.modified_s = headers.last_modified_s
             if kept is not None and _is_older(headers.last_modified_s, kept.last_modified_s):
                 name = self._destination.name
                 self._observe(Note(f"{self.url} is older than the {name} that is kept; it stays"))

@@ -7,9 +7,10 @@ list may be believed, free space, retries and the next mirror, deletions, the re
 """
 
 # Annotations stay values: as text they triple what each named tuple costs at start-up (ADR 0009).
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
@@ -139,6 +140,9 @@ class ProbeResult(NamedTuple):
     usable: bool
     reason: str
     """In a few words, for a message: ``rsync 3.2.7, port 873 answers``, ``no rsync program``."""
+    may_pass: bool = False
+    """With one that is not usable: whether it may be in a while (the port does not answer), rather
+    than never (no program, no address). Then a run looks again, as often as ``--retry`` says."""
 
 
 class TreePlanned(NamedTuple):
@@ -244,9 +248,27 @@ class SyncTransport(Protocol):
         """
         ...
 
+    def finish(self, tree: SyncTree, plan: GroupPlan, *, observe: Observer) -> None:
+        """Leave a tree as the mirror has it, now that all else is done.
+
+        Called once per tree all of whose transfers and deletions went well, also when there were
+        none: the place to set the times of directories. Never raises for what is only cosmetic.
+
+        Parameters
+        ----------
+        tree
+            The tree.
+        plan
+            The one that was carried out.
+        observe
+            Gets events.
+        """
+        ...
+
 
 TransportFactory = Callable[[Mirror], SyncTransport]
-"""Makes a transport for a mirror; nothing is started by that."""
+"""Makes a transport for a mirror; nothing is started by that. A ``PdbCliError`` says why it can
+not."""
 
 
 class DeleteLimit(NamedTuple):
@@ -275,7 +297,7 @@ class SyncRequest(NamedTuple):
     use_trash: bool = True
     retries: int = 5
     """More tries after the first, per mirror."""
+    data_type_dirs: Mapping[DataType, Path] = MappingProxyType({})
+    """Types that are kept elsewhere than below the root; the trees' roots say so too."""
     retry_delay_s: float | None = None
     """Between tries; None for 1, 2, 4 ... 30 s."""
-    wait: bool = False
-    """Whether to wait for another writer of the collection."""

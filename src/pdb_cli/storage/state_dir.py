@@ -18,3 +18,6 @@ TRASH_NAME: Final = "trash"
 
 RUNS_NAME: Final = "runs"
 """What the last runs did, one record per target."""
+
+LISTS_NAME: Final = "lists"
+"""What the last complete list of each tree was like."""

@@ -33,13 +33,14 @@ from pdb_cli.events import (
     ignore_event,
 )
 from pdb_cli.transfer.claim import BUSY_RETRY_S, Claim, Claims, note_waiting
+from pdb_cli.transfer.headers import format_http_date
 from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.intake import Ending, Intake, Verdict
 from pdb_cli.transfer.mailbox import Mailbox
 from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Passed, Source
 from pdb_cli.transfer.options import HttpOptions, affordable_connections
 from pdb_cli.transfer.request import Request
-from pdb_cli.transfer.response import RANGE_NOT_SATISFIABLE, Wanted
+from pdb_cli.transfer.response import NOT_MODIFIED, RANGE_NOT_SATISFIABLE, Wanted
 from pdb_cli.transfer.servers import Admission, Servers
 from pdb_cli.transfer.task import Task
 from pdb_cli.transfer.urls import without_credentials
@@ -336,8 +337,20 @@ class _Run:
             wanted = None
             if part.resume is not None and part.size_bytes and part.resume.url == subject:
                 wanted = Wanted(part.resume, part.size_bytes)
+            since_s = task.item.unless_since_s
+            headers: tuple[str, ...] = ()
+            # What another try has the beginning of, has changed.
+            if since_s is not None and wanted is None:
+                headers = (f"If-Modified-Since: {format_http_date(since_s)}",)
             arrival = self._intake.open(part, expectation, subject=subject)
-            request = Request(url, arrival, wanted, max_bytes=expectation.max_bytes)
+            request = Request(
+                url,
+                arrival,
+                wanted,
+                headers=headers,
+                max_bytes=expectation.max_bytes,
+                not_before_s=task.item.not_before_s,
+            )
             ticket = self._servers.begin(task.choice.source, now_s)
             self._arriving[arrival] = _Transfer(task, request, ticket)
             self._arrivals[request] = arrival
@@ -395,6 +408,8 @@ class _Run:
             self._observe(FilePublished(task.item.name, verdict.verified.size_bytes))
             source = task.choice.source
             self._finish(task, FetchStatus.FETCHED, verified=verdict.verified, source=source)
+        elif isinstance(error, HttpStatusError) and error.status == NOT_MODIFIED:
+            self._finish(task, FetchStatus.UNCHANGED, source=task.choice.source)
         elif error is not None and _is_due_to_earlier_try(error, arrival, request):
             # It is not the mirror that is to blame; with nothing left, this can not repeat itself.
             shown = arrival.subject

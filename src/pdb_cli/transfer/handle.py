@@ -26,7 +26,7 @@ class Handle:
         The handle; its callbacks are set here.
     """
 
-    __slots__ = ("curl", "has_headers", "is_tls", "lines", "pieces")
+    __slots__ = ("curl", "has_headers", "head_only", "is_tls", "lines", "pieces")
 
     def __init__(self, curl: pycurl.Curl) -> None:
         self.curl = curl
@@ -34,6 +34,8 @@ class Handle:
         """What it is set up for; None if for nothing yet."""
         self.has_headers = False
         """Whether it has a range or headers of its last request."""
+        self.head_only = False
+        """Whether its last request was for the headers alone."""
         self.pieces: list[bytes] = []
         """Bytes libcurl has read and nobody has taken yet."""
         self.lines: list[bytes] = []
@@ -100,6 +102,9 @@ def set_up_handle(handle: Handle, request: Request) -> None:
         allowed = pycurl.PROTO_HTTPS if is_tls else pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
         curl.setopt(pycurl.REDIR_PROTOCOLS, allowed)
         curl.setopt(pycurl.PIPEWAIT, is_tls)
+    if handle.head_only is not request.head_only:
+        handle.head_only = request.head_only
+        curl.setopt(pycurl.NOBODY if request.head_only else pycurl.HTTPGET, 1)
     if handle.has_headers:
         curl.unsetopt(pycurl.RANGE)
         curl.unsetopt(pycurl.HTTPHEADER)  # an empty list would leave them
@@ -107,7 +112,9 @@ def set_up_handle(handle: Handle, request: Request) -> None:
     if request.wanted is not None:
         curl.setopt(pycurl.RANGE, f"{request.wanted.offset_bytes}-")
         headers.append(f"If-Range: {request.wanted.version.validator}")
-    handle.has_headers = bool(headers)
+    if request.tail_bytes is not None:
+        curl.setopt(pycurl.RANGE, f"-{request.tail_bytes}")
+    handle.has_headers = bool(headers) or request.tail_bytes is not None
     if headers:
         curl.setopt(pycurl.HTTPHEADER, [header.encode() for header in headers])
 

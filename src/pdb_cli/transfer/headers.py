@@ -8,7 +8,7 @@ before Content-Length is an error there.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,7 +28,9 @@ _DATE_FORMS = tuple(
 )
 
 
-_WANTED = frozenset({b"last-modified", b"etag", b"retry-after", b"content-range"})
+_WANTED = frozenset(
+    {b"last-modified", b"etag", b"retry-after", b"content-range", b"content-length"}
+)
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 
 
@@ -57,6 +59,8 @@ class ResponseHeaders:
     """Seconds until the server wants to be asked again, not negative."""
     content_range: ContentRange | None = None
     """Which bytes of the file these are, in answers to a request for some of them."""
+    length_bytes: int | None = field(default=None, compare=False)
+    """The length of the body, or of the one that an answer to HEAD has not."""
 
 
 def parse_headers(lines: Iterable[bytes], *, now_s: float) -> ResponseHeaders:
@@ -96,6 +100,7 @@ def parse_headers(lines: Iterable[bytes], *, now_s: float) -> ResponseHeaders:
         etag=values.get(b"etag"),
         retry_after_s=_parse_retry_after(values.get(b"retry-after", ""), now_s),
         content_range=_parse_content_range(values.get(b"content-range", "")),
+        length_bytes=_parse_count(values.get(b"content-length", "")),
     )
 
 

@@ -24,12 +24,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from pdb_cli.errors import ConnectionFailedError, PdbCliError
+from pdb_cli.errors import ConnectionFailedError, PdbCliError, StaleVersionError
 from pdb_cli.transfer.curl_errors import body_too_large, translate_curl_error, translate_status
 from pdb_cli.transfer.handle import READS_PER_TURN, buffer_bytes, make_handle, set_up_handle
 from pdb_cli.transfer.headers import ResponseHeaders, parse_headers
 from pdb_cli.transfer.options import HttpOptions, find_ca_bundle
-from pdb_cli.transfer.response import OK, PARTIAL_CONTENT, read_rest, read_whole
+from pdb_cli.transfer.response import OK, PARTIAL_CONTENT, BodyStart, read_rest, read_whole
 from pdb_cli.transfer.throttle import Throttle
 from pdb_cli.transfer.urls import without_credentials
 
@@ -354,7 +354,12 @@ class HttpEngine:
 
         request = transfer.request
         headers = transfer.read_headers()
-        if request.wanted is not None and status == PARTIAL_CONTENT:
+        if _is_stale(headers.last_modified_s, request.not_before_s):
+            shown = headers.last_modified or ""
+            return StaleVersionError(without_credentials(request.url), shown)
+        if request.tail_bytes is not None and status == PARTIAL_CONTENT:
+            start = BodyStart()
+        elif request.wanted is not None and status == PARTIAL_CONTENT:
             try:
                 start = read_rest(headers, request.wanted, request.url)
             except PdbCliError as error:
@@ -412,7 +417,15 @@ class HttpEngine:
 
 def _brings_file(status: int, request: Request) -> bool:
     """Tell whether the body of a response with this status is the file, or its rest."""
-    return status == OK or (status == PARTIAL_CONTENT and request.wanted is not None)
+    asked_for_some = request.wanted is not None or request.tail_bytes is not None
+    return status == OK or (status == PARTIAL_CONTENT and asked_for_some)
+
+
+def _is_stale(last_modified_s: float | None, not_before_s: float | None) -> bool:
+    """Tell whether a version is older than what is wanted; servers tell whole seconds only."""
+    if last_modified_s is None or not_before_s is None:
+        return False
+    return last_modified_s < math.floor(not_before_s)
 
 
 def _curl_error(transfer: _Transfer, code: int, message: str) -> PdbCliError:

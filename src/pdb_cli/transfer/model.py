@@ -39,6 +39,10 @@ class FetchItem:
     """The caller's own, handed back untouched."""
     is_missing: bool = False
     """Whether the caller has just seen that there is nothing under the final name."""
+    not_before_s: float | None = None
+    """Seconds since 1970: a mirror whose file is older lags behind, and the next one is asked."""
+    unless_since_s: float | None = None
+    """Seconds since 1970: a mirror whose file has not changed since then need not send it."""
 
     def __post_init__(self) -> None:
         if not self.sources:
@@ -58,6 +62,8 @@ class FetchStatus(StrEnum):
     """It arrived, was verified, and has its final name."""
     PRESENT = "present"
     """Another process fetched it meanwhile."""
+    UNCHANGED = "unchanged"
+    """It has not changed since ``unless_since_s``, says the mirror."""
     NOT_FOUND = "not-found"
     """Every mirror says it has no such file (404 or 410)."""
     FAILED = "failed"
@@ -73,7 +79,7 @@ class FetchResult:
     size_bytes: int
     """Bytes under the final name; 0 unless fetched or present."""
     source: Source | None
-    """Where it came from; None unless fetched."""
+    """Where it came from, or who says that it is unchanged; else None."""
     attempts: int
     """Requests made, those that failed included."""
     duration_s: float

@@ -35,3 +35,9 @@ class Request:
     """Further headers, such as ``If-None-Match: "..."``; then the answer may be status 304."""
     max_bytes: int = LARGEST_FILE_BYTES
     """The most bytes the file may have."""
+    head_only: bool = False
+    """Ask what the server would answer, and for nothing of the file (HEAD)."""
+    tail_bytes: int | None = None
+    """Ask only for so many bytes at its end; a server without ranges sends all of it."""
+    not_before_s: float | None = None
+    """Refuse a version that is older than this, by its Last-Modified: a mirror that lags behind."""

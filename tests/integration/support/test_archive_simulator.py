@@ -100,7 +100,8 @@ def test_holdings_have_the_published_shape(simulator: ArchiveSimulator) -> None:
     assert inflate(data).decode().splitlines() == [
         "{",
         '    "1KQE" : "2026-08-28T14:09:19+00:00",',
-        '    "3HYA" : "2026-08-28T14:09:19+00:00"',
+        '    "3HYA" : "2026-08-28T14:09:19+00:00",',
+        '    "5WKD" : "2026-08-28T14:09:19+00:00"',
         "}",
     ]
     assert holdings(simulator, "current_file_holdings")["5WKD"] == {
@@ -120,7 +121,7 @@ def test_a_weekly_release_adds_changes_and_obsoletes(simulator: ArchiveSimulator
         unreleased=["9abc"],
     )
     after = holdings(simulator, "released_structures_last_modified_dates")
-    assert set(before) == {"1KQE", "3HYA"}
+    assert set(before) == {"1KQE", "3HYA", "5WKD"}
     assert set(after) == {"1KQE", "1DSR", "9XYZ"}
     assert after["1KQE"] == "2026-09-04T14:09:19+00:00" > before["1KQE"]
 

@@ -78,13 +78,20 @@ def test_what_is_no_list_of_files_is_refused(value: Any, reason: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["2023-11-17T14:09:19+00:00", "2023-11-17", "2023-11-17 14:09", "2023-11-17Tabout noon"],
+    [
+        "2023-11-17T14:09:19+00:00",
+        "2023-11-17",
+        "2023-11-17 14:09",
+        "2023-11-17Tabout noon",
+        "17-NOV-23",
+        "",
+    ],
 )
 def test_dates_are_kept_as_published(text: str) -> None:
     assert dates({"100D": text}) == [ModifiedEntry(EntryId.parse("100d"), text)]
 
 
-@pytest.mark.parametrize("value", ["17-NOV-23", "", 2023, None, ["2023-11-17"]])
+@pytest.mark.parametrize("value", [2023, None, ["2023-11-17"], {"date": "2023-11-17"}])
 def test_what_is_no_date_is_refused(value: Any) -> None:
     with pytest.raises(HoldingsError) as caught:
         dates({"100D": value})
@@ -159,6 +166,8 @@ def test_every_list_has_the_path_that_the_archive_publishes() -> None:
         "holdings/current_file_holdings.json.gz",
         "holdings/released_structures_last_modified_dates.json.gz",
         "holdings/released_experimental_data_last_modified_dates.json.gz",
+        "holdings/obsolete_structures_last_modified_dates.json.gz",
         "holdings/all_removed_entries.json.gz",
         "holdings/unreleased_entries.json.gz",
+        "../pdb_ihm/holdings/released_structures_last_modified_dates.json.gz",
     }

@@ -138,6 +138,102 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.CollectionBusyError(Path("/pdb"), "node1", 42, "pdb-cli sync", "job_abc123", "", 3.0),
+        (
+            "/pdb is being changed by job job_abc123 (pdb-cli sync; process 42 on node1); "
+            "--wait waits for it"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.CollectionBusyError(Path("/pdb"), "node1", 42, "pdb-cli sync", None, "", 7200.0),
+        (
+            "/pdb is being changed by pdb-cli sync (process 42 on node1); last seen 2 h 0 min ago; "
+            "if it has ended for certain, remove /pdb/.pdb-cli/write.lock"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.CollectionBusyError(Path("/pdb"), "", 0, ""),
+        "/pdb is being changed by another process; --wait waits for it",
+        ExitCode.FAILED,
+    ),
+    (
+        e.ListDoubtError("emdb", "rsync://host/emdb", e.ListDoubt.SHORT, "10", "100"),
+        (
+            "emdb: nothing was changed, because the list of rsync://host/emdb has 10 files and the "
+            "last complete one had 100; try another mirror with -m, or --trust-list if that is "
+            "right"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.ListDoubtError(
+            "emdb", "rsync://host/emdb", e.ListDoubt.OLDER, "2026-01-01", "2026-02-02"
+        ),
+        (
+            "emdb: nothing was changed, because the list of rsync://host/emdb is of 2026-01-01 and "
+            "the last one was of 2026-02-02; try another mirror with -m, or --trust-list if that "
+            "is right"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.ListDoubtError("emdb", "rsync://host/emdb", e.ListDoubt.EMPTY, "0", "12"),
+        (
+            "emdb: nothing was changed, because the list of rsync://host/emdb is empty while 12 "
+            "files are here; try another mirror with -m"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.ListDoubtError("emdb", "rsync://host/emdb", e.ListDoubt.EMPTY, "0", "0"),
+        "emdb: rsync://host/emdb lists no such files; try another mirror with -m",
+        ExitCode.FAILED,
+    ),
+    (
+        e.DeleteLimitError("emdb", 12, 100, "5%"),
+        (
+            "nothing was changed: 12 of 100 files of emdb would be deleted, more than "
+            "--max-delete 5% allows; see which with --plan"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.NoSpaceError(Path("/pdb"), 2_000_000_000, 1_000_000, "bytes"),
+        (
+            "nothing was changed: /pdb has room for 1.0 MB, 2.0 GB are to come; free some space, "
+            "or sync less (-t, a prefix, --ids)"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.UnsafeTreeError(Path("/pdb/ab"), "a link leads out of the tree"),
+        "/pdb/ab: a link leads out of the tree; nothing there was touched",
+        ExitCode.FAILED,
+    ),
+    (
+        e.NoTransportError((("rcsb", "rsync", "no rsync program"), ("rcsb", "https", "timeout"))),
+        (
+            "no way to any mirror (rcsb, rsync: no rsync program; rcsb, https: timeout); try "
+            "another one with -m, or --transport https"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.RsyncUnavailableError(None, "there is no rsync program"),
+        "there is no rsync program; --transport https needs none",
+        ExitCode.FAILED,
+    ),
+    *(
+        (
+            kind("rsync://host/ftp/data", "max connections (25) reached", 5),
+            "rsync://host/ftp/data: max connections (25) reached; try another mirror with -m",
+            ExitCode.FAILED,
+        )
+        for kind in (e.RsyncError, e.RsyncTransientError, e.RsyncBusyError)
+    ),
+    (
         e.WaitTimeoutError(2.5, ("job_aaaaaa", "job_bbbbbb")),
         "not ended after 2.5 s: job_aaaaaa, job_bbbbbb (jobs go on)",
         ExitCode.TIMED_OUT,
@@ -151,7 +247,7 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.USAGE,
     ),
 ]
-_ABSTRACT = {e.PdbCliError, e.UsageError, e.TransferError, e.JobError}
+_ABSTRACT = {e.PdbCliError, e.UsageError, e.TransferError, e.JobError, e.SyncError}
 
 
 @pytest.mark.parametrize(("error", "text", "code"), SAMPLES, ids=lambda value: type(value).__name__)

@@ -138,7 +138,9 @@ def test_what_an_unreleased_lock_means(
 def test_torn_record_of_a_dead_holder_is_nobody(tmp_path: Path, content: str) -> None:
     _file(tmp_path).parent.mkdir()
     _file(tmp_path).write_text(content)
-    CollectionLock.acquire(tmp_path, US, wait=False).release()
+    with CollectionLock.acquire(tmp_path, US, wait=False):
+        assert json.loads(_file(tmp_path).read_text())["command"] == US.command
+    assert _file(tmp_path).read_text() == ""
 
 
 def test_signs_of_life_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

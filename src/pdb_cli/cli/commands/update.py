@@ -1,0 +1,207 @@
+"""``pdb-cli update``: what is in the collection, brought up to the archive's state."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pdb_cli.archive.mirrors import find_mirror
+from pdb_cli.cli.ids_input import IdsInput, read_ids
+from pdb_cli.cli.options import (
+    DATA_TYPE,
+    FILE_FORMAT,
+    background_options_beside_force,
+    complete_mirror,
+    output_option,
+    split_names,
+    wants_background,
+)
+from pdb_cli.cli.output import OutputMode
+from pdb_cli.config.paths import cache_dir
+from pdb_cli.errors import InvalidValueError, NoCollectionError
+from pdb_cli.operations.update_model import ObsoleteAction, UpdateRequest
+from pdb_cli.storage.destination import check_writable
+
+if TYPE_CHECKING:
+    from pdb_cli.cli.session import Session
+
+_REPORT_ENDINGS = (".md", ".json")
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[IDS]...")
+@click.option(
+    "-l",
+    "--list",
+    "lists",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Only the entries of a list; - is stdin.",
+)
+@click.option("--stdin", is_flag=True, help="Only the entries on standard input.")
+@click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
+@click.option(
+    "-t",
+    "--type",
+    "data_types",
+    multiple=True,
+    type=DATA_TYPE,
+    help="Only this type of data; repeat it for several [default: all that is here].",
+)
+@click.option(
+    "-f",
+    "--format",
+    "file_formats",
+    multiple=True,
+    type=FILE_FORMAT,
+    help="Only this format; repeat it for several [default: all that is here].",
+)
+@click.option(
+    "-m",
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_mirror,
+    callback=split_names,
+    help="Mirror; repeat it to name the next to try.",
+)
+@click.option("-c", "--check", is_flag=True, help="Only say what is not up to date.")
+@click.option("--exit-code", is_flag=True, help="With --check: exit 1 when a file is outdated.")
+@click.option("--verify", is_flag=True, help="Also read every file here to its end.")
+@click.option("--force", is_flag=True, help="Fetch all again, also what is up to date.")
+@click.option(
+    "--obsolete",
+    type=click.Choice([str(item) for item in ObsoleteAction]),
+    default=str(ObsoleteAction.REPORT),
+    show_default=True,
+    help="Leave files of obsolete entries, move them to structures/obsolete, or to the trash.",
+)
+@click.option("--follow-obsolete", is_flag=True, help="Fetch what supersedes obsolete entries.")
+@click.option(
+    "--report",
+    type=click.Path(),
+    metavar="FILE.md|.json",
+    help="Write what has changed since the last report on this collection.",
+)
+@click.option(
+    "-j",
+    "--parallel",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Transfers at once, over all mirrors [default: 16].",
+)
+@click.option("--wait", is_flag=True, help="Wait while somebody else changes the collection.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("-P", "--progress", is_flag=True, help="A line for each file also in a pipe.")
+@output_option(OutputMode.TEXT, OutputMode.JSON, OutputMode.CSV, OutputMode.IDS)
+@background_options_beside_force
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> int:
+    """Bring what is in the collection up to the archive's state.
+
+    A few requests tell what is outdated, obsolete or gone, of IDS or of all entries here; files
+    that are outdated are fetched again, in place. New entries are not added.
+    """
+    session: Session = context.obj
+    background = wants_background(context)
+    _check_flags(context, options, background=background)
+    for option, key in (("parallel", "download.parallel"), ("mirrors", "mirror.default")):
+        if options[option] not in (None, ()):
+            session.flags[key] = options[option]
+    ids = _read_ids(session, options)
+    request = _request(session, ids, options)
+    report = _report_path(options)
+    changes = not (options["check"] or options["dry_run"])
+    if changes:
+        check_writable(request.root)
+    if background:
+        from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
+        from pdb_cli.cli.collection import check_free  # noqa: PLC0415 - as above
+
+        if changes and not (options["wait"] or options["after"]):
+            check_free(request.root)
+        frozen = ids.frozen() if ids is not None else None
+        return start_job(session, context, ids=frozen, without=frozenset({"lists", "stdin"}))
+    from pdb_cli.cli.update_run import UpdateRun  # noqa: PLC0415 - not with --bg
+
+    run = UpdateRun(
+        session,
+        request,
+        mode=options["mode"],
+        report_path=report,
+        every_line=options["progress"],
+    )
+    if options["check"] or options["dry_run"]:
+        return run.check(exit_code=options["exit_code"], dry=options["dry_run"])
+    return run.update(wait=options["wait"])
+
+
+def _check_flags(context: click.Context, options: dict[str, Any], *, background: bool) -> None:
+    """Refuse flags that make no sense together."""
+    if options["exit_code"] and not options["check"]:
+        raise click.UsageError("--exit-code is for --check: add -c", context)
+    if background and options["dry_run"]:
+        raise click.UsageError("--dry-run only shows the plan; leave out --bg", context)
+    if options["report"] is not None and (options["ids"] or options["lists"] or options["stdin"]):
+        text = "--report is about the whole collection: leave out the ids"
+        raise click.UsageError(text, context)
+    if options["report"] is not None and options["dry_run"]:
+        text = "--report remembers what it has told, and --dry-run nothing: use --check"
+        raise click.UsageError(text, context)
+
+
+def _read_ids(session: Session, options: dict[str, Any]) -> IdsInput | None:
+    """Return the entries that were named; None if all are meant."""
+    lists = (*options["lists"], *(["-"] if options["stdin"] else []))
+    if not options["ids"] and not lists:
+        return None
+    skip_invalid = options["skip_invalid"]
+    return read_ids(options["ids"], lists=lists, skip_invalid=skip_invalid, say=session.say)
+
+
+def _request(session: Session, ids: IdsInput | None, options: dict[str, Any]) -> UpdateRequest:
+    """Make the request and check all that can be checked before anything starts."""
+    settings = session.settings()
+    root = settings.paths.pdb_dir
+    if root is None:
+        raise NoCollectionError
+    if not root.is_dir():
+        expected = "a collection that is there; 'pdb-cli download' makes one"
+        raise InvalidValueError("--pdb-dir", str(root), expected)
+    state_dir = root / ".pdb-cli"
+    # A plan changes nothing, and a collection may be somebody else's.
+    place = state_dir if state_dir.is_dir() else root
+    is_ours = not options["dry_run"] and os.access(place, os.W_OK)
+    return UpdateRequest(
+        root=root,
+        mirrors=tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
+        holdings_dir=(state_dir if is_ours else cache_dir(session.environ)) / "holdings",
+        data_type_dirs=settings.paths.data_type_dirs,
+        entries=None if ids is None else frozenset(ids.entries),
+        types=frozenset(options["data_types"]) or None,
+        formats=frozenset(options["file_formats"]) or None,
+        verify=options["verify"],
+        force=options["force"],
+        obsolete=ObsoleteAction(options["obsolete"]),
+        follow=options["follow_obsolete"],
+        connections=settings.download.parallel,
+    )
+
+
+def _report_path(options: dict[str, Any]) -> Path | None:
+    """Return the path of the report, once it is known that it can be written."""
+    text = options["report"]
+    if text is None:
+        return None
+    path = Path(text)
+    if path.suffix.lower() not in _REPORT_ENDINGS:
+        raise InvalidValueError("--report", text, "a file whose name ends in .md or .json")
+    from pdb_cli.cli.download_files import check_output_file  # noqa: PLC0415 - seldom
+
+    check_output_file(path)
+    return path

@@ -1,0 +1,294 @@
+"""Run ``sync`` in the foreground: events to the reporter, a plan or a result to stdout."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pdb_cli.cli.collection import hold
+from pdb_cli.cli.errors import describe, reason_of
+from pdb_cli.cli.exit_codes import ExitCode
+from pdb_cli.cli.output import (
+    OutputMode,
+    human_duration,
+    human_size,
+    json_text,
+    printable,
+    text_table,
+    write_document,
+)
+from pdb_cli.cli.progress import make_reporter
+from pdb_cli.cli.registry import PROGRAM
+from pdb_cli.cli.sync_ways import make_factories
+from pdb_cli.errors import DeleteLimitError, FileAccessError, ListDoubtError, PdbCliError
+from pdb_cli.jobs.identity import this_place
+from pdb_cli.jobs.model import utc_now
+from pdb_cli.jobs.spawn import command_line
+from pdb_cli.operations.collection_plan import PLAN_SCHEMA, change_row, group_row
+from pdb_cli.operations.sync import SyncRun
+from pdb_cli.operations.sync_record import append_run, result_row
+
+if TYPE_CHECKING:
+    from pdb_cli.cli.session import Session
+    from pdb_cli.cli.sync_request import Asked
+    from pdb_cli.operations.collection_plan import CollectionPlan, Tally
+    from pdb_cli.operations.sync_result import SyncResult, TreeResult
+
+_SHORT_S = 10.0
+_SIGNAL_BASE = 128
+_WIDTH_OF_SIZE = 8
+_WIDTH_OF_REASON = 18
+
+
+def show_plan(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> int:
+    """Write what a run would do to stdout; change nothing.
+
+    Parameters
+    ----------
+    session
+        This run.
+    asked
+        What is wanted.
+    mode
+        ``json`` writes one document with every change.
+    progress
+        Whether progress is wanted also without a terminal.
+
+    Returns
+    -------
+    int
+        0, or 3 when some trees could not be planned, 1 when none could.
+    """
+    with make_reporter(session, always=progress) as observe:
+        run = SyncRun(asked.request, make_factories(session, asked), observe=observe)
+        plan = run.plan()
+    if mode is OutputMode.JSON:
+        _write_json(plan, asked.request.target)
+    else:
+        _write_text(plan)
+        for line in _sums(plan):
+            session.say(line)
+    return _tell_errors(session, run.result, planned_only=True)
+
+
+def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> int:
+    """Bring the collection up to date, and say how it went.
+
+    Parameters
+    ----------
+    session
+        This run.
+    asked
+        What is wanted.
+    mode
+        ``json`` writes the result as one document.
+    progress
+        Whether progress is wanted also without a terminal.
+
+    Returns
+    -------
+    int
+        0 if all is as the mirror has it, 3 if a part is, 1 if nothing is.
+
+    Raises
+    ------
+    PdbCliError
+        Nothing could be done: the collection is somebody's, no mirror answers, a list can not be
+        believed, the disk is full.
+    """
+    record = _Record(session, asked)
+    with (
+        make_reporter(session, always=progress) as observe,
+        hold(session, asked.request.collection, wait=asked.wait, observe=observe) as lock,
+    ):
+        run = SyncRun(asked.request, make_factories(session, asked), observe=observe)
+        try:
+            run.carry_out(lock)
+        except BaseException as error:
+            record.write(run.result, code=_code_of(error), reason=_reason_of(error))
+            if run.result.transferred.files:
+                session.say(record.summary(run.result))
+            raise
+        code = exit_code(run.result)
+        record.write(run.result, code=code, reason=_first_error(run.result))
+    session.say(record.summary(run.result))
+    if mode is OutputMode.JSON:
+        write_document({"target": asked.request.target, **result_row(run.result)})
+    return _tell_errors(session, run.result, planned_only=False)
+
+
+def exit_code(result: SyncResult) -> ExitCode:
+    """Say with the exit code what the summary says in words.
+
+    Parameters
+    ----------
+    result
+        What came of a run.
+    """
+    if result.is_done:
+        return ExitCode.DONE
+    return ExitCode.PARTIAL if result.did_something else ExitCode.FAILED
+
+
+class _Record:
+    """The record of this run in the collection.
+
+    Parameters
+    ----------
+    session
+        This run.
+    asked
+        What is wanted.
+    """
+
+    def __init__(self, session: Session, asked: Asked) -> None:
+        self._session = session
+        self._asked = asked
+        self._started_at = utc_now()
+        self._started_s = time.monotonic()
+
+    def write(self, result: SyncResult, *, code: int, reason: str | None) -> None:
+        """Write it; a disk that is full must not hide how the run went."""
+        job_dir = self._session.job_dir()
+        content = {
+            "target": self._asked.request.target,
+            "command": f"{PROGRAM} {command_line(self._session.argv)}",
+            "host": this_place().host,
+            "job": None if job_dir is None else job_dir.name,
+            "started_at": self._started_at,
+            "finished_at": utc_now(),
+            "exit_code": int(code),
+            "reason": reason,
+            **result_row(result),
+        }
+        with suppress(FileAccessError):
+            append_run(self._asked.request.collection, content)
+
+    def summary(self, result: SyncResult) -> str:
+        """Sum up in one line."""
+        took_s = time.monotonic() - self._started_s
+        kept = sum(tree.plan.kept.files for tree in result.trees.values() if tree.plan)
+        kept += sum(tree.unchanged for tree in result.trees.values())
+        parts = [f"{result.transferred.files} transferred", f"{kept} up to date"]
+        vanished = sum(tree.vanished for tree in result.trees.values())
+        for number, what in (
+            (result.removed.files, "removed"),
+            (vanished, "gone from the mirror meanwhile"),
+            (result.failed_files, "failed"),
+        ):
+            if number:
+                parts.append(f"{number} {what}")
+        text = ", ".join(parts)
+        if result.transferred.size_bytes:
+            size_bytes = result.transferred.size_bytes
+            took = f"{took_s:.1f} s" if took_s < _SHORT_S else human_duration(took_s)
+            text += f"; {human_size(size_bytes)} in {took}"
+        return text
+
+
+def _tell_errors(session: Session, result: SyncResult, *, planned_only: bool) -> int:
+    """Say what is not done, a line per tree; return the exit code."""
+    wrong = [tree for tree in result.trees.values() if not tree.is_done]
+    for tree in wrong:
+        if tree.error is not None:
+            session.complain(f"{PROGRAM}: {_error_text(tree)}")
+    if planned_only:
+        if not wrong:
+            return ExitCode.DONE
+        return ExitCode.PARTIAL if len(wrong) < len(result.trees) else ExitCode.FAILED
+    return exit_code(result)
+
+
+def _first_error(result: SyncResult) -> str | None:
+    """Return why the run did not do all, if it did not."""
+    errors = [tree for tree in result.trees.values() if tree.error is not None]
+    if not errors:
+        return None
+    return _error_text(errors[0])
+
+
+def _error_text(tree: TreeResult) -> str:
+    """Return why a tree is not done, with its name."""
+    if tree.error is None:
+        return ""
+    text = reason_of(tree.error)
+    named = isinstance(tree.error, ListDoubtError | DeleteLimitError)
+    return text if named else f"{tree.tree.name}: {text}"
+
+
+def _code_of(error: BaseException) -> int:
+    """Return the exit code that an exception will end in."""
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    number = getattr(error, "number", None)
+    if not isinstance(error, Exception) and isinstance(number, int):
+        return _SIGNAL_BASE + number
+    return describe(error).exit_code
+
+
+def _reason_of(error: BaseException) -> str:
+    """Return why a run ended early."""
+    if isinstance(error, PdbCliError | OSError):
+        return reason_of(error)
+    return "interrupted" if not isinstance(error, Exception) else repr(error)
+
+
+def _write_text(plan: CollectionPlan) -> None:
+    """Write every change in a line: what happens, how large, why, to which file."""
+    for change in plan.changes:
+        size = "" if change.size_bytes is None else human_size(change.size_bytes)
+        sys.stdout.write(
+            f"{change.action:<7}  {size:>{_WIDTH_OF_SIZE}}  {change.reason:<{_WIDTH_OF_REASON}}  "
+            f"{printable(change.path)}\n"
+        )
+
+
+def _sums(plan: CollectionPlan) -> list[str]:
+    """Return the sums of each group as a table."""
+    columns = {
+        "name": "",
+        "new": "NEW",
+        "changed": "CHANGED",
+        "delete": "DELETE",
+        "kept": "KEPT",
+        "from": "FROM",
+    }
+    rows: list[dict[str, Any]] = [
+        {
+            "name": group.name,
+            "new": _tally_text(group.new),
+            "changed": _tally_text(group.changed),
+            "delete": _tally_text(group.deleted),
+            "kept": _tally_text(group.kept),
+            "from": f"{group.listing.mirror} by {group.listing.transport}",
+        }
+        for group in plan.groups
+    ]
+    return text_table(rows, columns)
+
+
+def _tally_text(tally: Tally) -> str:
+    """Return a number of files and their bytes."""
+    if not tally.files:
+        return "0"
+    if tally.unsized == tally.files:
+        return f"{tally.files} (size not known)"
+    more = "more than " if tally.unsized else ""
+    return f"{tally.files} ({more}{human_size(tally.size_bytes)})"
+
+
+def _write_json(plan: CollectionPlan, target: str) -> None:
+    """Write the plan as one document, change by change: there may be millions."""
+    head = {
+        "schema": PLAN_SCHEMA,
+        "target": target,
+        "groups": [group_row(group) for group in plan.groups],
+    }
+    sys.stdout.write(json_text(head)[:-1] + ', "changes": [')
+    separator = "\n"
+    for change in plan.changes:
+        sys.stdout.write(separator + json_text(change_row(change)))
+        separator = ",\n"
+    sys.stdout.write("]}\n" if separator == "\n" else "\n]}\n")

@@ -1,0 +1,135 @@
+"""``sync --print-timer``: the same command every week, as systemd units and as a line for cron."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pdb_cli.cli.registry import PROGRAM
+
+if TYPE_CHECKING:
+    from pdb_cli.cli.session import Session
+
+_WEDNESDAY = 2
+_EARLIEST = timedelta(hours=1, minutes=30)
+"""After the release at 00:00 UTC also when summer time moves the local clock."""
+_SPREAD_MINUTES = 240
+_VARIABLES = ("PDB_DIR", "PDB_CLI_CONFIG", "PDB_CLI_MIRROR")
+_UNITS = """\
+# {folder}/pdb-cli-sync.service
+[Unit]
+Description=Weekly mirror of the Protein Data Bank
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+{settings}ExecStart={command}
+Nice=10
+IOSchedulingClass=idle
+TimeoutStartSec=infinity
+
+# {folder}/pdb-cli-sync.timer
+[Unit]
+Description=The Protein Data Bank is released on Wednesdays, 00:00 UTC
+
+[Timer]
+OnCalendar=Wed *-*-* 00:10:00 UTC
+RandomizedDelaySec=4h
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+
+# To switch it on:
+#   systemctl {user}daemon-reload && systemctl {user}enable --now pdb-cli-sync.timer{linger}
+
+# Or with cron ('crontab -e'), in the time zone of this machine:
+{minute} {hour} * * {weekday} {cron}
+"""
+
+
+def print_timer(session: Session) -> None:
+    """Print units and a line that run this command line every week.
+
+    The variables that say where collection and configuration are go with it, and so does the
+    current directory, for paths that are relative to it.
+
+    Parameters
+    ----------
+    session
+        This run.
+    """
+    arguments = [item for item in session.argv if item != "--print-timer"]
+    variables = {name: session.environ[name] for name in _VARIABLES if session.environ.get(name)}
+    here = os.getcwd()  # noqa: PTH109 - a text is what is needed
+    settings = [f"WorkingDirectory={here.replace('%', '%%')}"]
+    settings += [
+        f"Environment={_for_systemd(f'{key}={value}')}" for key, value in variables.items()
+    ]
+    program = _program()
+    # Cron sends whatever is written by mail: errors only.
+    line = shlex.join([*(f"{key}={value}" for key, value in variables.items())])
+    cron = f"cd {shlex.quote(here)} && " + (f"env {line} " if line else "")
+    cron += shlex.join([*program, "-q", *arguments])
+    is_root = os.geteuid() == 0
+    when = cron_time(datetime.now(UTC), int.from_bytes(os.urandom(2), "big"))
+    sys.stdout.write(
+        _UNITS.format(
+            folder="/etc/systemd/system" if is_root else "~/.config/systemd/user",
+            user="" if is_root else "--user ",
+            linger=""
+            if is_root
+            else "\n#   loginctl enable-linger    (it runs also while you are out)",
+            settings="".join(f"{setting}\n" for setting in settings),
+            command=" ".join(map(_for_systemd, [*program, *arguments])),
+            minute=when.minute,
+            hour=when.hour,
+            weekday=when.isoweekday() % 7,
+            cron=cron.replace("%", r"\%"),
+        )
+    )
+
+
+def cron_time(now: datetime, number: int) -> datetime:
+    """Return a local time on the next release day, some hours after the release.
+
+    Parameters
+    ----------
+    now
+        The time now, with its zone.
+    number
+        A random number, so that not everybody comes at once.
+    """
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    release = today + timedelta(days=(_WEDNESDAY - today.weekday()) % 7)
+    return (release + _EARLIEST + timedelta(minutes=number % _SPREAD_MINUTES)).astimezone()
+
+
+def _program() -> list[str]:
+    """Return how this program is called, from anywhere."""
+    called = Path(sys.argv[0])
+    if called.name == PROGRAM:
+        return [os.path.abspath(called)]  # noqa: PTH100 - links stay as they are
+    found = shutil.which(PROGRAM)
+    return [found] if found else [sys.executable, "-m", "pdb_cli"]
+
+
+def _for_systemd(argument: str) -> str:
+    """Quote an argument of a command as systemd.service(5) wants it."""
+    return _quoted(argument.replace("$", "$$"))
+
+
+def _quoted(text: str) -> str:
+    """Quote a word of a unit as systemd.syntax(7) wants it."""
+    text = text.replace("%", "%%")
+    if re.fullmatch(r"[\w./:=@,+%$-]+", text):
+        return text
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'

@@ -1,0 +1,423 @@
+"""Bring directories of the archive up to date: plan, check, fetch, and last remove what is gone.
+
+The same for every transport: one writer per collection, lists that are not believed blindly, room
+for what comes, retries and other mirrors, deletions at the very end and only where all has come.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdb_cli.errors import (
+    FileAccessError,
+    ListDoubtError,
+    PdbCliError,
+    SyncError,
+    TransferError,
+)
+from pdb_cli.events import (
+    AttemptFailed,
+    FileFailed,
+    FilePresent,
+    FilePublished,
+    FileRemoved,
+    Note,
+    PhaseBegan,
+    PlanMade,
+    ignore_event,
+)
+from pdb_cli.operations.collection_plan import CollectionPlan, Tally
+from pdb_cli.operations.sync_guards import PathGuard, check_deletions, check_list
+from pdb_cli.operations.sync_lists import read_seen_list, remember_list
+from pdb_cli.operations.sync_model import SettledStatus
+from pdb_cli.operations.sync_removal import remove_files
+from pdb_cli.operations.sync_result import SyncResult, TreeResult
+from pdb_cli.operations.sync_routes import Routes
+from pdb_cli.operations.sync_space import check_space
+from pdb_cli.storage.collection import Collection
+from pdb_cli.storage.trash import empty_trash
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from datetime import date
+
+    from pdb_cli.events import Observer
+    from pdb_cli.operations.collection_plan import GroupPlan
+    from pdb_cli.operations.sync_model import (
+        FileSettled,
+        SyncRequest,
+        SyncTransport,
+        SyncTree,
+        TransportFactory,
+    )
+    from pdb_cli.storage.collection_lock import CollectionLock
+
+_LONGEST_DELAY_S = 30.0
+
+
+class _Planned(NamedTuple):
+    """A tree whose plan was made, and by which way."""
+
+    tree: SyncTree
+    plan: GroupPlan
+    route: int
+
+
+class SyncRun:
+    """One run; used once, from one thread.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+    factories
+        Ways to a mirror, the best first: one where the user named it, else all.
+    observe
+        Gets an event for everything that happens.
+
+    Attributes
+    ----------
+    result
+        What has come of it so far; to be read also when a method has raised.
+    """
+
+    def __init__(
+        self,
+        request: SyncRequest,
+        factories: Sequence[TransportFactory],
+        *,
+        observe: Observer = ignore_event,
+    ) -> None:
+        self.result = SyncResult({tree.name: TreeResult(tree) for tree in request.trees})
+        self._request = request
+        self._observe = observe
+        self._routes = Routes(request.mirrors, factories, observe)
+
+    def plan(self) -> CollectionPlan:
+        """Find out what would change; change nothing.
+
+        Trees that no mirror could list are not in the plan: their results have the errors.
+
+        Returns
+        -------
+        CollectionPlan
+            What :meth:`carry_out` would do now.
+
+        Raises
+        ------
+        NoTransportError
+            There is no way to any mirror.
+        ListDoubtError
+            A list looks cut short, or older than the last one.
+        DeleteLimitError
+            More files would go than allowed.
+        NoSpaceError
+            There is no room for what would come.
+        FileAccessError
+            The disk refuses.
+        """
+        return CollectionPlan(tuple(planned.plan for planned in self._plan_and_check()))
+
+    def carry_out(self, lock: CollectionLock) -> SyncResult:  # noqa: ARG002 - a proof
+        """Plan, and do what the plan says.
+
+        Nothing is transferred before all plans are made and checked; nothing goes from a tree
+        before all that is to come to it is there. Ending it by an exception (an interrupt) leaves
+        files that are whole, and partial ones for the next run.
+
+        Parameters
+        ----------
+        lock
+            The collection is ours until this returns.
+
+        Returns
+        -------
+        SyncResult
+            The same as :attr:`result`.
+
+        Raises
+        ------
+        NoTransportError, ListDoubtError, DeleteLimitError, NoSpaceError
+            As :meth:`plan`; nothing has been changed.
+        FileAccessError
+            Nothing more can be written.
+        """
+        request = self._request
+        planned = self._plan_and_check()
+        for one in planned:
+            remember_list(request.collection, one.plan, request.selection)
+        self._observe(PlanMade(sum(len(one.plan.transfers) for one in planned)))
+        self._observe(PhaseBegan("downloading"))
+        done = [brought for one in planned if (brought := self._bring(one)) is not None]
+        self._remove(done)
+        return self.result
+
+    def _plan_and_check(self) -> list[_Planned]:
+        """Plan every tree, and see that the plans may be carried out."""
+        self._observe(PhaseBegan("planning"))
+        planned = list(self._plan_trees())
+        check_deletions((one.plan for one in planned), self._request.limit)
+        check_space((one.tree, one.plan) for one in planned)
+        return planned
+
+    def _plan_trees(self) -> Iterator[_Planned]:
+        """Plan every tree by the first way that can."""
+        pending = list(self._request.trees)
+        route = 0
+        while pending and (transport := self._route(route)) is not None:
+            pending = yield from self._plan_by(transport, route, pending)
+            route += 1
+        if not route:
+            raise self._routes.failure()
+
+    def _plan_by(
+        self, transport: SyncTransport, route: int, trees: list[SyncTree]
+    ) -> Generator[_Planned, None, list[SyncTree]]:
+        """Plan trees by one way; return those it can not."""
+        given_up: list[SyncTree] = []
+        for attempt in range(self._request.retries + 1):
+            if attempt:
+                self._wait(attempt, _way(transport), trees)
+            pending: list[SyncTree] = []
+            for tree, answer, error in self._ask(transport, trees):
+                outcome = self.result.trees[tree.name]
+                plan = None if answer is None else self._checked(answer)
+                if plan is not None:
+                    outcome.plan, outcome.error = plan, None
+                    yield _Planned(tree, plan, route)
+                    continue
+                outcome.error = error or outcome.error
+                may_help = error is not None and error.transient
+                (pending if may_help else given_up).append(tree)
+            trees = pending
+            if not trees:
+                break
+        return given_up + trees
+
+    def _ask(
+        self, transport: SyncTransport, trees: list[SyncTree]
+    ) -> Iterator[tuple[SyncTree, GroupPlan | None, PdbCliError | None]]:
+        """Let a transport plan trees; an error of the whole is one of each that is left."""
+        left = {tree.name: tree for tree in trees}
+        try:
+            for tree, plan, error in transport.plan(
+                trees,
+                self._request.selection,
+                delete=self._request.delete,
+                observe=self._observe,
+            ):
+                del left[tree.name]
+                yield tree, plan, error
+        except (FileAccessError, SyncError):
+            raise
+        except PdbCliError as error:
+            for tree in left.values():
+                yield tree, None, error
+
+    def _checked(self, plan: GroupPlan) -> GroupPlan | None:
+        """See that a list may be believed; None when it is of no use but harms nothing."""
+        request = self._request
+        seen = read_seen_list(request.collection, plan.name, request.selection)
+        whole = request.selection.is_all
+        try:
+            check_list(plan, seen, trust=request.trust_list, whole=whole)
+        except ListDoubtError as error:
+            if plan.local_files or (seen is not None and seen.files):
+                raise
+            # Nothing is here and nothing ever was: the other trees may go on.
+            self.result.trees[plan.name].error = error
+            return None
+        if plan.deleted.files and not plan.listing.complete:
+            self._observe(Note(f"{plan.name}: the list is not complete: nothing is deleted"))
+            return plan._replace(deletions=(), deleted=type(plan.deleted)())
+        return plan
+
+    def _bring(self, planned: _Planned) -> _Planned | None:
+        """Fetch what a plan says; return the plan that was carried out, or None if none was."""
+        tree, first, route = planned
+        outcome = self.result.trees[tree.name]
+        plan: GroupPlan | None = first
+        while (transport := self._route(route)) is not None:
+            plan = self._bring_by(transport, tree, plan, outcome)
+            if plan is not None:
+                outcome.plan = plan
+                return _Planned(tree, plan, route)
+            route += 1
+            if self._route(route) is not None:
+                reason = _reason(outcome.error) if outcome.error else "files did not arrive"
+                self._observe(Note(f"{tree.name}: {_way(transport)}: {reason}; trying the next"))
+        self._tell_failures(outcome)
+        return None
+
+    def _bring_by(
+        self,
+        transport: SyncTransport,
+        tree: SyncTree,
+        plan: GroupPlan | None,
+        outcome: TreeResult,
+    ) -> GroupPlan | None:
+        """Fetch a tree by one way, again and again; return the plan that was carried out."""
+        tries = 0
+        looked_again = False
+        while True:
+            outcome.begin_attempt()
+            if plan is None:
+                plan = self._plan_again(transport, tree, outcome)
+            if plan is not None and self._fetch(transport, tree, plan, outcome):
+                return plan
+            plan = None
+            if outcome.vanished and not looked_again:
+                # The list was no longer true: a new one is.
+                looked_again = True
+                continue
+            may_help = outcome.error is not None and outcome.error.transient
+            if not may_help or tries >= self._request.retries:
+                return None
+            tries += 1
+            self._wait(tries, _way(transport), [tree])
+
+    def _plan_again(
+        self, transport: SyncTransport, tree: SyncTree, outcome: TreeResult
+    ) -> GroupPlan | None:
+        """Plan one tree anew, with all checks; None if that is not possible by this way."""
+        try:
+            for _, plan, error in self._ask(transport, [tree]):
+                outcome.error = error
+                checked = None if plan is None else self._checked(plan)
+                if checked is not None:
+                    check_deletions([checked], self._request.limit)
+                    check_space([(tree, checked)])
+                    return checked
+        except SyncError as error:
+            outcome.error = error
+        return None
+
+    def _fetch(
+        self, transport: SyncTransport, tree: SyncTree, plan: GroupPlan, outcome: TreeResult
+    ) -> bool:
+        """Let a transport carry out a plan; tell whether all of it came."""
+        if not len(plan.transfers):
+            return True
+        settled_files = 0
+        try:
+            guard = PathGuard(tree)
+            for _ in guard.check_all(plan.transfers):
+                pass
+            with closing(transport.execute(tree, plan, observe=self._observe)) as files:
+                for settled in files:
+                    settled_files += 1
+                    outcome.settle(settled)
+                    self._tell(settled)
+        except FileAccessError as error:
+            outcome.error = error
+            raise
+        except PdbCliError as error:
+            outcome.error = error
+            return False
+        missing = len(plan.transfers) - settled_files
+        if missing > 0:
+            outcome.failed_files += missing
+            reason = f"{missing} of {len(plan.transfers)} files did not arrive"
+            outcome.error = TransferError(plan.listing.source, reason)
+        elif outcome.failed_files:
+            first = next(iter(outcome.failed.values()), "")
+            reason = f"{outcome.failed_files} of {len(plan.transfers)} files did not arrive"
+            outcome.error = TransferError(plan.listing.source, f"{reason}; the first: {first}")
+        elif outcome.vanished:
+            reason = f"{outcome.vanished} files that it lists are not there"
+            outcome.error = TransferError(plan.listing.source, reason)
+        return not (outcome.failed_files or outcome.vanished)
+
+    def _remove(self, done: list[_Planned]) -> None:
+        """Remove what is gone from the archive, from trees where all else is done."""
+        request = self._request
+        today = datetime.now(UTC).date()
+        if request.delete:
+            self._observe(PhaseBegan("deleting"))
+        for tree, plan, route in done:
+            outcome = self.result.trees[tree.name]
+            try:
+                self._remove_from(tree, plan, today)
+            except SyncError as error:
+                outcome.error = error
+                continue
+            if (transport := self._route(route)) is not None:
+                transport.finish(tree, plan, observe=self._observe)
+        empty_trash(request.collection, today)
+
+    def _remove_from(self, tree: SyncTree, plan: GroupPlan, today: date) -> None:
+        """Remove what is gone from one tree."""
+        if not len(plan.deletions):
+            return
+        request = self._request
+        outcome = self.result.trees[tree.name]
+        forgotten: list[str] = []
+        try:
+            for path, size_bytes in remove_files(
+                tree,
+                plan.deletions,
+                collection=request.collection,
+                day=today if request.use_trash else None,
+            ):
+                self._observe(FileRemoved(path))
+                outcome.removed += Tally(1, size_bytes)
+                forgotten.append(path)
+        finally:
+            if forgotten:
+                from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - seldom
+
+                collection = Collection(request.collection, request.data_type_dirs)
+                with open_catalogue(collection, observe=self._observe) as catalogue:
+                    catalogue.forget(forgotten)
+
+    def _route(self, number: int) -> SyncTransport | None:
+        """Return a way; before the first is given up, look again for as long as that may help."""
+        transport = self._routes.get(number)
+        attempt = 0
+        while transport is None and number == 0 and attempt < self._request.retries:
+            if not self._routes.look_again():
+                break
+            attempt += 1
+            self._wait(attempt, "no mirror answers", [])
+            transport = self._routes.get(number)
+        return transport
+
+    def _wait(self, attempt: int, what: str, trees: list[SyncTree]) -> None:
+        """Wait before another try."""
+        delay_s = self._request.retry_delay_s
+        if delay_s is None:
+            delay_s = min(_LONGEST_DELAY_S, 2.0 ** (attempt - 1))
+        self.result.retries += 1
+        error = self.result.trees[trees[0].name].error if trees else None
+        reason = _reason(error) if error is not None else "no answer"
+        names = ", ".join(tree.name for tree in trees)
+        self._observe(AttemptFailed(names or "sync", reason, delay_s, what))
+        time.sleep(delay_s)
+
+    def _tell(self, settled: FileSettled) -> None:
+        """Report one file; what failed may yet come."""
+        match settled.status:
+            case SettledStatus.TRANSFERRED:
+                self._observe(FilePublished(settled.path, settled.size_bytes))
+            case SettledStatus.UNCHANGED:
+                self._observe(FilePresent(settled.path))
+            case SettledStatus.VANISHED | SettledStatus.FAILED:
+                pass
+
+    def _tell_failures(self, outcome: TreeResult) -> None:
+        """Report the files that did not come in the end."""
+        for path, reason in outcome.failed.items():
+            self._observe(FileFailed(path, reason))
+
+
+def _way(transport: SyncTransport) -> str:
+    """Return how a mirror is asked, in a few words."""
+    return f"{transport.mirror.name} by {transport.name}"
+
+
+def _reason(error: PdbCliError) -> str:
+    """Return why something failed, in a few words."""
+    return str(getattr(error, "reason", type(error).__name__))

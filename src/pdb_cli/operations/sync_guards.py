@@ -1,0 +1,214 @@
+"""What must be true before ``sync`` changes anything: checks, each with an error of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from pdb_cli.errors import (
+    DeleteLimitError,
+    InvalidValueError,
+    ListDoubt,
+    ListDoubtError,
+    UnsafeTreeError,
+)
+from pdb_cli.operations.collection_plan import PlannedChange, is_safe_path
+from pdb_cli.operations.sync_model import DeleteLimit, SyncTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from pdb_cli.operations.collection_plan import GroupPlan
+    from pdb_cli.operations.sync_lists import SeenList
+
+SHORTEST_SHARE: Final = 0.9
+"""A list with less than that of the last complete one looks cut short."""
+
+_LIMIT: Final = re.compile(r"(?P<files>[0-9]{1,9})|(?P<percent>[0-9]{1,3}(?:\.[0-9]+)?)\s*%")
+_ALL_PERCENT: Final = 100.0
+_SAME_TIME_S: Final = 1.0
+
+
+def parse_delete_limit(text: str, *, name: str = "--max-delete") -> DeleteLimit:
+    """Read a number of files, or percent of the local files.
+
+    Parameters
+    ----------
+    text
+        As the user wrote it.
+    name
+        What to call it in an error.
+
+    Returns
+    -------
+    DeleteLimit
+        The limit.
+
+    Raises
+    ------
+    InvalidValueError
+        It is neither.
+
+    Examples
+    --------
+    >>> parse_delete_limit("5%"), parse_delete_limit("20")
+    (DeleteLimit(files=None, percent=5.0), DeleteLimit(files=20, percent=None))
+    """
+    match = _LIMIT.fullmatch(text.strip())
+    if match is None or (match["percent"] and float(match["percent"]) > _ALL_PERCENT):
+        raise InvalidValueError(
+            name, text, 'a number of files such as 100, or percent such as "5%"'
+        )
+    if match["files"]:
+        return DeleteLimit(files=int(match["files"]))
+    return DeleteLimit(percent=float(match["percent"]))
+
+
+def limit_text(limit: DeleteLimit) -> str:
+    """Return a limit as it is written.
+
+    Parameters
+    ----------
+    limit
+        The limit.
+
+    Examples
+    --------
+    >>> limit_text(DeleteLimit(percent=5.0)), limit_text(DeleteLimit(files=3))
+    ('5%', '3')
+    """
+    return f"{limit.percent:g}%" if limit.percent is not None else str(limit.files)
+
+
+def check_list(plan: GroupPlan, seen: SeenList | None, *, trust: bool, whole: bool) -> None:
+    """See that a mirror's list can be what the archive is now.
+
+    Parameters
+    ----------
+    plan
+        What came of it.
+    seen
+        The last complete list of the same files; None if there was none.
+    trust
+        Whether a list that is shorter or older is believed all the same. An empty one never is.
+    whole
+        Whether all entries are listed: the time of the newest file of a few entries may go back,
+        when just that one has been withdrawn.
+
+    Raises
+    ------
+    ListDoubtError
+        It can not.
+    """
+    listing = plan.listing
+    here = plan.local_files
+    if listing.files == 0 and (here or (seen is not None and seen.files) or whole):
+        raise ListDoubtError(plan.name, listing.source, ListDoubt.EMPTY, "0", str(here))
+    if seen is None or trust:
+        return
+    if listing.complete and listing.files < SHORTEST_SHARE * seen.files:
+        raise ListDoubtError(
+            plan.name, listing.source, ListDoubt.SHORT, str(listing.files), str(seen.files)
+        )
+    before_s = seen.newest_s.get(listing.transport)
+    now_s = listing.newest_s
+    if not whole or before_s is None or now_s is None or now_s >= before_s - _SAME_TIME_S:
+        return
+    before, now = _date_text(before_s), _date_text(now_s)
+    raise ListDoubtError(plan.name, listing.source, ListDoubt.OLDER, now, before)
+
+
+def check_deletions(plans: Iterable[GroupPlan], limit: DeleteLimit) -> None:
+    """See that no more goes than allowed.
+
+    Parameters
+    ----------
+    plans
+        Of the run.
+    limit
+        A number counts for all of them together, a percentage for each.
+
+    Raises
+    ------
+    DeleteLimitError
+        More would go.
+    """
+    everything = tuple(plans)
+    if limit.percent is not None:
+        for plan in everything:
+            if _ALL_PERCENT * plan.deleted.files > limit.percent * plan.local_files:
+                raise DeleteLimitError(
+                    plan.name, plan.deleted.files, plan.local_files, limit_text(limit)
+                )
+    deletions = sum(plan.deleted.files for plan in everything)
+    if limit.files is not None and deletions > limit.files:
+        local_files = sum(plan.local_files for plan in everything)
+        raise DeleteLimitError(None, deletions, local_files, limit_text(limit))
+
+
+class PathGuard:
+    """Tells whether paths of a plan stay in their tree, links on the disk considered.
+
+    Parameters
+    ----------
+    tree
+        The tree; its root may be a link, or below one, as the user likes it.
+    """
+
+    def __init__(self, tree: SyncTree) -> None:
+        self._tree = tree
+        self._top = os.path.realpath(tree.root)
+        # Paths come directory by directory.
+        self._is_inside: Callable[[Path], bool] = lru_cache(maxsize=1024)(self._look)
+
+    def check(self, change: PlannedChange) -> Path:
+        """Return where a change is on the disk.
+
+        Parameters
+        ----------
+        change
+            Of a plan of the tree.
+
+        Raises
+        ------
+        UnsafeTreeError
+            Its path is none, or a link leads out of the tree.
+        """
+        path = change.path
+        if not path.startswith(self._tree.directory + "/") or not is_safe_path(path):
+            raise UnsafeTreeError(self._tree.root / path, "its name is no path of the tree")
+        place = self._tree.path_of(path)
+        if not self._is_inside(place.parent):
+            raise UnsafeTreeError(place.parent, "a link leads out of the tree")
+        return place
+
+    def check_all(self, changes: Iterable[PlannedChange]) -> Iterator[PlannedChange]:
+        """Yield changes that are safe, one by one.
+
+        Parameters
+        ----------
+        changes
+            Of a plan of the tree.
+
+        Raises
+        ------
+        UnsafeTreeError
+            As :meth:`check`.
+        """
+        for change in changes:
+            self.check(change)
+            yield change
+
+    def _look(self, directory: Path) -> bool:
+        """Tell whether a directory, which need not exist, is below the top."""
+        real = os.path.realpath(directory)
+        return real == self._top or real.startswith(self._top + os.sep)
+
+
+def _date_text(time_s: float) -> str:
+    """Return a time as people read it."""
+    return f"{datetime.fromtimestamp(time_s, tz=UTC):%Y-%m-%d %H:%M}"

@@ -1,0 +1,227 @@
+"""Compare a tree on the disk with what lists say of it: the plan of one tree."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from pdb_cli.operations.change_log import ChangeLog
+from pdb_cli.operations.collection_plan import GroupPlan, PlanAction, Tally
+from pdb_cli.operations.sync_https_doubts import Doubt
+from pdb_cli.operations.sync_https_local import check_no_link, list_buckets, list_files
+from pdb_cli.operations.sync_https_remote import extended_of
+from pdb_cli.operations.sync_https_sources import DateKind
+
+if TYPE_CHECKING:
+    from pdb_cli.operations.collection_plan import Listing
+    from pdb_cli.operations.sync_https_doubts import Judge
+    from pdb_cli.operations.sync_https_local import LocalFile
+    from pdb_cli.operations.sync_https_remote import ListedTree
+    from pdb_cli.operations.sync_model import SyncSelection
+
+_SECOND_NS: Final = 1_000_000_000
+_TOGETHER: Final = 1000
+"""Doubts settled in one go."""
+
+
+def compare_tree(
+    listed: ListedTree,
+    listing: Listing,
+    selection: SyncSelection,
+    *,
+    delete: bool,
+    judge: Judge,
+) -> GroupPlan:
+    """Say what has to change for a tree to be as it is listed.
+
+    The disk is read, directory after directory, and nothing is changed there.
+
+    Parameters
+    ----------
+    listed
+        What the lists say.
+    listing
+        The same in numbers, for the plan.
+    selection
+        Which entries; nothing else here is looked at.
+    delete
+        Whether to plan deletions; ignored unless the listing is complete.
+    judge
+        Decides where dates alone do not.
+
+    Returns
+    -------
+    GroupPlan
+        In the order of the directories.
+
+    Raises
+    ------
+    FileAccessError
+        The tree can not be read.
+    UnsupportedError
+        A directory in it is a link.
+    TransferError
+        The mirror does not say what has to be asked.
+    """
+    comparison = _Comparison(listed, selection, judge)
+    hashes = set(listed.buckets)
+    is_hashed = listed.names.is_hashed
+    if delete and listing.complete and is_hashed:
+        hashes.update(list_buckets(os.fspath(listed.names.tree.root)))
+    if not is_hashed:
+        comparison.take_flat(sorted(hashes), delete=delete and listing.complete)
+    else:
+        for entry_hash in sorted(hashes):
+            comparison.take(entry_hash, delete=delete and listing.complete)
+    comparison.settle()
+    return comparison.plan(listing)
+
+
+class _Comparison:
+    """A tree while it is gone through."""
+
+    def __init__(self, listed: ListedTree, selection: SyncSelection, judge: Judge) -> None:
+        tree = listed.names.tree
+        self._listed = listed
+        self._tree = tree
+        self._selection = selection
+        self._judge = judge
+        self._root = os.fspath(tree.root)
+        self._transfers = ChangeLog(tree.group)
+        self._deletions = ChangeLog(tree.group)
+        self._kept_files = 0
+        self._kept_bytes = 0
+        self._doubts: list[Doubt] = []
+
+    def plan(self, listing: Listing) -> GroupPlan:
+        """Return the plan."""
+        return GroupPlan(
+            name=self._tree.name,
+            group=self._tree.group,
+            listing=listing,
+            transfers=self._transfers,
+            deletions=self._deletions,
+            new=self._transfers.tally(PlanAction.NEW),
+            changed=self._transfers.tally(PlanAction.CHANGED),
+            deleted=self._deletions.tally(PlanAction.DELETE),
+            kept=Tally(self._kept_files, self._kept_bytes),
+        )
+
+    def take(self, entry_hash: str, *, delete: bool) -> None:
+        """Compare one bucket."""
+        directory = f"{self._root}/{entry_hash}"
+        check_no_link(directory)
+        local = list_files(directory, self._listed.names.depth)
+        start = f"{self._tree.directory}/{entry_hash}/"
+        self._compare(entry_hash, start, local)
+        if delete:
+            self._delete(start, local)
+
+    def take_flat(self, hashes: list[str], *, delete: bool) -> None:
+        """Compare a tree whose files are not divided."""
+        local = list_files(self._root, self._listed.names.depth)
+        start = f"{self._tree.directory}/"
+        for entry_hash in hashes:
+            self._compare(entry_hash, start, local)
+        if delete:
+            self._delete(start, local)
+
+    def settle(self) -> None:
+        """Decide about what is in doubt."""
+        doubts, self._doubts = self._doubts, []
+        if not doubts:
+            return
+        if self._listed.kind is DateKind.EXACT:
+            known = self._judge.marks.known(doubts)
+            for doubt in doubts:
+                if doubt.path in known:
+                    self._keep(doubt.size_bytes)
+                else:
+                    self._transfers.add(
+                        PlanAction.CHANGED, doubt.path, None, "time", float(doubt.second)
+                    )
+            return
+        for judged in self._judge.judge(doubts):
+            if judged.is_current:
+                self._keep(judged.doubt.size_bytes)
+            else:
+                self._transfers.add(
+                    PlanAction.CHANGED,
+                    judged.doubt.path,
+                    judged.size_bytes,
+                    judged.reason,
+                    judged.mtime_s,
+                )
+
+    def _compare(self, entry_hash: str, start: str, local: dict[str, LocalFile]) -> None:
+        """Take the files that are listed out of those that are here."""
+        listed = self._listed
+        is_dated = listed.kind is DateKind.EXACT
+        add = self._transfers.add
+        take = local.pop
+        seen = ""
+        for entry, tokens in listed.lines(entry_hash):
+            again, seen = entry == seen, entry
+            second = self._second_of(entry) if is_dated else None
+            for token in tokens:
+                name = token.replace("~", entry)
+                found = take(name, None)
+                if found is not None:
+                    self._judge_time(start + name, found, entry)
+                elif not again:
+                    add(PlanAction.NEW, start + name, None, "missing", second)
+
+    def _second_of(self, entry: str) -> int | None:
+        """Return the time that a file is known to have; None if that is not known."""
+        extended = extended_of(entry)
+        second = self._listed.moments.second(extended)
+        return None if extended in self._listed.moments.vague else second
+
+    def _judge_time(self, path: str, found: LocalFile, entry: str) -> None:
+        """Keep a file whose time is right, and put others aside."""
+        extended = extended_of(entry)
+        second = self._listed.moments.second(extended)
+        if second is None or self._is_current(found.mtime_ns, second, extended):
+            self._kept_files += 1
+            self._kept_bytes += found.size_bytes
+        else:
+            self._doubt(path, found, extended, second)
+
+    def _is_current(self, mtime_ns: int, second: int, extended: str) -> bool:
+        """Tell whether times alone say that a file is current."""
+        mtime = mtime_ns // _SECOND_NS
+        if mtime == second:
+            return True
+        if self._listed.kind is DateKind.ENTRY or extended in self._listed.moments.vague:
+            return mtime > second
+        return False
+
+    def _doubt(self, path: str, found: LocalFile, extended: str, second: int) -> None:
+        """Put a file aside until it is decided about."""
+        self._doubts.append(
+            Doubt(
+                path,
+                self._listed.names.remote_path(path),
+                found.size_bytes,
+                found.mtime_ns,
+                self._listed.moments.text(extended),
+                second,
+            )
+        )
+        if len(self._doubts) == _TOGETHER:
+            self.settle()
+
+    def _delete(self, start: str, local: dict[str, LocalFile]) -> None:
+        """Plan to delete what is here, is of this tree and this selection, and is not listed."""
+        for name in sorted(local):
+            entry = self._listed.names.entry_of(name)
+            if entry is not None and self._selection.has(entry):
+                size_bytes = local[name].size_bytes
+                self._deletions.add(
+                    PlanAction.DELETE, start + name, size_bytes, "not on the mirror"
+                )
+
+    def _keep(self, size_bytes: int) -> None:
+        """Count a file that stays."""
+        self._kept_files += 1
+        self._kept_bytes += size_bytes

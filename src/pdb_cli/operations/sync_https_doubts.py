@@ -1,0 +1,242 @@
+"""Files of which lists do not tell whether they are current: remembered answers, then questions.
+
+The answer for a file is kept as a *mark* in the catalogue: that it was found to be current for a
+date of its entry. It counts as long as file and date stay what they were, so that a file is asked
+about once for each date. A mirror may have a list of today and files of yesterday, so an answer
+about an entry that has just changed counts only until the next release.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from pdb_cli.errors import TransferError
+from pdb_cli.index.model import Mark
+from pdb_cli.transfer.ask import Answer, AnswerKind, Question, ask_mirrors
+from pdb_cli.transfer.model import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pdb_cli.archive.mirrors import Mirror
+    from pdb_cli.events import Observer
+    from pdb_cli.index.model import Record
+    from pdb_cli.transfer.options import HttpOptions
+    from pdb_cli.transfer.retry import RetryPolicy
+
+_WEEK_S: Final = 7 * 86_400
+_SETTLED_AFTER_S: Final = 2 * _WEEK_S
+
+
+class Doubt(NamedTuple):
+    """A file of which it is not known whether it is current."""
+
+    path: str
+    """As in a plan."""
+    remote: str
+    """Where the mirror has it, below its root."""
+    size_bytes: int
+    mtime_ns: int
+    """Of the file here."""
+    date: str
+    """The date of its entry, as published."""
+    second: int
+    """The same in seconds since 1970."""
+
+
+class Judged(NamedTuple):
+    """What is known of a file now."""
+
+    doubt: Doubt
+    is_current: bool
+    reason: str = ""
+    """Why it is not."""
+    size_bytes: int | None = None
+    mtime_s: float | None = None
+    """Of the file that the mirror has, if that is another one and was told."""
+
+
+class Memory(Protocol):
+    """What remembers files: the catalogue."""
+
+    def marks(self, paths: Iterable[str]) -> Mapping[str, Mark]:
+        """Return the marks of some files, by path."""
+        ...
+
+    def settle(self, marks: Iterable[Mark]) -> None:
+        """Keep marks."""
+        ...
+
+    def remember(self, records: Iterable[Record]) -> None:
+        """Keep records of files that arrived; drops their marks."""
+        ...
+
+
+class Marks:
+    """Answers that were had before.
+
+    Parameters
+    ----------
+    store
+        Where they are; None for nowhere.
+    clock
+        Seconds since 1970.
+    """
+
+    def __init__(self, store: Memory | None, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+
+    def known(self, doubts: Iterable[Doubt]) -> set[str]:
+        """Return the paths of the files that were found to be current, and have not changed since.
+
+        Parameters
+        ----------
+        doubts
+            Some hundred at a time.
+        """
+        by_path = {doubt.path: doubt for doubt in doubts}
+        if self._store is None or not by_path:
+            return set()
+        found = self._store.marks(by_path)
+        return {
+            path
+            for path, mark in found.items()
+            if path in by_path and mark in self._marks(by_path[path])
+        }
+
+    def keep(self, doubts: Iterable[Doubt], records: Iterable[Record] = ()) -> None:
+        """Remember that files are current, and what was found when they arrived.
+
+        Parameters
+        ----------
+        doubts
+            With the size and the time of the file that is here now.
+        records
+            Of files that have just arrived, those in doubt or others.
+        """
+        if self._store is None:
+            return
+        if arrived := list(records):
+            self._store.remember(arrived)
+        # Last: a record drops the mark of its file.
+        if marks := [self._mark(doubt) for doubt in doubts]:
+            self._store.settle(marks)
+
+    def is_recent(self, second: int) -> bool:
+        """Tell whether mirrors may not have caught up yet with a date of the archive.
+
+        Parameters
+        ----------
+        second
+            The date, in seconds since 1970.
+        """
+        return self._clock() - second < _SETTLED_AFTER_S
+
+    def _marks(self, doubt: Doubt) -> tuple[Mark, ...]:
+        """Return the marks that say that a file is current."""
+        plain = Mark(doubt.path, doubt.size_bytes, doubt.mtime_ns, doubt.date)
+        return (plain, self._mark(doubt))
+
+    def _mark(self, doubt: Doubt) -> Mark:
+        """Return the mark to keep: one for good, or one for this week."""
+        against = doubt.date
+        if self.is_recent(doubt.second):
+            now_s = self._clock()
+            # Weeks of Unix time begin on a Thursday, a day after the archive's release.
+            against = f"{doubt.date} until week {int(now_s // _WEEK_S) + 1}"
+        return Mark(doubt.path, doubt.size_bytes, doubt.mtime_ns, against)
+
+
+class Judge:
+    """Decides about files in doubt.
+
+    Parameters
+    ----------
+    mirror
+        Whose lists they are; it is asked.
+    marks
+        Answers that were had before.
+    options, retry
+        For questions.
+    observe
+        Gets ``BytesReceived`` and ``AttemptFailed``.
+    """
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        marks: Marks,
+        *,
+        options: HttpOptions,
+        retry: RetryPolicy,
+        observe: Observer,
+    ) -> None:
+        self._observe = observe
+        self._mirror = mirror
+        self.marks = marks
+        self._options = options
+        self._retry = retry
+        self.asked = 0
+        """Questions so far."""
+
+    def judge(self, doubts: list[Doubt]) -> Iterator[Judged]:
+        """Decide about some files, asking the mirror where there is no answer yet.
+
+        Parameters
+        ----------
+        doubts
+            Some hundred at a time.
+
+        Yields
+        ------
+        Judged
+            One for each, not in their order.
+
+        Raises
+        ------
+        TransferError
+            The mirror does not answer.
+        """
+        known = self.marks.known(doubts)
+        unknown = []
+        for doubt in doubts:
+            if doubt.path in known:
+                yield Judged(doubt, is_current=True)
+            else:
+                unknown.append(doubt)
+        if not unknown:
+            return
+        self.asked += len(unknown)
+        current = []
+        name = self._mirror.name
+        questions = (
+            Question(doubt.path, (Source(name, self._mirror.path_url(doubt.remote)),), tag=doubt)
+            for doubt in unknown
+        )
+        for answer in ask_mirrors(
+            questions, options=self._options, retry=self._retry, observe=self._observe
+        ):
+            if answer.kind is AnswerKind.NONE:
+                raise answer.error or TransferError(answer.question.sources[0].url, "no answer")
+            judged = _judge(answer.question.tag, answer)
+            if judged.is_current and answer.kind is AnswerKind.TOLD:
+                current.append(judged.doubt)
+            yield judged
+        self.marks.keep(current)
+
+
+def _judge(doubt: Doubt, answer: Answer) -> Judged:
+    """Compare what is here with what the mirror says."""
+    if answer.kind is AnswerKind.ABSENT:
+        # It is in the list: what is here is the only one there is.
+        return Judged(doubt, is_current=True)
+    size_bytes, mtime_s = answer.size_bytes, answer.last_modified_s
+    if size_bytes is not None and size_bytes != doubt.size_bytes:
+        return Judged(doubt, False, "size", size_bytes, mtime_s)  # noqa: FBT003 - is_current
+    if mtime_s is not None and mtime_s != doubt.mtime_ns // 1_000_000_000:
+        return Judged(doubt, False, "time", size_bytes, mtime_s)  # noqa: FBT003 - is_current
+    if size_bytes is None and mtime_s is None:
+        return Judged(doubt, False, "the mirror does not tell")  # noqa: FBT003 - is_current
+    return Judged(doubt, is_current=True)

@@ -1,0 +1,273 @@
+"""Carry out the plan of one tree with the download engine."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from pdb_cli.archive.datatypes import DataType, FileFormat
+from pdb_cli.archive.identify import identify
+from pdb_cli.errors import ConnectionFailedError, FileAccessError, TransferError, VerificationError
+from pdb_cli.events import AttemptFailed, BytesReceived, Note
+from pdb_cli.operations.collection_plan import PlanAction
+from pdb_cli.operations.sync_https_doubts import Doubt
+from pdb_cli.operations.sync_https_local import check_no_link
+from pdb_cli.operations.sync_https_sources import DateKind
+from pdb_cli.operations.sync_model import FileSettled, SettledStatus
+from pdb_cli.operations.verification_record import record_of_fetch
+from pdb_cli.transfer.fetch import FetchItem, FetchResult, FetchStatus, Source, fetch_files
+from pdb_cli.transfer.verify import Expectation, expect
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from pdb_cli.archive.mirrors import Mirror
+    from pdb_cli.events import Event, Observer
+    from pdb_cli.index.model import Record
+    from pdb_cli.operations.collection_plan import GroupPlan, PlannedChange
+    from pdb_cli.operations.sync_https_doubts import Marks
+    from pdb_cli.operations.sync_https_names import TreeNames
+    from pdb_cli.operations.sync_https_remote import ListedTree
+    from pdb_cli.transfer.options import HttpOptions
+    from pdb_cli.transfer.retry import RetryPolicy
+
+_HOPELESS_AFTER: Final = 4
+"""Files in a row that found nobody to connect to: then the others are not tried either."""
+_REMEMBERED_TOGETHER: Final = 200
+_FEWEST_IN_HAND: Final = 4
+_SHARE_IN_HAND: Final = 50
+_SECOND_NS: Final = 1_000_000_000
+
+_FORMATS: Final = {
+    ".pdf": FileFormat.PDF,
+    ".png": FileFormat.PNG,
+    ".svg": FileFormat.SVG,
+    ".xml": FileFormat.XML,
+}
+"""Of files that the table of the archive does not name; all else is checked to be a text."""
+
+
+def fetch_planned(
+    names: TreeNames,
+    plan: GroupPlan,
+    *,
+    mirrors: Sequence[Mirror],
+    dates: ListedTree | None,
+    marks: Marks,
+    options: HttpOptions,
+    retry: RetryPolicy,
+    observe: Observer,
+) -> Generator[FileSettled, None, None]:
+    """Fetch what is new or changed in one tree.
+
+    Parameters
+    ----------
+    names
+        How its files are called.
+    plan
+        What to fetch.
+    mirrors
+        Where from: the one whose lists were read, then others with the same paths.
+    dates
+        What the lists said, to remember what is current now; None if that is not known any more.
+    marks
+        Where that is remembered.
+    options, retry
+        As for ``fetch_files``.
+    observe
+        Gets ``BytesReceived``, ``AttemptFailed`` and ``Note``.
+
+    Yields
+    ------
+    FileSettled
+        One per transfer, as they end.
+
+    Raises
+    ------
+    FileAccessError
+        Nothing more can be written.
+    UnsupportedError
+        A directory of the tree is a link.
+    TransferError
+        No mirror can be reached any more.
+    """
+    run = _Run(names, mirrors, dates, marks)
+
+    def pass_on(event: Event) -> None:
+        if isinstance(event, BytesReceived | AttemptFailed | Note):
+            observe(event)
+
+    items = run.items(plan)
+    try:
+        with closing(fetch_files(items, options=options, retry=retry, observe=pass_on)) as results:
+            for result in results:
+                yield run.settle(result)
+                if run.lost is not None:
+                    raise run.lost
+    finally:
+        run.keep_marks()
+
+
+class _Run:
+    """One call of :func:`fetch_planned`."""
+
+    def __init__(
+        self,
+        names: TreeNames,
+        mirrors: Sequence[Mirror],
+        dates: ListedTree | None,
+        marks: Marks,
+    ) -> None:
+        self._names = names
+        self._mirrors = mirrors
+        self._dates = dates
+        self._marks = marks
+        self._fresh: list[Doubt] = []
+        self._arrived: list[Record] = []
+        self._in_hand = 0
+        """Files that the engine has and that are not settled."""
+        self._in_vain = 0
+        self._checked = ""
+        """The directory that was last seen to be none of somebody else's links."""
+        self.lost: TransferError | None = None
+        """Why no other file needs to be tried."""
+
+    def items(self, plan: GroupPlan) -> Iterator[FetchItem | None]:
+        """Yield what the engine needs to fetch each file; None while enough are in hand."""
+        # What is on its way when the process is killed is fetched again: a small part of the whole.
+        most = max(_FEWEST_IN_HAND, len(plan.transfers) // _SHARE_IN_HAND)
+        for change in plan.transfers:
+            while self._in_hand >= most:
+                yield None
+            self._in_hand += 1
+            path = self._names.tree.path_of(change.path)
+            self._check(os.fspath(path.parent))
+            remote = self._names.remote_path(change.path)
+            yield FetchItem(
+                name=change.path,
+                sources=tuple(
+                    Source(mirror.name, mirror.path_url(remote)) for mirror in self._mirrors
+                ),
+                destination=path,
+                expectation=self._expectation(remote),
+                tag=change,
+                is_missing=change.action is PlanAction.NEW and not path.is_symlink(),
+                unless_since_s=_unless_since_s(change, os.fspath(path)),
+            )
+
+    def settle(self, result: FetchResult) -> FileSettled:
+        """Say what became of a file, and remember that it is current."""
+        change: PlannedChange = result.item.tag
+        self._in_hand -= 1
+        mirror = result.source.mirror if result.source is not None else ""
+        match result.status:
+            case FetchStatus.FETCHED | FetchStatus.PRESENT | FetchStatus.UNCHANGED:
+                self._in_vain = 0
+                if (record := record_of_fetch(result)) is not None:
+                    self._arrived.append(record)
+                if mirror == self._mirrors[0].name:
+                    self._note(change, result)
+                if max(len(self._fresh), len(self._arrived)) >= _REMEMBERED_TOGETHER:
+                    self.keep_marks()
+                unchanged = result.status is FetchStatus.UNCHANGED
+                status = SettledStatus.UNCHANGED if unchanged else SettledStatus.TRANSFERRED
+                other = "" if mirror == self._mirrors[0].name else mirror
+                return FileSettled(change.path, status, result.size_bytes, mirror=other)
+            case FetchStatus.NOT_FOUND:
+                self._in_vain = 0
+                return FileSettled(change.path, SettledStatus.VANISHED, reason="not found")
+            case FetchStatus.FAILED:
+                error = result.error
+                if isinstance(error, ConnectionFailedError):
+                    self._in_vain += 1
+                    if self._in_vain >= _HOPELESS_AFTER:
+                        self.lost = error
+                return FileSettled(change.path, SettledStatus.FAILED, reason=_reason(error))
+
+    def keep_marks(self) -> None:
+        """Remember what is current, as far as that was not done yet."""
+        fresh, self._fresh = self._fresh, []
+        arrived, self._arrived = self._arrived, []
+        self._marks.keep(fresh, arrived)
+
+    def _note(self, change: PlannedChange, result: FetchResult) -> None:
+        """Remember a file as current where its time does not say so by itself."""
+        dates = self._dates
+        if dates is None:
+            return
+        entry = self._names.entry_of(self._below(change.path))
+        if entry is None:
+            return
+        second = dates.moments.second(entry.extended)
+        try:
+            status = os.stat(result.item.destination)  # noqa: PTH116 - for each file
+        except OSError:
+            return
+        mtime = status.st_mtime_ns // _SECOND_NS
+        if second is None or mtime == second or (dates.kind is DateKind.ENTRY and mtime > second):
+            return
+        if dates.kind is DateKind.EXACT and mtime < second and self._marks.is_recent(second):
+            return  # the mirror has a list of today and a file of yesterday
+        date = dates.moments.text(entry.extended)
+        remote = self._names.remote_path(change.path)
+        doubt = Doubt(change.path, remote, status.st_size, status.st_mtime_ns, date, second)
+        self._fresh.append(doubt)
+
+    def _below(self, path: str) -> str:
+        """Return the name of a file below its bucket."""
+        below = path[len(self._names.tree.directory) + 1 :]
+        return below.partition("/")[2] if self._names.is_hashed else below
+
+    def _check(self, directory: str) -> None:
+        """Refuse to write through a link that is not the user's own root."""
+        if directory == self._checked:
+            return
+        root = os.fspath(self._names.tree.root)
+        at = directory
+        while len(at) > len(root):
+            check_no_link(at)
+            at = at.rpartition("/")[0]
+        self._checked = directory
+
+    def _expectation(self, remote: str) -> Expectation:
+        """Say what a file should turn out to be, from where the mirror has it."""
+        known = identify(remote)
+        name = remote.rpartition("/")[2]
+        if known is not None:
+            return expect(known[0], name)
+        below = self._below(
+            f"{self._names.tree.directory}/{remote[len(self._names.directory) + 1 :]}"
+        )
+        entry = self._names.entry_of(below)
+        if entry is None:
+            raise ValueError(remote)
+        ending = os.path.splitext(name.removesuffix(".gz"))[1]  # noqa: PTH122 - no Path for it
+        return Expectation(
+            entry,
+            self._names.tree.data_type or DataType.STRUCTURES,
+            _FORMATS.get(ending, FileFormat.MR),
+            gzipped=name.endswith(".gz"),
+            name=name.removesuffix(".gz"),
+        )
+
+
+def _unless_since_s(change: PlannedChange, path: str) -> float | None:
+    """Return since when a file must have changed to be worth its transfer; None if it is anyhow."""
+    if change.action is not PlanAction.CHANGED or change.reason != "time":
+        return None
+    try:
+        mtime_s = os.stat(path).st_mtime_ns // _SECOND_NS  # noqa: PTH116 - for each file
+    except OSError:
+        return None
+    # A server may say of anything that is not newer than what we have that it is unchanged.
+    return float(mtime_s) if change.mtime_s is not None and mtime_s < change.mtime_s else None
+
+
+def _reason(error: object) -> str:
+    """Return why a file did not come, in a few words."""
+    if isinstance(error, TransferError | FileAccessError):
+        return error.reason
+    if isinstance(error, VerificationError):
+        return f"{error.defect}: {error.detail}"
+    return type(error).__name__

@@ -1,0 +1,78 @@
+"""Remove files that the archive has no more: into the trash, or for good where that is wanted."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from pdb_cli.errors import FileAccessError
+from pdb_cli.operations.sync_guards import PathGuard
+from pdb_cli.storage.trash import move_to_trash, remove_empty_directories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import date
+    from pathlib import Path
+
+    from pdb_cli.operations.collection_plan import PlannedChange
+    from pdb_cli.operations.sync_model import SyncTree
+
+
+def remove_files(
+    tree: SyncTree,
+    deletions: Iterable[PlannedChange],
+    *,
+    collection: Path,
+    day: date | None,
+) -> Iterator[tuple[str, int]]:
+    """Remove files of a tree; directories that become empty go with them.
+
+    What is no file any more, or is gone already, is passed over.
+
+    Parameters
+    ----------
+    tree
+        The tree.
+    deletions
+        Of its plan.
+    collection
+        The root of the collection, for its trash.
+    day
+        The day under which they go to the trash; None to delete them.
+
+    Yields
+    ------
+    tuple of (str, int)
+        The path in the collection and the size of each that is gone, in bytes.
+
+    Raises
+    ------
+    UnsafeTreeError
+        A path leads out of the tree.
+    FileAccessError
+        One could not be removed; it is where it was.
+    """
+    guard = PathGuard(tree)
+    for change in deletions:
+        place = guard.check(change)
+        try:
+            status = place.lstat()
+        except OSError:
+            continue
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+            continue
+        if day is not None:
+            move_to_trash(collection, place, change.path, day)
+        else:
+            _delete(place)
+        remove_empty_directories(tree.root, place.parent)
+        yield change.path, status.st_size
+
+
+def _delete(place: Path) -> None:
+    """Delete one file."""
+    try:
+        os.unlink(place)  # noqa: PTH108 - Path.unlink is the same with an object more
+    except OSError as error:
+        raise FileAccessError.wrap("delete", place, error) from error

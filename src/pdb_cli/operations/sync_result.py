@@ -1,0 +1,103 @@
+"""What came of a run of ``sync``: sums per tree, fed while it runs, to be read at any time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from pdb_cli.operations.collection_plan import Tally
+from pdb_cli.operations.sync_model import SettledStatus
+
+if TYPE_CHECKING:
+    from pdb_cli.errors import PdbCliError
+    from pdb_cli.operations.collection_plan import GroupPlan
+    from pdb_cli.operations.sync_model import FileSettled, SyncTree
+
+MOST_NAMED: Final = 1000
+"""Failed files whose names are kept."""
+
+
+@dataclass(slots=True)
+class TreeResult:
+    """What came of one tree."""
+
+    tree: SyncTree
+    plan: GroupPlan | None = None
+    """The last one that was made; None when no mirror could be asked."""
+    transferred: Tally = field(default_factory=Tally)
+    unchanged: int = 0
+    """Files that were planned, but that the mirror said are the same as here."""
+    vanished: int = 0
+    """Files that the mirror had no more when they were asked for."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Some of the files that did not come in the end, and why."""
+    failed_files: int = 0
+    removed: Tally = field(default_factory=Tally)
+    error: PdbCliError | None = None
+    """Why it is not done, if it is not."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is as the mirror has it."""
+        missing = self.failed_files or self.vanished
+        return self.error is None and not missing and self.plan is not None
+
+    @property
+    def did_something(self) -> bool:
+        """Whether anything was of use."""
+        return self.is_done or bool(self.transferred.files or self.removed.files)
+
+    def begin_attempt(self) -> None:
+        """Forget why an earlier attempt failed; what it brought stays counted."""
+        self.failed.clear()
+        self.failed_files = self.vanished = 0
+        self.error = None
+
+    def settle(self, settled: FileSettled) -> None:
+        """Count one file."""
+        match settled.status:
+            case SettledStatus.TRANSFERRED:
+                self.transferred += Tally(1, settled.size_bytes)
+            case SettledStatus.UNCHANGED:
+                self.unchanged += 1
+            case SettledStatus.VANISHED:
+                self.vanished += 1
+            case SettledStatus.FAILED:
+                self.failed_files += 1
+                if len(self.failed) < MOST_NAMED:
+                    self.failed[settled.path] = settled.reason
+
+
+@dataclass(slots=True)
+class SyncResult:
+    """What came of a run."""
+
+    trees: dict[str, TreeResult] = field(default_factory=dict)
+    """By name."""
+    retries: int = 0
+    """How often a mirror had to be asked again."""
+
+    @property
+    def transferred(self) -> Tally:
+        """All that came."""
+        return sum((tree.transferred for tree in self.trees.values()), Tally())
+
+    @property
+    def removed(self) -> Tally:
+        """All that went."""
+        return sum((tree.removed for tree in self.trees.values()), Tally())
+
+    @property
+    def failed_files(self) -> int:
+        """All that did not come."""
+        return sum(tree.failed_files for tree in self.trees.values())
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every tree is as its mirror has it."""
+        return all(tree.is_done for tree in self.trees.values())
+
+    @property
+    def did_something(self) -> bool:
+        """Whether anything was of use."""
+        return any(tree.did_something for tree in self.trees.values())

@@ -1,0 +1,86 @@
+"""Is there room for what is planned? Asked before the first byte."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdb_cli.errors import NoSpaceError
+from pdb_cli.operations.collection_plan import PlanAction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pdb_cli.operations.collection_plan import GroupPlan
+    from pdb_cli.operations.sync_model import SyncTree
+
+
+class _Need(NamedTuple):
+    """What is to come to one file system."""
+
+    place: Path
+    size_bytes: int
+    files: int
+
+
+def check_space(planned: Iterable[tuple[SyncTree, GroupPlan]]) -> None:
+    """See that free bytes and free files suffice, for each file system.
+
+    New files count in full. A file that comes in the place of another counts for as much as it is
+    larger, since the old one goes when the new one is whole. Files of unknown size count as
+    nothing: the plan says how many there are.
+
+    Parameters
+    ----------
+    planned
+        Trees and their plans.
+
+    Raises
+    ------
+    NoSpaceError
+        They do not.
+    """
+    needs: dict[int, _Need] = {}
+    for tree, plan in planned:
+        place = _existing(tree.root)
+        device = place.stat().st_dev
+        need = needs.get(device, _Need(place, 0, 0))
+        needs[device] = need._replace(
+            size_bytes=need.size_bytes + _growth_bytes(tree, plan, place),
+            files=need.files + plan.new.files,
+        )
+    for need in needs.values():
+        status = os.statvfs(need.place)
+        free_bytes = status.f_bavail * status.f_frsize
+        if need.size_bytes > free_bytes:
+            raise NoSpaceError(need.place, need.size_bytes, free_bytes, "bytes")
+        # Some file systems make room for files as they come, and say 0.
+        if status.f_files and need.files > status.f_favail:
+            raise NoSpaceError(need.place, need.files, status.f_favail, "files")
+
+
+def _growth_bytes(tree: SyncTree, plan: GroupPlan, place: Path) -> int:
+    """Return by how much the files of a tree grow."""
+    most = plan.new.size_bytes + plan.changed.size_bytes
+    status = os.statvfs(place)
+    if not plan.changed.files or most <= status.f_bavail * status.f_frsize // 2:
+        return most  # there is room for both the old and the new
+    growth = plan.new.size_bytes
+    for change in plan.transfers:
+        if change.action is not PlanAction.CHANGED:
+            continue
+        try:
+            old_bytes = tree.path_of(change.path).stat().st_size
+        except OSError:
+            old_bytes = 0
+        growth += max(0, (change.size_bytes or 0) - old_bytes)
+    return growth
+
+
+def _existing(path: Path) -> Path:
+    """Return the nearest directory that exists."""
+    place = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are
+    while not place.is_dir():
+        place = place.parent
+    return place

@@ -1,0 +1,278 @@
+"""Compare what is in a collection with the archive; change nothing but what is remembered.
+
+Dates settle nearly all files without a look at them (:mod:`pdb_cli.operations.update_judge`), so a
+check of any number of files is a few requests. The mirror is asked about the rest, one by one, and
+what it says is remembered in the catalogue: the next check asks only about files whose entry has
+changed since.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from pdb_cli.archive.datatypes import DataType
+from pdb_cli.archive.dates import format_second, second_of
+from pdb_cli.archive.identify import identify
+from pdb_cli.events import Note, PhaseBegan, ignore_event
+from pdb_cli.index.model import CatalogueFile
+from pdb_cli.operations.update_asking import Asking, Undecided, judged_file
+from pdb_cli.operations.update_judge import Verdict, is_dated, judge
+from pdb_cli.operations.update_lists import ArchiveLists
+from pdb_cli.operations.update_model import FileState, JudgedFile
+from pdb_cli.operations.update_reading import read_current
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
+    from pdb_cli.archive.datatypes import FileFormat
+    from pdb_cli.archive.ids import EntryId
+    from pdb_cli.events import Observer
+    from pdb_cli.index.catalogue import Catalogue
+    from pdb_cli.index.model import Record
+    from pdb_cli.operations.update_lists import Dates
+    from pdb_cli.operations.update_model import UpdateRequest
+    from pdb_cli.storage.collection import Collection
+    from pdb_cli.transfer.options import HttpOptions
+    from pdb_cli.transfer.retry import RetryPolicy
+
+_TOGETHER: Final = 500
+_NS: Final = 1_000_000_000
+_FEW_FILES: Final = 50_000
+"""Looking at each of so many takes a fifth of a second. A directory does not tell that a file in it
+was written over in place, as ``cp`` does it."""
+_MOST_TOLD: Final = 5
+_STATES: Final = {
+    Verdict.CURRENT: FileState.UP_TO_DATE,
+    Verdict.OUTDATED: FileState.OUTDATED,
+    # Fetched again whatever the mirror would say.
+    Verdict.ASK: FileState.UNKNOWN,
+}
+
+
+class CollectionCheck:
+    """One comparison of a collection with the archive.
+
+    Parameters
+    ----------
+    request
+        What is to be compared.
+    collection
+        Where its files are.
+    catalogue
+        What is known of it.
+    options, retry
+        How to talk to mirrors.
+    observe
+        Gets events.
+    """
+
+    def __init__(
+        self,
+        request: UpdateRequest,
+        collection: Collection,
+        catalogue: Catalogue,
+        *,
+        options: HttpOptions,
+        retry: RetryPolicy,
+        observe: Observer = ignore_event,
+    ) -> None:
+        self._request = request
+        self._judged = partial(judged_file, collection)
+        self._catalogue = catalogue
+        self._observe = observe
+        self.lists = ArchiveLists(request, options=options, retry=retry, observe=observe)
+        """The archive's lists, as far as they were needed."""
+        self.up_to_date = 0
+        """Files that are, those that did not come out included."""
+        self.unreadable = 0
+        """Directories that could not be read."""
+        self.absent: tuple[EntryId, ...] = ()
+        """Entries that were asked for and are not in the collection."""
+        self._asking = Asking(
+            request, collection, catalogue, options=options, retry=retry, observe=observe
+        )
+        self._dates: dict[tuple[DataType, FileFormat], Dates] = {}
+        self._shows_current = True
+
+    @property
+    def unsettled(self) -> int:
+        """Files no mirror gave an answer about."""
+        return self._asking.unsettled
+
+    def judge(self, *, with_current: bool = False) -> Generator[JudgedFile, None, None]:
+        """Say of each file what it is.
+
+        Parameters
+        ----------
+        with_current
+            Whether files that are up to date come out, too; else they are only counted.
+
+        Yields
+        ------
+        JudgedFile
+            First what dates tell, in order of the paths, then what mirrors say, as it comes.
+
+        Raises
+        ------
+        TransferError, HoldingsError, UnsupportedError
+            A list of the archive can not be had.
+        FileAccessError
+            It can not be kept.
+        """
+        self._shows_current = with_current or self._request.verify or self._request.force
+        judged = self._judge_all()
+        if self._request.verify:
+            workers = min(self._request.connections, 4 + (os.cpu_count() or 1))
+            judged = read_current(judged, workers=workers)
+        try:
+            for one in judged:
+                if one.state is FileState.UP_TO_DATE:
+                    self.up_to_date += 1
+                    if not (with_current or self._request.force):
+                        continue
+                yield one
+        finally:
+            self._asking.remember()
+
+    def _judge_all(self) -> Iterator[JudgedFile]:
+        """Say of each file what it is; those that are plainly current may be counted only."""
+        request = self._request
+        self._observe(PhaseBegan("scanning"))
+        self._look()
+        self.lists.structure_dates()
+        self._observe(PhaseBegan("comparing"))
+        files = self._catalogue.files(
+            types=request.types, formats=request.formats, entries=request.entries
+        )
+        seen: set[str] = set()
+        unlisted: list[CatalogueFile] = []
+        while some := list(islice(files, _TOGETHER)):
+            if request.entries is not None:
+                seen.update(file.entry_id for file in some)
+            yield from self._compare(some, unlisted)
+        yield from self._judge_unlisted(unlisted)
+        for one in self._judge_gone():
+            seen.add(one.file.entry.extended)
+            yield one
+        if request.entries is not None:
+            self.absent = tuple(sorted(e for e in request.entries if e.extended not in seen))
+        yield from self._asking.ask()
+
+    def _look(self) -> None:
+        """See what is here; where that is soon done, also what was written in place."""
+        refreshed = self._catalogue.refresh(thorough=self._request.verify)
+        few = refreshed.files <= _FEW_FILES and refreshed.directories_read < refreshed.directories
+        if few and not self._request.verify:
+            refreshed = self._catalogue.refresh(thorough=True)
+        self.unreadable = len(refreshed.unreadable)
+        for path, reason in refreshed.unreadable[:_MOST_TOLD]:
+            self._observe(Note(f"can not read {path}: {reason}; what is in it is not compared"))
+
+    def _dates_of(self, file: CatalogueFile) -> Dates:
+        """Return what a file is compared with."""
+        kind = file.data_type, file.file_format
+        dates = self._dates.get(kind)
+        if dates is None:
+            dates = self._dates[kind] = self.lists.dates_of(*kind)
+        return dates
+
+    def _compare(
+        self, files: list[CatalogueFile], unlisted: list[CatalogueFile]
+    ) -> Iterator[JudgedFile]:
+        """Compare some files with their dates; put those aside that have none."""
+        late: list[tuple[CatalogueFile, str]] = []
+        current = 0
+        dates, kind = None, None
+        for file in files:
+            # This loop is what a check of a large collection consists of.
+            if dates is None or file[2:4] != kind:
+                kind, dates = file[2:4], self._dates_of(file).by_entry
+            date = dates.get(file.entry_id)
+            if date is None:
+                unlisted.append(file)
+            elif not is_dated(file.mtime_ns, second_of(date)):
+                late.append((file, date))
+            elif self._shows_current:
+                yield self._judged(file, FileState.UP_TO_DATE, date=date, local_date=date)
+            else:
+                current += 1
+        self.up_to_date += current
+        if late:
+            yield from self._compare_late(late)
+
+    def _compare_late(self, late: list[tuple[CatalogueFile, str]]) -> Iterator[JudgedFile]:
+        """Compare files that do not carry their dates with what is remembered of them."""
+        paths = [file.path for file, _ in late]
+        records, marks = self._catalogue.records(paths), self._catalogue.marks(paths)
+        for file, date in late:
+            record, mark = records.get(file.path), marks.get(file.path)
+            if record is not None and not record.fits(file.size_bytes, file.mtime_ns):
+                record = None
+            if mark is not None and not mark.fits(file.size_bytes, file.mtime_ns):
+                mark = None
+            is_known = mark is not None and mark.is_outdated and mark.date == date
+            marked = None if mark is None or mark.is_outdated else mark.date
+            own = self._dates_of(file).own
+            recorded_s = record.last_modified_s if record is not None else None
+            verdict = judge(
+                date, own=own, mtime_ns=file.mtime_ns, recorded_s=recorded_s, marked=marked
+            )
+            if is_known:
+                verdict = Verdict.OUTDATED
+            elif verdict is Verdict.OUTDATED:
+                self._asking.mark_outdated(file, date)
+            local_date = _local_date(file, record, marked if own else None)
+            if verdict is Verdict.ASK and not self._request.force:
+                url, etag = (record.url, record.etag) if record is not None else (None, None)
+                self._asking.add(Undecided(file, date, own, local_date, url, etag))
+                continue
+            yield self._judged(file, _STATES[verdict], date=date, own=own, local_date=local_date)
+
+    def _judge_unlisted(self, files: Iterable[CatalogueFile]) -> Iterator[JudgedFile]:
+        """Say what became of files whose entry is in no list of dates."""
+        for file in files:
+            if file.data_type in {DataType.OBSOLETE, DataType.IHM}:
+                reason = "not in the archive's lists"
+                yield self._judged(file, FileState.UNKNOWN, reason=reason)
+                continue
+            absence = self.lists.absence_of(file.entry_id)
+            if absence is None:
+                reason = "not in the archive's lists"
+                yield self._judged(file, FileState.UNKNOWN, reason=reason)
+            else:
+                judged = self._judged(file, FileState.OBSOLETE, reason=str(absence))
+                yield judged._replace(absence=absence)
+
+    def _judge_gone(self) -> Iterator[JudgedFile]:
+        """Say which files were here and are not any more."""
+        request = self._request
+        for path in self._catalogue.gone():
+            found = identify(path)
+            if found is None:
+                continue
+            (entry, data_type, file_format, number), layout = found
+            if (
+                (request.types is None or data_type in request.types)
+                and (request.formats is None or file_format in request.formats)
+                and (request.entries is None or entry in request.entries)
+            ):
+                kind = entry.extended, data_type, file_format, number
+                file = CatalogueFile(path, *kind, layout, 0, 0)
+                dates = self._dates_of(file)
+                date = dates.by_entry.get(file.entry_id)
+                # Of an entry that the archive has no more, nothing is missing.
+                if date is not None and data_type is not DataType.OBSOLETE:
+                    judged = self._judged(file, FileState.MISSING, date=date, own=dates.own)
+                    yield judged._replace(size_bytes=None, reason="it was here")
+
+
+def _local_date(file: CatalogueFile, record: Record | None, marked: str | None) -> str | None:
+    """Return the date of what is here, if it can be trusted."""
+    if marked:
+        return marked
+    if record is not None and record.last_modified_s is not None:
+        return format_second(record.last_modified_s)
+    return None if file.mtime_ns % _NS else format_second(file.mtime_ns / _NS)

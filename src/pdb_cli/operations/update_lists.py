@@ -1,0 +1,170 @@
+"""The archive's lists that ``update`` compares with: each fetched when it is needed, once."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pdb_cli.archive.absence import explain_missing, read_removed
+from pdb_cli.archive.datatypes import DataType, FileFormat
+from pdb_cli.archive.dates import read_date_table
+from pdb_cli.archive.holdings import HoldingsFile
+from pdb_cli.archive.ids import EntryId
+from pdb_cli.errors import HttpStatusError
+from pdb_cli.events import Note
+from pdb_cli.operations.holdings import fetch_holdings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pdb_cli.archive.absence import Absence, RemovedEntries
+    from pdb_cli.events import Observer
+    from pdb_cli.operations.holdings import KeptList
+    from pdb_cli.operations.update_model import UpdateRequest
+    from pdb_cli.transfer.options import HttpOptions
+    from pdb_cli.transfer.retry import RetryPolicy
+
+_EXPERIMENTAL: Final = frozenset({
+    DataType.STRUCTURE_FACTORS,
+    DataType.NMR_CHEMICAL_SHIFTS,
+    DataType.NMR_RESTRAINTS,
+    DataType.NMR_DATA,
+})  # fmt: skip
+_NOT_THERE: Final = frozenset({404, 410})
+
+
+class Dates(NamedTuple):
+    """The dates that files of one kind are compared with."""
+
+    by_entry: Mapping[str, str]
+    """As published, by the extended form of the id."""
+    own: bool
+    """Whether they are the dates of these very files."""
+
+
+class ArchiveLists:
+    """The lists, as far as somebody asked for them.
+
+    Parameters
+    ----------
+    request
+        Which mirrors, and where lists are kept.
+    options, retry, observe
+        As for ``fetch_holdings``.
+    """
+
+    def __init__(
+        self,
+        request: UpdateRequest,
+        *,
+        options: HttpOptions,
+        retry: RetryPolicy,
+        observe: Observer,
+    ) -> None:
+        self._observe = observe
+        self._fetch = partial(
+            fetch_holdings,
+            mirrors=request.mirrors,
+            folder=request.holdings_dir,
+            options=options,
+            retry=retry,
+            observe=observe,
+        )
+        self._tables: dict[HoldingsFile, dict[str, str]] = {}
+        self._removed: RemovedEntries | None = None
+        self.structures: KeptList | None = None
+        """Where the dates of the structures came from, once they were asked for."""
+
+    def dates_of(self, data_type: DataType, file_format: FileFormat) -> Dates:
+        """Return what files of a kind are compared with.
+
+        Parameters
+        ----------
+        data_type, file_format
+            The kind.
+
+        Raises
+        ------
+        TransferError, HoldingsError, FileAccessError, UnsupportedError
+            The list can not be had.
+        """
+        if data_type in _EXPERIMENTAL:
+            return Dates(self._experimental(), own=False)
+        if data_type is DataType.OBSOLETE:
+            removed = self.removed()
+            return Dates(
+                {gone.entry.extended: gone.removed_on or "" for gone in removed}, own=False
+            )
+        if data_type is DataType.IHM:
+            instead = "nothing is known of them"
+            file = HoldingsFile.INTEGRATIVE_DATES
+            return Dates(self._table_if_any(file, "integrative structures", instead), own=True)
+        own = (data_type, file_format) == (DataType.STRUCTURES, FileFormat.MMCIF)
+        return Dates(self.structure_dates(), own=own)
+
+    def structure_dates(self) -> Mapping[str, str]:
+        """Return the date of every entry, by the extended form of its id.
+
+        Raises
+        ------
+        TransferError, HoldingsError, FileAccessError, UnsupportedError
+            The list can not be had.
+        """
+        return self._table(HoldingsFile.STRUCTURE_DATES)
+
+    def removed(self) -> RemovedEntries:
+        """Return what was removed from the archive.
+
+        Raises
+        ------
+        TransferError, HoldingsError, FileAccessError, UnsupportedError
+            The list can not be had.
+        """
+        if self._removed is None:
+            kept = self._fetch(HoldingsFile.REMOVED)
+            self._removed = read_removed(kept.chunks(), subject=kept.path.name)
+        return self._removed
+
+    def absence_of(self, entry_id: str) -> Absence | None:
+        """Return what became of an entry that no list of dates has; None if nobody knows.
+
+        Parameters
+        ----------
+        entry_id
+            The extended form of its id.
+
+        Raises
+        ------
+        TransferError, HoldingsError, FileAccessError, UnsupportedError
+            The list can not be had.
+        """
+        entry, removed = EntryId(entry_id), self.removed()
+        return None if removed.get(entry) is None else explain_missing(entry, removed, {})
+
+    def _experimental(self) -> Mapping[str, str]:
+        """Return the dates of experimental data; those of the entries for what has none."""
+        structures = self._table(HoldingsFile.STRUCTURE_DATES)
+        instead = "those of the entries are used"
+        own = self._table_if_any(HoldingsFile.EXPERIMENTAL_DATA_DATES, "experimental data", instead)
+        return ChainMap(own, structures)
+
+    def _table_if_any(self, file: HoldingsFile, subject: str, instead: str) -> dict[str, str]:
+        """Return a list of dates that mirrors may lack."""
+        try:
+            return self._table(file)
+        except HttpStatusError as error:
+            if error.status not in _NOT_THERE:
+                raise
+            self._observe(Note(f"no mirror has a list of dates of {subject}: {instead}"))
+            return self._tables.setdefault(file, {})
+
+    def _table(self, file: HoldingsFile) -> dict[str, str]:
+        """Return a list of dates."""
+        table = self._tables.get(file)
+        if table is None:
+            kept = self._fetch(file)
+            if file is HoldingsFile.STRUCTURE_DATES:
+                self.structures = kept
+            table = self._tables[file] = read_date_table(kept.chunks(), subject=kept.path.name)
+        return table

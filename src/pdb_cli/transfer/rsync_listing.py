@@ -1,0 +1,211 @@
+"""A tree of a mirror compared with a directory: one dry run of rsync, read as it comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdb_cli.errors import RsyncTransientError
+from pdb_cli.transfer.rsync_arguments import decode_name, listing_arguments
+from pdb_cli.transfer.rsync_lines import Change, RowKind, read_regular_files, read_row, read_time
+from pdb_cli.transfer.rsync_outcome import PARTIAL, VANISHED, error_lines, failure, secrets_of
+from pdb_cli.transfer.rsync_process import RsyncGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pdb_cli.transfer.rsync_arguments import RsyncOptions
+    from pdb_cli.transfer.rsync_lines import Row
+
+_UNCHANGED_FILE = b"=.f          "
+
+
+class ListedChange(NamedTuple):
+    """A file that differs."""
+
+    change: Change
+    path: str
+    """Below the tree, with surrogates for bytes that are no UTF-8."""
+    size_bytes: int
+    """On the mirror."""
+    mtime_s: int | None
+    marks: bytes
+    """As in a ``Row``."""
+
+
+@dataclass(slots=True)
+class RsyncListing:
+    """What a dry run said."""
+
+    changes: list[ListedChange] = field(default_factory=list)
+    """New and changed files, in the order of rsync."""
+    attributes: list[str] = field(default_factory=list)
+    """Files of which only time or permissions differ."""
+    gone: list[str] = field(default_factory=list)
+    """Files and links here that the mirror lacks."""
+    gone_directories: list[str] = field(default_factory=list)
+    directories: dict[str, int | None] = field(default_factory=dict)
+    """Directories that differ, and their times on the mirror; ``.`` is the tree itself."""
+    new_directories: list[str] = field(default_factory=list)
+    """Those of them that are not here."""
+    kept_files: int = 0
+    kept_bytes: int = 0
+    newest: bytes = b""
+    """The newest time of a file, as rsync prints it."""
+    listed: int = 0
+    """Rows about regular files of the mirror, unwanted ones included."""
+    promised: int | None = None
+    """Regular files the sums at the end speak of; None without the end."""
+    notes: list[str] = field(default_factory=list)
+    """What rsync could not read, if anything."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file the mirror has of this tree was named."""
+        return self.promised == self.listed and not self.notes
+
+    @property
+    def newest_s(self) -> int | None:
+        """The newest time of a file, POSIX seconds."""
+        return read_time(self.newest)
+
+
+def list_tree(
+    options: RsyncOptions,
+    url: str,
+    root: Path,
+    *,
+    rules: Sequence[str],
+    wanted: Callable[[str], bool] | None = None,
+    follow_links: bool = False,
+    delete: bool = False,
+) -> RsyncListing:
+    """Compare a tree of a mirror with a directory; changes nothing.
+
+    Parameters
+    ----------
+    options
+        How rsync is used.
+    url
+        The tree, with a slash at its end.
+    root
+        The directory; it may be missing.
+    rules
+        From :func:`pdb_cli.transfer.rsync_rules.tree_rules`.
+    wanted
+        Tells for a path below the tree whether it counts at all; None for yes.
+    follow_links
+        Whether the files that links lead to are meant.
+    delete
+        Whether to look for what the tree lacks.
+
+    Returns
+    -------
+    RsyncListing
+        What was said to the end. Files the mirror could not read make it incomplete.
+
+    Raises
+    ------
+    RsyncError
+        The mirror did not say all: a list cut short is none.
+    RsyncUnavailableError
+        rsync does not run.
+    FileAccessError
+        The directory can not be read.
+    """
+    reader = _Reader(wanted)
+    arguments = listing_arguments(
+        options, url, root, rules=rules, follow_links=follow_links, delete=delete
+    )
+    with RsyncGroup() as group:
+        process = group.start(arguments, options.program.environ)
+        while len(group):
+            for _, lines in group.lines():
+                reader.take(lines)
+    listing = reader.listing
+    code = process.exit_code or 0
+    said = error_lines(process.errors, secrets_of(options.program.environ))
+    if code == 0 and listing.promised is None:
+        raise RsyncTransientError(url, "the list of the mirror has no end", code)
+    if code:
+        # The tree itself is in every list: one without it is no list of the tree.
+        if code not in {PARTIAL, VANISHED} or not reader.has_root or listing.promised is None:
+            raise failure(url, code, said, root=root)
+        listing.notes += [line for line in said if not line.startswith("rsync error:")] or [
+            f"rsync exit {code}"
+        ]
+    return listing
+
+
+class _Reader:
+    """Makes a listing out of lines."""
+
+    def __init__(self, wanted: Callable[[str], bool] | None) -> None:
+        self._wanted = wanted
+        self.listing = RsyncListing()
+        self.has_root = False
+
+    def take(self, lines: Sequence[bytes]) -> None:
+        """Read some lines."""
+        listing = self.listing
+        newest, listed = listing.newest, 0
+        kept_files = kept_bytes = 0
+        wanted = self._wanted
+        for line in lines:
+            if line.startswith(_UNCHANGED_FILE) and b"\\#" not in line:
+                # Nearly all lines of nearly all runs: worth a short way.
+                size, time, name = line[13:].split(b" ", 2)
+                listed += 1
+                if wanted is None or wanted(decode_name(name)):
+                    kept_files += 1
+                    kept_bytes += int(size)
+                    if time > newest and len(time) == len(newest or time):
+                        newest = time
+            elif line.startswith(b"="):
+                row = read_row(line)
+                if row is not None:
+                    listing.newest = newest
+                    self._take_row(row)
+                    newest = listing.newest
+            elif listing.promised is None:
+                listing.promised = read_regular_files(line)
+        listing.newest = newest
+        listing.listed += listed
+        listing.kept_files += kept_files
+        listing.kept_bytes += kept_bytes
+
+    def _take_row(self, row: Row) -> None:
+        """Take a row that is not of the most usual kind."""
+        listing = self.listing
+        path = decode_name(row.name)
+        if row.change is Change.GONE:
+            if row.kind is RowKind.DIRECTORY:
+                listing.gone_directories.append(path)
+            elif self._wanted is None or self._wanted(path):
+                listing.gone.append(path)
+        elif row.kind is RowKind.DIRECTORY:
+            self.has_root = self.has_root or path == "."
+            if row.change is not Change.NONE:
+                listing.directories[path] = read_time(row.third)
+            if row.change is Change.NEW:
+                listing.new_directories.append(path)
+        elif row.kind is RowKind.FILE:
+            listing.listed += 1
+            if self._wanted is None or self._wanted(path):
+                self._take_file(row, path)
+
+    def _take_file(self, row: Row, path: str) -> None:
+        """Take a file of the mirror."""
+        listing = self.listing
+        if len(row.third) == len(listing.newest or row.third):
+            listing.newest = max(listing.newest, row.third)
+        if row.change in {Change.NEW, Change.CHANGED}:
+            listing.changes.append(
+                ListedChange(row.change, path, row.size_bytes, read_time(row.third), row.marks)
+            )
+            return
+        listing.kept_files += 1
+        listing.kept_bytes += row.size_bytes
+        if row.change is Change.ATTRIBUTES:
+            listing.attributes.append(path)

@@ -1,0 +1,224 @@
+"""``pdb-cli sync`` against a real rsync daemon and a real nginx."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.sync_lab import ENTRIES, SyncLab
+from support.wait import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.cli import CliRunner
+
+MMCIF = "structures/divided/mmCIF"
+TRANSPORTS = ("rsync", "https")
+
+
+@pytest.fixture
+def lab(isolated: object, run_cli: CliRunner, tmp_path: Path) -> Iterator[SyncLab]:
+    """Give a mirror with four real entries, reached both ways."""
+    config = isolated.config_home / "pdb-cli" / "config.toml"  # type: ignore[attr-defined]
+    with SyncLab(tmp_path, config, run_cli) as made:
+        made.tree.publish(add=ENTRIES)
+        yield made
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_tree_becomes_the_mirrors_and_stays_it(lab: SyncLab, transport: str) -> None:
+    plan = lab.plan("--transport", transport, "--delete")
+    assert not lab.collection.exists()
+    done = lab.sync("--transport", transport, "--delete")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert lab.local() == lab.published(MMCIF)
+    assert {change["path"] for change in plan["changes"]} == set(lab.local())
+    # Another week: one more, one changed, one gone.
+    lab.tree.publish(copies={"9xyz": "1kqe"}, change=["3hya"], obsolete={"1dsr": "1kqe"})
+    flags = ("--transport", transport, "--delete", "--max-delete", "1", "--trust-list")
+    plan = lab.plan(*flags)
+    changes = {(change["action"], change["path"]) for change in plan["changes"]}
+    assert changes == {
+        ("new", f"{MMCIF}/xy/9xyz.cif.gz"),
+        ("changed", f"{MMCIF}/hy/3hya.cif.gz"),
+        ("delete", f"{MMCIF}/ds/1dsr.cif.gz"),
+    }
+    gone = lab.local()[f"{MMCIF}/ds/1dsr.cif.gz"]
+    assert lab.sync(*flags).returncode == 0
+    assert lab.local() == lab.published(MMCIF)
+    assert lab.trash() == {f"{MMCIF}/ds/1dsr.cif.gz": gone}
+    record = lab.last()
+    assert (record["transferred"]["files"], record["removed"]["files"]) == (2, 1)
+    assert record["exit_code"] == 0
+    # The other way has nothing to do.
+    (other,) = {*TRANSPORTS} - {transport}
+    assert lab.plan("--transport", other, "--delete")["changes"] == []
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_s1_prefixes_and_ids_are_true_filters(lab: SyncLab, transport: str, tmp_path: Path) -> None:
+    way = ("--transport", transport)
+    assert lab.sync("1k", *way).returncode == 0
+    assert set(lab.local()) == {f"{MMCIF}/kq/1kqe.cif.gz"}
+    ids = tmp_path / "ids.txt"
+    ids.write_text("pdb_00003hya  # extended\n1C58\n")
+    assert lab.sync("structures", "--ids", ids, *way).returncode == 0
+    assert set(lab.local()) == {
+        f"{MMCIF}/{path}" for path in ("kq/1kqe.cif.gz", "hy/3hya.cif.gz", "c5/1c58.cif.gz")
+    }
+    # What is not selected is not deleted either.
+    lab.put("data/status/x", "")
+    plan = lab.plan("--ids", ids, "--delete", "--max-delete", "100%", *way)
+    assert plan["changes"] == []
+
+
+def test_auto_says_which_way_and_why(lab: SyncLab) -> None:
+    done = lab.sync("-t", "structures")
+    assert "lab by rsync" in done.stderr
+    empty = lab.folder / "no-programs"
+    empty.mkdir()
+    done = lab.sync("1k", env={"PATH": str(empty)})
+    assert done.returncode == 0
+    assert "rsync: there is no rsync program" in done.stderr or "no rsync" in done.stderr
+    assert "lab by https" in done.stderr
+    done = lab.sync("--transport", "rsync", env={"PATH": str(empty)})
+    assert done.returncode == 1
+    assert "--transport https" in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_target_of_the_configuration(lab: SyncLab) -> None:
+    lab.write_config(
+        '[sync]\ntypes = ["assemblies"]\n[sync.targets.weekly]\ntypes = ["structures"]\n'
+        'format = "both"\ntransport = "rsync"\ndelete = true\nmax_delete = "3"\n'
+    )
+    lab.put("data/structures/divided/pdb/gd/pdb1gdr.ent.gz", "HEADER")
+    assert lab.sync("weekly").returncode == 0
+    assert lab.local() == {
+        **lab.published(MMCIF),
+        **lab.published("structures/divided/pdb"),
+    }
+    assert lab.last()["target"] == "weekly"
+    # Flags win over the target.
+    plan = lab.plan("weekly", "-f", "pdb")
+    assert [group["name"] for group in plan["groups"]] == ["structures-pdb"]
+
+
+def test_another_collection_with_dest(lab: SyncLab, tmp_path: Path) -> None:
+    assert lab.sync("1k", "-d", tmp_path / "other").returncode == 0
+    assert (tmp_path / "other" / MMCIF / "kq" / "1kqe.cif.gz").exists()
+    assert not lab.collection.exists()
+
+
+def test_all_directory_has_files_not_links(lab: SyncLab) -> None:
+    directory = lab.tree.root / "data/structures/all/mmCIF"
+    directory.mkdir(parents=True)
+    for path in (lab.tree.root / "data" / MMCIF).rglob("*.gz"):
+        relative = path.relative_to(lab.tree.root / "data/structures")
+        (directory / path.name).symlink_to(f"../../{relative}")
+    for transport in TRANSPORTS:
+        done = lab.sync("-l", "all", "--transport", transport)
+        assert done.returncode == 0, done.stderr
+        local = {path.name for path in (lab.collection / "structures/all/mmCIF").iterdir()}
+        assert local == {path.name for path in directory.iterdir()}
+        assert not any(path.is_symlink() for path in lab.collection.rglob("*"))
+        assert ("0 transferred" in done.stderr) == (transport == "https")
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from pdb_cli.jobs.identity import this_place
+from pdb_cli.storage.collection_lock import CollectionLock, Holder
+holder = Holder(this_place().host, 4711, "pdb-cli update", "job_abc123")
+with CollectionLock.acquire(Path(sys.argv[1]), holder, wait=False):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_s4_second_writer_is_refused_with_the_holders_name(lab: SyncLab) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, lab.collection], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        for arguments in ((), ("--bg",)):
+            done = lab.sync(*arguments)
+            assert done.returncode == 1
+            assert "job_abc123" in done.stderr
+            assert "4711" in done.stderr
+            assert "--wait" in done.stderr
+        assert lab.run("jobs", "--all", "-o", "ids").stdout == ""
+        # Readers do not wait.
+        assert len(lab.plan()["changes"]) == 4
+        waiting = subprocess.Popen(
+            [sys.executable, "-m", "pdb_cli", "sync", "--wait"], stderr=subprocess.PIPE, text=True
+        )
+        assert waiting.stderr is not None
+        assert "waiting for job job_abc123" in waiting.stderr.readline()
+        holder.stdin.close()
+        waiting.communicate(timeout=30)
+        assert waiting.returncode == 0
+    assert lab.local() == lab.published(MMCIF)
+
+
+def test_s6_background_job_counts_what_came(lab: SyncLab) -> None:
+    done = lab.sync("--bg", "structures", "--ids", "-", input="1c58 3hya\n")
+    assert done.returncode == 0, done.stderr
+    assert lab.run("jobs", "wait", "last").returncode == 0
+    status = json.loads(lab.run("jobs", "status", "last", "-o", "json").stdout)
+    progress = status["progress"]
+    assert (progress["files_total"], progress["files_done"], progress["phase"]) == (2, 2, "done")
+    sizes = sum(len(file.data) for file in lab.local().values())
+    assert progress["bytes_received"] >= sizes // 2
+    assert lab.last()["job"] == status["id"]
+
+
+def test_terminated_run_says_so_and_the_next_one_goes_on(lab: SyncLab) -> None:
+    copies = {f"9a{n:02d}": "1c58" for n in range(8)}
+    lab.tree.publish(copies=copies)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pdb_cli", "sync", "--bwlimit", "100", "--transport", "rsync"],
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: any((lab.collection / MMCIF).rglob("*.gz")), what="a first file")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=15) == 143
+    record = lab.last()
+    assert (record["exit_code"], record["reason"]) == (143, "interrupted")
+    published = lab.published(MMCIF)
+    local = lab.local()
+    assert 0 < len(local) < len(published)
+    assert all(published[path] == file for path, file in local.items())
+    assert lab.sync("--transport", "rsync").returncode == 0
+    assert lab.local() == published
+
+
+def test_timer_is_for_this_command(lab: SyncLab) -> None:
+    done = lab.sync("structures", "-d", "a b", "--delete", "--print-timer")
+    assert done.returncode == 0
+    assert 'sync structures -d "a b" --delete\n' in done.stdout
+    assert "OnCalendar=Wed *-*-* 00:10:00 UTC\n" in done.stdout
+    cron = done.stdout.splitlines()[-1]
+    minute, hour, day, month, weekday, _ = cron.split(maxsplit=5)
+    assert (day, month) == ("*", "*")
+    assert 0 <= int(minute) < 60
+    assert 0 <= int(hour) < 24
+    assert weekday in "234"
+    assert cron.endswith("-q sync structures -d 'a b' --delete")
+    assert not lab.collection.exists()
+
+
+def test_last_before_any_run(lab: SyncLab) -> None:
+    done = lab.sync("--last")
+    assert done.returncode == 1
+    assert "no run of sync" in done.stderr

@@ -1,0 +1,283 @@
+"""rsync transfers that end too early: killed, interrupted, a daemon that dies or is busy."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pdb_cli.errors import RsyncBusyError, RsyncTransientError
+from pdb_cli.events import BytesReceived
+from pdb_cli.operations.sync_model import SettledStatus
+from pdb_cli.transfer.rsync_arguments import PARTIAL_DIRECTORY, RsyncOptions
+from pdb_cli.transfer.rsync_probe import probe_daemons
+from pdb_cli.transfer.rsync_program import find_rsync
+from support import processes
+from support.ports import free_port
+from support.programs import require_program
+from support.rsync_daemon import RsyncDaemon
+from support.rsync_lab import DIRECTORY, REMOTE, RsyncLab, snapshot
+from support.wait import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LARGE = "ab/9abc.cif.gz"
+LARGE_BYTES = 3_000_000
+SMALL = [f"{hash_}/{n}{hash_}x.cif.gz" for hash_ in ("aa", "zz") for n in range(1, 5)]
+SMALL_BYTES = 40_000
+LIMIT_KIB_S = 1500
+OLD_S = 1_600_000_000
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Return the tree of a mirror: one large file among small ones."""
+    tree = tmp_path / "archive" / REMOTE
+    noise = random.Random(0)
+    for name in (*SMALL, LARGE):
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(noise.randbytes(LARGE_BYTES if name == LARGE else SMALL_BYTES))
+        os.utime(path, (OLD_S, OLD_S))
+    return tree
+
+
+@pytest.fixture
+def slow(tmp_path: Path, archive: Path) -> Iterator[RsyncDaemon]:
+    """Return a daemon that takes two seconds for the large file."""
+    (tmp_path / "daemon").mkdir()
+    assert archive.is_relative_to(tmp_path / "archive")
+    rsync = require_program("rsync", package="rsync")
+    with RsyncDaemon(
+        rsync, tmp_path / "archive", folder=tmp_path / "daemon", limit_kib_s=LIMIT_KIB_S
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def lab(tmp_path: Path, slow: RsyncDaemon) -> RsyncLab:
+    return RsyncLab(tmp_path / "collection", slow.port)
+
+
+def start_cli(lab: RsyncLab, tmp_path: Path) -> subprocess.Popen[bytes]:
+    """Start ``pdb-cli sync`` and return when it is in the middle of the large file."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[paths]\npdb_dir = "{lab.collection}"\n[mirror]\ndefault = ["lab"]\n'
+        f'[mirrors.lab]\nrsync = "rsync://127.0.0.1:{lab.port}/ftp"\n'
+    )
+    lab.collection.mkdir(exist_ok=True)
+    command = subprocess.Popen(
+        [sys.executable, "-m", "pdb_cli", "sync", "structures", "--transport", "rsync"],
+        env={**os.environ, "PDB_CLI_CONFIG": str(config)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    wait_until(lambda: unfinished_bytes(lab.root) > LARGE_BYTES // 3, what="half a file")
+    return command
+
+
+def unfinished_bytes(root: Path) -> int:
+    """Return how much of the large file rsync has written."""
+    folder = root / "ab"
+    return max((path.stat().st_size for path in folder.glob(".9abc.cif.gz.??????")), default=0)
+
+
+def at_work(lab: RsyncLab) -> list[processes.Process]:
+    """Return the rsync processes that write into the collection."""
+    return [one for one in processes.living() if f"{lab.root}/" in one.command]
+
+
+def assert_none_is_torn(lab: RsyncLab, archive: Path) -> None:
+    """See that what has its final name is whole."""
+    for name, (_, data) in snapshot(lab.root).items():
+        if data is not None and "/." not in name:
+            assert data == (archive / name).read_bytes(), name
+
+
+def sent_bytes(daemon: RsyncDaemon) -> int:
+    """Return what the daemon has sent in all finished connections."""
+    return sum(int(found) for found in re.findall(r" sent ([0-9]+) bytes ", daemon.log()))
+
+
+@pytest.mark.parametrize("victims", ["pdb-cli", "both"])
+def test_killed_in_the_middle_and_finished_without_fetching_twice(
+    lab: RsyncLab, slow: RsyncDaemon, archive: Path, tmp_path: Path, victims: str
+) -> None:
+    command = start_cli(lab, tmp_path)
+    children = at_work(lab)
+    assert children
+    command.kill()
+    if victims == "both":
+        for child in children:
+            os.kill(child.pid, signal.SIGKILL)
+    wait_until(lambda: not at_work(lab), timeout_s=5, what="rsync to end with pdb-cli")
+    command.communicate()
+    assert_none_is_torn(lab, archive)
+    assert not (lab.root / LARGE).exists()
+    again = lab.sync()
+    assert again.transferred == {LARGE, *SMALL[4:]}
+    ends = slow.log().count("] sent ")
+    lab.sync()
+    wait_until(lambda: slow.log().count("] sent ") > ends, what="the daemon's log")
+    # Lists, checksums of what was there already, and what was on its way in the end.
+    assert sent_bytes(slow) < 1.05 * (LARGE_BYTES + len(SMALL) * SMALL_BYTES) + 65_536
+    assert_none_is_torn(lab, archive)
+    assert not list(lab.root.rglob(".*"))
+    assert lab.sync().settled == []
+
+
+def test_terminated_it_ends_rsync_and_keeps_what_has_come(
+    lab: RsyncLab, archive: Path, tmp_path: Path
+) -> None:
+    command = start_cli(lab, tmp_path)
+    command.terminate()
+    command.communicate(timeout=10)
+    assert command.returncode == 143
+    assert at_work(lab) == []
+    assert (lab.root / "ab" / PARTIAL_DIRECTORY / "9abc.cif.gz").stat().st_size > LARGE_BYTES // 3
+    assert_none_is_torn(lab, archive)
+
+
+def test_a_daemon_that_dies_is_an_error_that_may_pass(
+    lab: RsyncLab, slow: RsyncDaemon, archive: Path
+) -> None:
+    transport = lab.transport()
+    plan = lab.plan(transport)
+    files = transport.execute(lab.tree(), plan, observe=lab.events.append)
+    settled = [next(files) for _ in range(3)]
+    slow.die()
+    with pytest.raises(RsyncTransientError) as caught:
+        settled.extend(files)
+    assert caught.value.exit_code in {10, 12, 30}
+    assert 3 <= len(settled) < len(SMALL) + 1
+    assert {one.status for one in settled} == {SettledStatus.TRANSFERRED}
+    assert_none_is_torn(lab, archive)
+    with slow:
+        lab.port = slow.port
+        rest = lab.sync()
+    assert len(rest.transferred) + len(settled) == len(SMALL) + 1
+
+
+def test_the_progress_of_a_large_file_is_told(lab: RsyncLab) -> None:
+    lab.sync()
+    # Small files, then at least one word while the large one comes, then its end.
+    assert sum(isinstance(one, BytesReceived) for one in lab.events) >= 3
+    assert lab.received_bytes() == LARGE_BYTES + len(SMALL) * SMALL_BYTES
+
+
+class TestConnections:
+    @pytest.fixture
+    def daemon(self, tmp_path: Path, archive: Path) -> Iterator[RsyncDaemon]:
+        """Return a daemon that takes two connections."""
+        for number in range(40):
+            path = archive / f"b{number % 9}/{number % 9 + 1}b{number % 9}{number // 9}.cif.gz"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(random.Random(number).randbytes(2000))
+        (tmp_path / "daemon").mkdir()
+        rsync = require_program("rsync", package="rsync")
+        with RsyncDaemon(
+            rsync, tmp_path / "archive", folder=tmp_path / "daemon", settings="max connections = 2"
+        ) as running:
+            yield running
+
+    def test_more_processes_than_connections_share_them(
+        self, tmp_path: Path, daemon: RsyncDaemon, archive: Path
+    ) -> None:
+        lab = RsyncLab(tmp_path / "collection", daemon.port, parallel=5, bandwidth_kib_s=100_000)
+        lab.sync()
+        seen = snapshot(archive)
+        assert {name: data for name, (_, data) in snapshot(lab.root).items()} == {
+            name: data for name, (_, data) in seen.items()
+        }
+        assert "max connections (2) reached" in daemon.log()
+
+    def test_a_busy_daemon_is_an_error_that_may_pass(
+        self, tmp_path: Path, daemon: RsyncDaemon
+    ) -> None:
+        lab = RsyncLab(tmp_path / "collection", daemon.port, modules=("busy",))
+        with pytest.raises(RsyncBusyError) as caught:
+            lab.plan(lab.transport())
+        assert caught.value.transient
+        assert "max connections" in caught.value.reason
+        found = lab.transport().probe()
+        assert (found.usable, found.may_pass) == (False, True)
+
+
+class TestProbe:
+    def test_a_silent_host_does_not_hold_up_the_next_place(
+        self, lab: RsyncLab, tmp_path: Path
+    ) -> None:
+        options = RsyncOptions(find_rsync(os.environ))
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            mute, good = f"rsync://127.0.0.1:{port}/ftp/", f"rsync://127.0.0.1:{lab.port}/ftp/"
+            began_s = time.monotonic()
+            alone = probe_daemons(options, [mute], root=tmp_path, within_s=0.7)
+            assert time.monotonic() - began_s < 1.5
+            assert alone.error is not None
+            assert "no answer within 0.7 s" in str(alone.error)
+            assert alone.error.transient
+            assert probe_daemons(options, [mute, good], root=tmp_path, within_s=1.5) == (good, None)
+
+    def test_what_was_found_is_said(self, lab: RsyncLab) -> None:
+        found = lab.transport().probe()
+        assert found.usable
+        assert found.reason.startswith("rsync 3.")
+        assert found.reason.endswith(f"127.0.0.1 port {lab.port} answers")
+        lab.port = free_port()
+        found = lab.transport().probe()
+        assert not found.usable
+        assert "refused" in found.reason.lower()
+
+    def test_a_password_is_not_asked_for_and_not_told(
+        self, lab: RsyncLab, tmp_path: Path, archive: Path
+    ) -> None:
+        secrets = tmp_path / "secrets"
+        secrets.write_text("ada:s3cret-word\n")
+        secrets.chmod(0o600)
+        (tmp_path / "locked").mkdir()
+        rsync = require_program("rsync", package="rsync")
+        locked = RsyncDaemon(
+            rsync, tmp_path / "archive", folder=tmp_path / "locked",
+            settings=f"auth users = ada\nsecrets file = {secrets}",
+        )  # fmt: skip
+        with locked:
+            lab.port = locked.port
+            lab.environ = {**os.environ, "USER": "ada", "LOGNAME": "ada"}
+            refused = lab.transport().probe()
+            assert not refused.usable
+            assert "auth failed" in refused.reason
+            lab.environ = {**lab.environ, "RSYNC_PASSWORD": "wr0ng-word"}
+            assert "wr0ng-word" not in lab.transport().probe().reason
+            lab.environ = {**lab.environ, "RSYNC_PASSWORD": "s3cret-word"}
+            assert lab.transport().probe().usable
+        assert archive.exists()
+
+
+def test_leftovers_nobody_wants_any_more_are_removed(
+    lab: RsyncLab, archive: Path, tmp_path: Path
+) -> None:
+    command = start_cli(lab, tmp_path)
+    children = at_work(lab)
+    command.kill()
+    for child in children:
+        os.kill(child.pid, signal.SIGKILL)
+    command.communicate()
+    (archive / LARGE).unlink()
+    (lab.root / "ab" / ".mine.backup").write_text("not of rsync")
+    lab.sync()
+    found = {path.relative_to(lab.root).as_posix() for path in lab.root.rglob("ab/.*")}
+    assert found == {"ab/.mine.backup"}
+    assert DIRECTORY in str(lab.root)

@@ -1,0 +1,264 @@
+"""Collections brought up to date with living archives on loopback."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pdb_cli.archive.datatypes import DataType
+from pdb_cli.archive.ids import EntryId
+from pdb_cli.errors import StaleVersionError
+from pdb_cli.operations.update_model import ObsoleteAction
+from support.archive_simulator import ArchiveSimulator
+from support.archive_tree import ArchiveTree
+from support.fault_server import FaultServer
+from support.faults import FlippedBit, OtherFile, Reset, Status, TruncatedFile, WebPage
+from support.fetching import files_below
+from support.updating import Updating, bring, copy_by_hand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.faults import Fault
+
+ENTRIES = ("3hya", "1kqe", "1dsr", "1c58", "4hhb", "1gdr", "5wkd")
+MMCIF = "structures/divided/mmCIF"
+HYA = f"{MMCIF}/hy/3hya.cif.gz"
+KQE = f"{MMCIF}/kq/1kqe.cif.gz"
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[ArchiveSimulator]:
+    tree = ArchiveTree(tmp_path / "archive")
+    tree.publish(add=ENTRIES)
+    with ArchiveSimulator(tree) as mirror:
+        yield mirror
+
+
+@pytest.fixture
+def here(mirror: ArchiveSimulator, tmp_path: Path) -> Updating:
+    bring(mirror.tree, tmp_path / "pdb")
+    return Updating(tmp_path / "pdb", mirror)
+
+
+def published(tree: ArchiveTree) -> dict[str, bytes]:
+    """Return what an archive has, by the path it has in a collection."""
+    return files_below(tree.root / "data")
+
+
+def kept(here: Updating) -> dict[str, bytes]:
+    """Return what is in a collection, without what is known of it."""
+    found = files_below(here.root)
+    return {path: data for path, data in found.items() if not path.startswith(".pdb-cli/")}
+
+
+def test_d04_exactly_what_is_outdated_is_fetched_into_the_place_it_has(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    before = kept(here)
+    mirror.tree.publish(change=["3hya", "1gdr", "4hhb", "5wkd"], copies={"2abc": "1c58"})
+    mirror.forget_requests()
+    done = here.update()
+    assert set(done) == {path for path, data in kept(here).items() if data != before[path]}
+    assert len(done) == 6
+    assert {str(one.result) for one in done.values()} == {"updated"}
+    # All of it is the archive's now, under the same names; what is new there was not added.
+    assert set(kept(here)) == set(before)
+    there = published(mirror.tree)
+    assert kept(here) == {path: there[path] for path in before}
+    whole = [request for request in mirror.requests if request.status == 200]
+    assert len([one for one in whole if "/holdings/" not in one.path]) == 6
+    assert here.update() == {}
+
+
+def test_u02_files_have_the_archives_time_afterwards(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    mirror.tree.publish(change=["3hya"])
+    here.update()
+    assert (here.root / HYA).stat().st_mtime == mirror.tree.file_time_s
+
+
+def test_a_copy_that_is_of_another_version_is_replaced_and_one_that_is_not_stays(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    for path in (HYA, KQE):
+        copy_by_hand(here.root / path, (here.root / path).read_bytes())
+    inode = (here.root / KQE).stat().st_ino
+    mirror.tree.publish(change=["3hya"])
+    assert here.results() == {"3hya.cif.gz": "updated"}
+    assert (here.root / KQE).stat().st_ino == inode
+
+
+def test_what_is_gone_or_damaged_comes_back(mirror: ArchiveSimulator, here: Updating) -> None:
+    here.check()
+    (here.root / HYA).unlink()
+    path = here.root / KQE
+    data, times = path.read_bytes(), path.stat()
+    path.write_bytes(data[:-20])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert here.results(verify=True) == {"3hya.cif.gz": "updated", "1kqe.cif.gz": "updated"}
+    assert kept(here) == published(mirror.tree)
+
+
+def test_force_fetches_all_that_the_archive_lists(mirror: ArchiveSimulator, here: Updating) -> None:
+    stray = here.root / MMCIF / "zz" / "9zzz.cif.gz"
+    stray.parent.mkdir()
+    stray.write_bytes(b"whatever")
+    mirror.tree.publish(obsolete={"1dsr": None})
+    results = here.results(force=True)
+    assert results.pop("9zzz.cif.gz") == "None"
+    assert results.pop("1dsr.cif.gz") == "None"
+    assert set(results.values()) == {"updated"}
+    assert set(results) == {path.rpartition("/")[2] for path in published(mirror.tree)} - {
+        "1dsr.cif.gz"
+    }
+
+
+FAULTS: tuple[Fault, ...] = (
+    Reset(),
+    Status(503),
+    TruncatedFile(),
+    FlippedBit(),
+    WebPage(),
+    OtherFile(f"/pub/pdb/data/{KQE}"),
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+def test_d03_what_does_not_arrive_whole_leaves_the_old_file_as_it_was(
+    mirror: ArchiveSimulator, here: Updating, fault: Fault
+) -> None:
+    before = kept(here)
+    mirror.tree.publish(change=["3hya", "1c58"])
+    with FaultServer(mirror.tree.folder) as faulty:
+        faulty.inject(fault, f"/pub/pdb/data/{HYA}")
+        other = Updating(here.root, f"{faulty.url}/pub/pdb")
+        assert other.results() == {"3hya.cif.gz": "failed", "1c58.cif.gz": "updated"}
+        after = kept(here)
+        assert after[HYA] == before[HYA]
+        assert after.keys() == before.keys()
+        assert other.states()["3hya.cif.gz"] == "outdated"
+
+
+def test_a_file_that_no_mirror_has_any_more_stays(mirror: ArchiveSimulator, here: Updating) -> None:
+    mirror.tree.publish(change=["3hya"])
+    (mirror.tree.root / "data" / HYA).unlink()
+    before = kept(here)
+    assert here.results() == {"3hya.cif.gz": "not-found"}
+    assert kept(here) == before
+
+
+def test_a_mirror_that_lags_behind_never_replaces_anything(
+    mirror: ArchiveSimulator, here: Updating, tmp_path: Path
+) -> None:
+    old = ArchiveTree(tmp_path / "behind")
+    old.publish(add=ENTRIES)
+    mirror.tree.publish(change=["3hya", "1kqe"])
+    with ArchiveSimulator(old) as behind, FaultServer(mirror.tree.folder) as first:
+        # The first mirror has the lists, and loses one of two files; the second is of last week.
+        first.inject(Status(404), f"/pub/pdb/data/{HYA}")
+        other = Updating(here.root, f"{first.url}/pub/pdb", behind)
+        before = kept(here)
+        done = other.update()
+    assert {name.rpartition("/")[2]: str(one.result) for name, one in done.items()} == {
+        "3hya.cif.gz": "failed",
+        "1kqe.cif.gz": "updated",
+    }
+    assert isinstance(done[HYA].error, StaleVersionError)
+    assert kept(here)[HYA] == before[HYA]
+
+
+def test_a_mirror_with_times_of_its_own_is_believed_once_and_remembered(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    mirror.tree.publish(change=["3hya"])
+    there = mirror.tree.root / "data" / HYA
+    lists = files_below(mirror.tree.root / "holdings")
+    os.utime(there, (mirror.tree.file_time_s + 5e5,) * 2)
+    assert files_below(mirror.tree.root / "holdings") == lists
+    assert here.results() == {"3hya.cif.gz": "updated"}
+    mirror.forget_requests()
+    assert here.update() == {}
+    assert all("/holdings/" in request.path for request in mirror.requests)
+
+
+class TestObsolete:
+    """What becomes of files whose entry was removed."""
+
+    @pytest.fixture(autouse=True)
+    def removed(self, mirror: ArchiveSimulator, here: Updating) -> None:
+        """Remove two entries; the successor of one is not here."""
+        here.check()
+        mirror.tree.publish(
+            copies={"2abc": "1c58"}, obsolete={"3hya": "2ABC", "1gdr": None, "4hhb": ["1C58"]}
+        )
+
+    def test_by_default_they_stay(self, here: Updating) -> None:
+        before = kept(here)
+        assert set(here.results().values()) == {"None"}
+        assert kept(here) == before
+
+    def test_they_move_to_where_the_archive_has_them(
+        self, mirror: ArchiveSimulator, here: Updating
+    ) -> None:
+        done = here.results(obsolete=ObsoleteAction.MOVE)
+        assert done == {
+            "3hya.cif.gz": "moved",
+            "pdb1gdr.ent.gz": "moved",
+            "4hhb-assembly1.cif.gz": "kept",
+            "4hhb.pdb1.gz": "kept",
+        }
+        moved = "structures/obsolete/mmCIF/hy/3hya.cif.gz"
+        assert kept(here)[moved] == published(mirror.tree)[moved]
+        assert (here.root / moved).stat().st_mtime == mirror.tree.file_time_s - 604_800
+        assert HYA not in kept(here)
+        # They are not missed, and what lies there is not accused.
+        states = here.states()
+        assert (states["3hya.cif.gz"], states["pdb1gdr.ent.gz"]) == ("up-to-date", "up-to-date")
+
+    def test_what_is_there_already_is_not_written_over(self, here: Updating) -> None:
+        moved = here.root / "structures/obsolete/mmCIF/hy/3hya.cif.gz"
+        moved.parent.mkdir(parents=True)
+        moved.write_bytes(b"somebody's own")
+        types = frozenset({DataType.STRUCTURES})
+        results = here.results(obsolete=ObsoleteAction.MOVE, types=types)
+        assert results["3hya.cif.gz"] == "trashed"
+        assert moved.read_bytes() == b"somebody's own"
+
+    def test_they_go_to_the_trash(self, here: Updating) -> None:
+        before = kept(here)
+        done = here.update(obsolete=ObsoleteAction.DELETE)
+        assert {str(one.result) for one in done.values()} == {"trashed"}
+        trash = files_below(here.root / ".pdb-cli" / "trash")
+        assert {path.partition("/")[2]: data for path, data in trash.items()} == {
+            path: data for path, data in before.items() if path not in kept(here)
+        }
+        assert len(trash) == 4
+        assert "3hya.cif.gz" not in here.states()
+
+    def test_successors_are_fetched_and_only_those_that_are_not_here(
+        self, mirror: ArchiveSimulator, here: Updating
+    ) -> None:
+        types = frozenset({DataType.STRUCTURES})
+        results = here.results(follow=True, obsolete=ObsoleteAction.MOVE, types=types)
+        assert results == {
+            "2abc.cif.gz": "followed",
+            "3hya.cif.gz": "moved",
+            "pdb1gdr.ent.gz": "moved",
+        }
+        there = published(mirror.tree)
+        assert kept(here)[f"{MMCIF}/ab/2abc.cif.gz"] == there[f"{MMCIF}/ab/2abc.cif.gz"]
+
+    def test_nothing_goes_before_its_successor_is_here(
+        self, mirror: ArchiveSimulator, here: Updating
+    ) -> None:
+        (mirror.tree.root / "data" / MMCIF / "ab" / "2abc.cif.gz").unlink()
+        before = kept(here)
+        entries = frozenset({EntryId.parse("3hya")})
+        done = here.results(follow=True, obsolete=ObsoleteAction.DELETE, entries=entries)
+        assert done == {"2abc.cif.gz": "not-found", "3hya.cif.gz": "kept"}
+        assert kept(here) == before

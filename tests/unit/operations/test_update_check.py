@@ -1,0 +1,317 @@
+"""What is in a collection, compared with living archives on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pdb_cli.archive.datatypes import DataType, FileFormat
+from pdb_cli.archive.ids import EntryId
+from pdb_cli.archive.layouts import Layout
+from pdb_cli.errors import ConnectionFailedError
+from pdb_cli.events import Note
+from support.archive_gzip import archive_gzip
+from support.archive_simulator import ArchiveSimulator
+from support.archive_tree import ArchiveTree
+from support.fault_server import FaultServer
+from support.faults import Status
+from support.updating import Updating, bring, copy_by_hand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ENTRIES = ("3hya", "1kqe", "1dsr", "1c58", "4hhb", "1gdr", "5wkd")
+HYA = "structures/divided/mmCIF/hy/3hya.cif.gz"
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[ArchiveSimulator]:
+    tree = ArchiveTree(tmp_path / "archive")
+    tree.publish(add=ENTRIES, copies={"2abc": "3hya"})
+    with ArchiveSimulator(tree) as mirror:
+        yield mirror
+
+
+@pytest.fixture
+def here(mirror: ArchiveSimulator, tmp_path: Path) -> Updating:
+    bring(mirror.tree, tmp_path / "pdb")
+    return Updating(tmp_path / "pdb", mirror)
+
+
+def asked(mirror: ArchiveSimulator) -> list[str]:
+    """Return the files, not lists, that were asked for since the last call."""
+    paths = [request.path for request in mirror.requests if "/holdings/" not in request.path]
+    mirror.forget_requests()
+    return sorted(path.rpartition("/")[2] for path in paths)
+
+
+def revise(mirror: ArchiveSimulator, *entries: str) -> None:
+    mirror.tree.publish(change=entries)
+
+
+def test_u01_many_files_cost_two_lists_the_first_time_and_two_small_answers_later(
+    tmp_path: Path,
+) -> None:
+    tree = ArchiveTree(tmp_path / "archive")
+    tree.publish(copies={f"{number}abc": "3hya" for number in range(1, 10)})
+    bring(tree, tmp_path / "pdb")
+    tree.publish(change=["3abc"], obsolete={"5abc": None})
+    with ArchiveSimulator(tree) as mirror:
+        here = Updating(tmp_path / "pdb", mirror)
+        assert sorted(here.states().values()) == ["obsolete", "outdated", *["up-to-date"] * 7]
+        assert [request.status for request in mirror.requests] == [200, 200]
+        mirror.forget_requests()
+        here.states()
+        assert [request.status for request in mirror.requests] == [304, 304]
+
+
+def test_an_outdated_file_shows_both_dates(mirror: ArchiveSimulator, here: Updating) -> None:
+    revise(mirror, "3hya")
+    found = here.check()[HYA]
+    assert (str(found.state), found.local_date, found.remote_date) == (
+        "outdated",
+        "2026-08-28T14:09:19+00:00",
+        "2026-09-04T14:09:19+00:00",
+    )
+
+
+def test_u02_a_version_that_is_taken_back_is_outdated_too(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    path, there = here.root / HYA, mirror.tree.root / "data" / HYA
+    old_data, old_s = path.read_bytes(), path.stat().st_mtime
+    revise(mirror, "3hya")
+    here.update()
+    assert path.read_bytes() != old_data
+    there.write_bytes(old_data)
+    os.utime(there, (old_s, old_s))
+    revise(mirror, "1kqe")
+    assert here.states()["3hya.cif.gz"] == "outdated"
+    assert here.results()["3hya.cif.gz"] == "updated"
+    assert (path.read_bytes(), path.stat().st_mtime) == (old_data, old_s)
+
+
+def test_copies_by_hand_are_settled_by_a_request_each_and_then_remembered(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    path = here.root / HYA
+    copy_by_hand(path, path.read_bytes())
+    assert here.states()["3hya.cif.gz"] == "up-to-date"
+    assert asked(mirror) == ["3hya.cif.gz"]
+    assert here.states()["3hya.cif.gz"] == "up-to-date"
+    assert asked(mirror) == []
+    # What was settled holds for the archive's date of then only.
+    revise(mirror, "3hya")
+    assert here.states()["3hya.cif.gz"] == "outdated"
+    assert asked(mirror) == []
+
+
+def test_an_old_version_copied_by_hand_today_is_outdated(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    path = here.root / HYA
+    old = path.read_bytes()
+    revise(mirror, "3hya")
+    here.update()
+    copy_by_hand(path, old)
+    assert path.stat().st_mtime > mirror.tree.file_time_s
+    assert here.states()["3hya.cif.gz"] == "outdated"
+
+
+def test_a_file_of_the_same_length_is_another_file(here: Updating) -> None:
+    path = here.root / HYA
+    data = bytearray(path.read_bytes())
+    data[-6] ^= 1  # of its CRC-32
+    copy_by_hand(path, bytes(data))
+    assert here.states()["3hya.cif.gz"] == "outdated"
+
+
+def test_a_mirror_that_knows_no_ranges_is_asked_for_the_file(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    with FaultServer(mirror.tree.folder) as plain:
+        other = Updating(here.root, f"{plain.url}/pub/pdb")
+        path = here.root / HYA
+        copy_by_hand(path, path.read_bytes())
+        assert other.states()["3hya.cif.gz"] == "up-to-date"
+        copy_by_hand(path, b"not whole" + path.read_bytes())
+        assert other.states()["3hya.cif.gz"] == "outdated"
+
+
+def test_files_without_dates_are_asked_for_only_when_their_entry_has_changed(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    name = "4hhb-assembly1.cif.gz"
+    path = here.root / "assemblies/mmCIF/divided/hh" / name
+    # As in the archive, it is not of the very second of the coordinates.
+    os.utime(path, (mirror.tree.file_time_s - 70,) * 2)
+    for wanted in ([name], [], []):
+        assert here.states()[name] == "up-to-date"
+        assert asked(mirror) == wanted
+    revise(mirror, "4hhb")
+    for wanted in ([name, "4hhb.pdb1.gz"], [], []):
+        assert here.states()[name] == "outdated"
+        assert asked(mirror) == wanted
+    assert here.results()[name] == "updated"
+    asked(mirror)
+    assert here.states()[name] == "up-to-date"
+    assert asked(mirror) == []
+
+
+def test_experimental_data_have_dates_of_their_own(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    factors = "r5wkdsf.ent.gz"
+    assert here.states()[factors] == "up-to-date"
+    revise(mirror, "5wkd")
+    mirror.forget_requests()
+    assert here.states()[factors] == "outdated"
+    assert factors in asked(mirror)
+
+
+def test_without_a_list_of_experimental_data_the_dates_of_entries_serve(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    (mirror.tree.root / "holdings/released_experimental_data_last_modified_dates.json.gz").unlink()
+    assert here.states()["r5wkdsf.ent.gz"] == "up-to-date"
+    assert any("experimental" in event.text for event in here.events if isinstance(event, Note))
+
+
+def test_successors_are_followed_to_the_end_of_the_chain_and_no_cycle_catches_us(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    mirror.tree.publish(
+        obsolete={"3hya": "1KQE", "1kqe": ["1dsr", "2ABC"], "1dsr": "3hya"}, copies={"9abc": "1c58"}
+    )
+    found = here.check()[HYA]
+    assert str(found.state) == "obsolete"
+    assert [str(entry) for entry in found.successors] == ["2abc"]
+    assert found.reason == "superseded by 2abc (obsolete since 2026-09-09)"
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (
+            {"status_code": "TRSF", "remote_repository_name": "ModelArchive",
+             "remote_accession_code": "ma-1"},
+            "moved to ModelArchive as ma-1",
+        ),
+        (
+            {"status_code": "OBS", "obsolete_date": "2006-10-15",
+             "content_type": {"pdb": "/pdb/data/structures/models/current/pdb/hy/pdb3hya.ent.gz"}},
+            "a theoretical model; the archive keeps them apart since 2006-10-15",
+        ),
+    ],
+)  # fmt: skip
+def test_models_and_transferred_entries_are_explained(
+    mirror: ArchiveSimulator, here: Updating, record: dict[str, object], reason: str
+) -> None:
+    mirror.tree.publish(obsolete={"3hya": None})
+    removed = mirror.tree.root / "holdings" / "all_removed_entries.json.gz"
+    removed.write_bytes(archive_gzip(json.dumps({"3HYA": record}).encode(), name="x"))
+    found = here.check()[HYA]
+    assert (str(found.state), found.reason) == ("obsolete", reason)
+
+
+def test_what_no_list_knows_is_not_accused(mirror: ArchiveSimulator, here: Updating) -> None:
+    path = here.root / "structures/divided/mmCIF/zz/9zzz.cif.gz"
+    path.parent.mkdir()
+    path.write_bytes(b"whatever")
+    found = here.check()["structures/divided/mmCIF/zz/9zzz.cif.gz"]
+    assert (str(found.state), found.reason) == ("unknown", "not in the archive's lists")
+    assert mirror.requests
+
+
+def test_what_was_here_and_is_gone_is_missing_until_it_is_back(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    here.states()
+    path = here.root / HYA
+    data = path.read_bytes()
+    path.unlink()
+    assert here.states()["3hya.cif.gz"] == "missing"
+    assert here.states(types=frozenset({DataType.ASSEMBLIES})).get("3hya.cif.gz") is None
+    path.write_bytes(data)
+    os.utime(path, (mirror.tree.file_time_s,) * 2)
+    assert here.states()["3hya.cif.gz"] == "up-to-date"
+    path.unlink()
+    mirror.tree.publish(obsolete={"3hya": None})
+    assert "3hya.cif.gz" not in here.states()
+
+
+def test_entries_types_and_formats_choose_files(here: Updating) -> None:
+    entries = frozenset({EntryId.parse("3hya"), EntryId.parse("pdb_00001kqe")})
+    chosen = here.states(entries=entries | {EntryId.parse("8zzz")})
+    assert sorted(chosen) == ["1kqe.cif.gz", "3hya.cif.gz"]
+    assert here.last is not None
+    assert [str(entry) for entry in here.last.absent] == ["8zzz"]
+    assert list(here.states(formats=frozenset({FileFormat.PDB}))) != []
+    assert set(here.states(types=frozenset({DataType.STRUCTURE_FACTORS}))) == {"r5wkdsf.ent.gz"}
+
+
+def test_only_reading_finds_damage(here: Updating) -> None:
+    path = here.root / HYA
+    data, times = bytearray(path.read_bytes()), path.stat()
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert here.states()["3hya.cif.gz"] == "up-to-date"
+    found = here.check(verify=True)[HYA]
+    assert str(found.state) == "damaged"
+    assert found.reason
+
+
+def test_a_mirror_that_does_not_answer_leaves_the_rest_settled(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    with FaultServer(mirror.tree.folder) as faulty:
+        faulty.inject(Status(403), f"/pub/pdb/data/{HYA}")
+        other = Updating(here.root, f"{faulty.url}/pub/pdb")
+        path = here.root / HYA
+        copy_by_hand(path, path.read_bytes())
+        found = other.check()
+        assert str(found[HYA].state) == "unknown"
+        assert (found[HYA].reason or "").startswith("no mirror could be asked")
+        assert other.last is not None
+        assert other.last.unsettled == 1
+        assert other.last.up_to_date > 0
+    with pytest.raises(ConnectionFailedError):
+        other.check()
+
+
+def test_a_mirror_that_lags_behind_does_not_settle_anything(
+    mirror: ArchiveSimulator, here: Updating, tmp_path: Path
+) -> None:
+    behind = ArchiveTree(tmp_path / "behind")
+    behind.publish(add=ENTRIES, copies={"2abc": "3hya"})
+    revise(mirror, "3hya")
+    path = here.root / HYA
+    copy_by_hand(path, path.read_bytes())
+    # Its files are those of a week ago, its lists of today.
+    for name in (behind.root / "holdings").iterdir():
+        data = (mirror.tree.root / "holdings" / name.name).read_bytes()
+        name.write_bytes(data)
+    with ArchiveSimulator(behind) as lagging:
+        other = Updating(here.root, lagging)
+        found = other.check()[HYA]
+        assert (str(found.state), found.reason) == ("outdated", "lab1 has no newer version yet")
+        assert other.states()["3hya.cif.gz"] == "outdated"
+
+
+def test_a_mirror_of_2027_is_compared_with_the_same_collection(tmp_path: Path) -> None:
+    tree = ArchiveTree(tmp_path / "archive", layout=Layout.ENTRY)
+    tree.publish(add=["3hya"])
+    classic = ArchiveTree(tmp_path / "classic")
+    classic.publish(add=["3hya"])
+    bring(classic, tmp_path / "pdb")
+    with ArchiveSimulator(tree) as mirror:
+        here = Updating(tmp_path / "pdb", mirror)
+        assert here.states() == {"3hya.cif.gz": "up-to-date"}
+        tree.publish(change=["3hya"])
+        assert here.results() == {"3hya.cif.gz": "updated"}
+        assert here.states() == {"3hya.cif.gz": "up-to-date"}
