@@ -182,10 +182,14 @@ def test_wrong_usage_is_said_before_anything_starts(lab: Lab) -> None:
     for arguments in (["-m", "lab"], ["--wait"], ["--fix", "-m", "nowhere"], ["-j", "0"]):
         assert lab.run("validate", *arguments).returncode == 2
     gone = lab.run("--pdb-dir", lab.collection / "gone", "validate")
-    assert gone.returncode == 1
-    assert "no such directory" in gone.stderr
+    assert gone.returncode == 2
+    assert "a collection that is there" in gone.stderr
     empty = lab.run("validate", "-o", "json")
     assert (empty.returncode, json.loads(empty.stdout)) == (0, [])
+    lab.config.write_text("")
+    nowhere = lab.run("validate")
+    assert nowhere.returncode == 2
+    assert "no collection is set up" in nowhere.stderr
 
 
 def test_bad_files_are_fetched_again_and_recorded(lab: Lab) -> None:

@@ -19,7 +19,7 @@ from pdb_cli.cli.options import (
     wants_background,
 )
 from pdb_cli.cli.output import OutputMode
-from pdb_cli.errors import FileAccessError, InvalidValueError
+from pdb_cli.errors import InvalidValueError, NoCollectionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +42,7 @@ _LEVELS = ("size", "gzip", "content", "hash")
     help="Only the entries of a list; - is stdin.",
 )
 @click.option("--stdin", is_flag=True, help="Only the entries on standard input.")
+@click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
 @click.option(
     "-t", "--type", "data_types", multiple=True, type=DATA_TYPE, help="Only this type of data."
 )
@@ -126,10 +127,10 @@ def _root(settings: Settings) -> Path:
     """Return the root of the collection, which must be there."""
     root = settings.paths.pdb_dir
     if root is None:
-        expected = "the collection's directory; 'pdb-cli config set paths.pdb_dir DIR' keeps it"
-        raise InvalidValueError("--pdb-dir", "", expected)
+        raise NoCollectionError
     if not root.is_dir():
-        raise FileAccessError("read", root, "no such directory")
+        expected = "a collection that is there; 'pdb-cli download' makes one"
+        raise InvalidValueError("--pdb-dir", str(root), expected)
     return root
 
 
@@ -138,14 +139,15 @@ def _ids(session: Session, options: dict[str, Any]) -> IdsInput | None:
     lists = (*options["lists"], *(["-"] if options["stdin"] else []))
     if not options["ids"] and not lists:
         return None
-    return read_ids(options["ids"], lists=lists, skip_invalid=False, say=session.say)
+    skip_invalid = options["skip_invalid"]
+    return read_ids(options["ids"], lists=lists, skip_invalid=skip_invalid, say=session.say)
 
 
 def _start_job(session: Session, context: click.Context, ids: IdsInput | None, root: Path) -> int:
     """Start it as a job, unless it would find the collection taken."""
     from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
 
-    if context.params["fix"] and not context.params["wait"]:
+    if context.params["fix"] and not (context.params["wait"] or context.params["after"]):
         from pdb_cli.cli.collection import check_free  # noqa: PLC0415 - only to fix
 
         check_free(root)
