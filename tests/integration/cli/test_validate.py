@@ -15,6 +15,7 @@ from pdb_cli.index.catalogue import Catalogue
 from pdb_cli.storage.collection_lock import CollectionLock, Holder
 from support.collected import overwrite
 from support.large_mirror import make_large_mirror
+from support.read_only_mount import read_only
 from support.real_entries import CLASSIC_ROOT
 from support.wait import wait_until
 
@@ -148,18 +149,13 @@ def test_files_verified_lately_are_skipped(lab: Lab) -> None:
 
 def test_a_collection_that_can_not_be_written_is_validated_all_the_same(lab: Lab) -> None:
     copied(lab)
-    folders = [path for path in lab.collection.rglob("*") if path.is_dir()]
-    for folder in [lab.collection, *folders]:
-        folder.chmod(0o555)
-    try:
+    with read_only(lab.collection):
         rows = rows_of(lab, "--record", code=0)
         assert {row["status"] for row in rows.values()} == {"ok"}
-        if os.geteuid() != 0:
-            assert not (lab.collection / ".pdb-cli").exists()
-            assert lab.run("validate", "--fix").returncode == 1
-    finally:
-        for folder in [lab.collection, *folders]:
-            folder.chmod(0o755)
+        fix = lab.run("validate", "--fix")
+        assert fix.returncode == 1
+        assert "Read-only file system" in fix.stderr
+    assert not (lab.collection / ".pdb-cli").exists()
 
 
 def test_a_directory_that_can_not_be_read_is_said(
