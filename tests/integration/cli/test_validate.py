@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -231,6 +232,26 @@ def test_its_ids_are_a_list_for_download(lab: Lab) -> None:
     assert (ids.returncode, ids.stdout) == (3, "1kqe\n")
     assert lab.run("download", "-l", "-", "--overwrite", input=ids.stdout).returncode == 0
     assert lab.run("validate", "-o", "ids").returncode == 0
+
+
+def test_data_goes_where_it_is_sent_while_a_bar_is_drawn(lab: Lab) -> None:
+    copied(lab)
+    controller, terminal = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pdb_cli", "validate", "-o", "json"],
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            env={**os.environ, "TERM": "xterm-256color"},
+            check=True,
+        )
+        shown = os.read(controller, 100_000).decode()
+    finally:
+        os.close(controller)
+        os.close(terminal)
+    assert "validating" in shown
+    assert HYA not in shown
+    assert {row["id"] for row in json.loads(done.stdout)} == {"3hya", "1kqe"}
 
 
 def test_only_one_command_changes_a_collection(lab: Lab) -> None:
