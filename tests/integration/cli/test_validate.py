@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pdb_cli.cli.app import run
 from pdb_cli.index.catalogue import Catalogue
 from pdb_cli.storage.collection_lock import CollectionLock, Holder
+from support.archive_gzip import archive_gzip, inflate
 from support.collected import overwrite
 from support.large_mirror import make_large_mirror
 from support.read_only_mount import read_only
@@ -63,6 +64,19 @@ def test_what_was_copied_there_has_no_record_until_it_gets_one(lab: Lab) -> None
         rows = rows_of(lab, "--level", level, code=0)
         assert {(row["status"], row["level"]) for row in rows.values()} == {("ok", level)}
     assert "0 records made" in lab.run("validate", "--record").stderr
+
+
+def test_d08_what_arrived_verified_is_compared_with_what_arrived(lab: Lab) -> None:
+    assert lab.run("download", "3hya", "1kqe").returncode == 0
+    for level in ("size", "hash"):
+        rows = rows_of(lab, "--level", level, code=0)
+        assert {(row["status"], row["level"]) for row in rows.values()} == {("ok", level)}
+    path = lab.collection / HYA
+    text = inflate(path.read_bytes())
+    overwrite(path, archive_gzip(text.replace(b"ATOM", b"ATOW", 1), name="3hya.cif"))
+    row = rows_of(lab, "--level", "hash", code=3)[HYA]
+    assert row["defect"] in {"wrong-hash", "wrong-size"}
+    assert "written to since" in row["detail"]
 
 
 def test_a_bad_file_gets_no_record(lab: Lab) -> None:
