@@ -112,7 +112,7 @@ def run_validate(
         else:
             yield from run.repaired(repair)
     except BaseException:
-        progress.save()
+        progress.stop()
         raise
     finally:
         run.close()

@@ -34,6 +34,8 @@ _LASTS_S = 7 * 86400.0
 """What was looked at longer ago is looked at again."""
 _FUTURE_S = 60.0
 _SAVE_EVERY_S = 1.0
+WORTH_S = 1.0
+"""What takes less is begun anew."""
 _MOST_BAD = 20_000
 """Defects that are remembered; after so many, going on means looking again from there."""
 _LARGEST_BYTES = 8 * 1024**2
@@ -74,7 +76,7 @@ class ValidateProgress:
         self._is_full = False
         self._is_stuck = False
         self._clock = clock
-        self._saved_s = time.monotonic()
+        self._begun_s = self._saved_s = time.monotonic()
         self._read()
 
     @property
@@ -132,6 +134,11 @@ class ValidateProgress:
     def save_now_and_then(self) -> None:
         """Remember it, unless that was done a moment ago."""
         if time.monotonic() - self._saved_s >= _SAVE_EVERY_S:
+            self.save()
+
+    def stop(self) -> None:
+        """Remember it for the next run, if it is worth that."""
+        if self.goes_on or time.monotonic() - self._begun_s >= WORTH_S:
             self.save()
 
     def save(self) -> None:

@@ -18,6 +18,7 @@ from pdb_cli.archive.mirrors import Mirror
 from pdb_cli.errors import Defect, HttpStatusError, UnsupportedError
 from pdb_cli.events import FileFailed, FilesChecked, Note, PlanMade
 from pdb_cli.index.catalogue import open_catalogue
+from pdb_cli.operations import validate_progress
 from pdb_cli.operations.validate import (
     FileStatus,
     Finding,
@@ -150,6 +151,18 @@ def validate_until(collection: Collection, path: str, request: ValidateRequest =
                 return
 
 
+@pytest.fixture
+def long_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all runs take long enough to be gone on with."""
+    monkeypatch.setattr(validate_progress, "WORTH_S", 0.0)
+
+
+def test_a_moment_is_not_gone_on_with(collection: Collection) -> None:
+    validate_until(collection, HYA)
+    assert not any(finding.is_from_before for finding in validate(collection)[0].values())
+
+
+@pytest.mark.usefixtures("long_runs")
 def test_what_was_stopped_goes_on_where_it_was(collection: Collection) -> None:
     damage(collection, ASSEMBLY)
     validate_until(collection, HYA)
@@ -165,6 +178,7 @@ def test_what_was_stopped_goes_on_where_it_was(collection: Collection) -> None:
     assert not (collection.state_dir / "validate").exists()
 
 
+@pytest.mark.usefixtures("long_runs")
 def test_only_the_same_again_goes_on(collection: Collection) -> None:
     validate_until(collection, HYA)
     for request in (
@@ -178,6 +192,7 @@ def test_only_the_same_again_goes_on(collection: Collection) -> None:
     assert any(finding.is_from_before for finding in validate(collection)[0].values())
 
 
+@pytest.mark.usefixtures("long_runs")
 @pytest.mark.parametrize(
     "change",
     [
@@ -199,6 +214,7 @@ def test_a_state_that_is_old_or_odd_is_none(change: dict[str, Any], collection: 
     assert not any(finding.is_from_before for finding in validate(collection)[0].values())
 
 
+@pytest.mark.usefixtures("long_runs")
 def test_torn_state_is_none(collection: Collection) -> None:
     validate_until(collection, HYA)
     (state,) = (collection.state_dir / "validate").iterdir()
