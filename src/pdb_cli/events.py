@@ -83,6 +83,14 @@ class FileFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class MoreFilesFailed:
+    """As many more could not be fetched, too many to name them."""
+
+    count: int
+    """Beside those that were named."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileRemoved:
     """A file that the archive has no more left its place, for the trash or for good."""
 
@@ -114,6 +122,7 @@ Event = (
     | FilesChecked
     | AttemptFailed
     | FileFailed
+    | MoreFilesFailed
     | FileRemoved
     | EntrySettled
     | Note

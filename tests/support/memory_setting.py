@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
 from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_model import SyncRequest, SyncTree
+from pdb_cli.operations.sync_model import SyncRequest, SyncTree, TransportFactory
 from pdb_cli.storage.collection_lock import CollectionLock, Holder
 from support.memory_transport import MemoryArchive, MemoryTransport
 
@@ -69,11 +69,14 @@ class MemorySetting:
         """What the first mirror has."""
         return self.archives["one"]
 
+    def _make(self, mirror: Mirror) -> MemoryTransport:
+        return MemoryTransport(mirror, self.archives[mirror.name])
+
     def make_run(self) -> SyncRun:
         """Return a run of the request."""
         return SyncRun(
             self.request,
-            [lambda mirror: MemoryTransport(mirror, self.archives[mirror.name])],
+            [TransportFactory("memory", self._make)],
             observe=self.events.append,
         )
 

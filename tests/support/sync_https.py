@@ -37,6 +37,7 @@ class MarkTable:
     def __init__(self) -> None:
         self.kept: dict[str, Mark] = {}
         self.records: dict[str, Record] = {}
+        self._unwritten: list[Record] = []
 
     def marks(self, paths: Iterable[str]) -> Mapping[str, Mark]:
         """Return the marks of some files."""
@@ -47,10 +48,15 @@ class MarkTable:
         self.kept.update({mark.path: mark for mark in marks})
 
     def remember(self, records: Iterable[Record]) -> None:
-        """Keep records; the marks of their files go."""
-        for record in records:
+        """Keep records, when they are written; the marks of their files go then."""
+        self._unwritten.extend(records)
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        for record in self._unwritten:
             self.records[record.path] = record
             self.kept.pop(record.path, None)
+        self._unwritten.clear()
 
 
 @dataclass(slots=True)

@@ -339,8 +339,12 @@ def _(error: e.RsyncUnavailableError) -> Message:
 
 @describe.register
 def _(error: e.NoTransportError) -> Message:
-    found = "; ".join(f"{mirror}, {way}: {reason}" for mirror, way, reason in error.reasons)
-    return _one(f"no way to any mirror ({found}); try another one with -m, or --transport https")
+    first = "".join(f"{mirror} by {way}: {reason}" for mirror, way, reason in error.reasons[:1])
+    more = f"; and {len(error.reasons) - 1} more" if len(error.reasons) > 1 else ""
+    hint = "is there a network, a proxy? Another mirror: -m"
+    if all(way != "https" for _, way, _ in error.reasons):
+        hint = "--transport https needs neither rsync nor its port"
+    return _one(f"no way to any mirror ({first}{more}); {hint}")
 
 
 def list_invalid_ids(invalid: Sequence[e.InvalidId]) -> str:

@@ -24,6 +24,7 @@ from pdb_cli.events import (
     FilePublished,
     FileRemoved,
     FilesChecked,
+    MoreFilesFailed,
     Note,
     PhaseBegan,
     PlanMade,
@@ -96,7 +97,7 @@ class LineReporter:
     def __call__(self, event: Event) -> None:
         """Write the line of an event, if it has one."""
         line = line_of(event, every_file=self._every_file)
-        if line and isinstance(event, FileFailed):
+        if line and isinstance(event, FileFailed | MoreFilesFailed):
             self._session.complain(line)
         elif line:
             self._session.say(line)
@@ -247,6 +248,8 @@ def line_of(event: Event, *, every_file: bool) -> str | None:
             line = f"{event.name}: {event.reason}; {again}"
         case FileFailed():
             return f"{event.name}: {event.reason}"
+        case MoreFilesFailed():
+            return f"... and {event.count} more files"
         case Note():
             return event.text
         case BytesReceived() | EntrySettled() | FilesChecked() | PhaseBegan():

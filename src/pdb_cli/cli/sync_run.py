@@ -114,6 +114,8 @@ def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> 
         code = exit_code(run.result)
         record.write(run.result, code=code, reason=_first_error(run.result))
     session.say(record.summary(run.result))
+    if not asked.request.selection.is_all and _lists_nothing(run.result):
+        session.complain(f"{PROGRAM}: the mirror has no such files of these entries")
     if mode is OutputMode.JSON:
         write_document({"target": asked.request.target, **result_row(run.result)})
     return _tell_errors(session, run.result, planned_only=False)
@@ -207,6 +209,12 @@ def _first_error(result: SyncResult) -> str | None:
     if not errors:
         return None
     return _error_text(errors[0])
+
+
+def _lists_nothing(result: SyncResult) -> bool:
+    """Tell whether all went well, and there was nothing in it."""
+    plans = [tree.plan for tree in result.trees.values()]
+    return result.is_done and not any(plan is None or plan.listing.files for plan in plans)
 
 
 def _error_text(tree: TreeResult) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pdb_cli.config.network import choose_http_options
 from pdb_cli.config.paths import cache_dir
 from pdb_cli.config.settings import Transport
+from pdb_cli.operations.sync_model import TransportFactory
 from pdb_cli.storage.state_dir import STATE_DIR
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.cli.session import Session
     from pdb_cli.cli.sync_request import Asked
-    from pdb_cli.operations.sync_model import SyncTransport, TransportFactory
+    from pdb_cli.operations.sync_model import SyncTransport
 
 _KIB = 1024
 
@@ -32,8 +33,8 @@ def make_factories(session: Session, asked: Asked) -> tuple[TransportFactory, ..
         What is wanted, and by which way.
     """
     ways = {
-        Transport.RSYNC: lambda mirror: _rsync(session, asked, mirror),
-        Transport.HTTPS: lambda mirror: _https(session, asked, mirror),
+        Transport.RSYNC: TransportFactory("rsync", lambda mirror: _rsync(session, asked, mirror)),
+        Transport.HTTPS: TransportFactory("https", lambda mirror: _https(session, asked, mirror)),
     }
     if asked.transport is Transport.AUTO:
         return tuple(ways.values())

@@ -15,6 +15,7 @@ from pdb_cli.events import (
     FilePublished,
     FileRemoved,
     FilesChecked,
+    MoreFilesFailed,
     Note,
     PhaseBegan,
     PlanMade,
@@ -78,6 +79,8 @@ class Tally:
                 self.bytes_received += event.size_bytes
             case FileFailed():
                 self.files_failed += 1
+            case MoreFilesFailed():
+                self.files_failed += event.count
             case EntrySettled():
                 self.entries_done += 1
             case PlanMade():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import zlib
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -56,14 +56,25 @@ class Table:
         return found
 
     def rows_after(self, connection: sqlite3.Connection, key: Any, most: int) -> list[Row]:
-        """Return some rows whose keys are above one, in their order; none at the end."""
+        """Return some rows whose keys are above one, in their order; none at the end.
+
+        Raises
+        ------
+        sqlite3.DatabaseError
+            The table is damaged: going on would not come to an end.
+        """
+        from sqlite3 import DatabaseError
+
         query = f"{self._select} WHERE {self.columns[0]} > ? ORDER BY 1 LIMIT ?"
         start = self._stored_key(key)
         while sealed := connection.execute(query, (start, most)).fetchall():
+            keys = [start, *(row[0] for row in sealed)]
+            if any(_rank(before) >= _rank(after) for before, after in pairwise(keys)):
+                raise DatabaseError(f"the keys of {self.name} are not in order")
             rows = list(self._proved(sealed))
             if rows:
                 return rows
-            start = sealed[-1][0]
+            start = keys[-1]
         return []
 
     def put(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
@@ -121,6 +132,13 @@ def seal(row: Row) -> int:
     # The text of bytes takes longer to make than all the rest.
     values = [zlib.crc32(value) if type(value) is bytes else value for value in row]
     return zlib.crc32(repr(values).encode())
+
+
+def _rank(key: object) -> tuple[int, bytes]:
+    """Return what SQLite compares keys by: text by its bytes, and bytes after all text."""
+    if isinstance(key, str):
+        return 0, key.encode("utf-8", "surrogateescape")
+    return (1, key) if isinstance(key, bytes) else (-1, b"")
 
 
 def _is_storable(value: object) -> bool:

@@ -24,6 +24,7 @@ from pdb_cli.events import (
     FilePresent,
     FilePublished,
     FileRemoved,
+    MoreFilesFailed,
     Note,
     PhaseBegan,
     PlanMade,
@@ -182,16 +183,17 @@ class SyncRun:
             if attempt:
                 self._wait(attempt, _way(transport), trees)
             pending: list[SyncTree] = []
-            for tree, answer, error in self._ask(transport, trees):
-                outcome = self.result.trees[tree.name]
-                plan = None if answer is None else self._checked(answer)
-                if plan is not None:
-                    outcome.plan, outcome.error = plan, None
-                    yield _Planned(tree, plan, route)
-                    continue
-                outcome.error = error or outcome.error
-                may_help = error is not None and error.transient
-                (pending if may_help else given_up).append(tree)
+            with closing(self._ask(transport, trees)) as answers:
+                for tree, answer, error in answers:
+                    outcome = self.result.trees[tree.name]
+                    plan = None if answer is None else self._checked(answer)
+                    if plan is not None:
+                        outcome.plan, outcome.error = plan, None
+                        yield _Planned(tree, plan, route)
+                        continue
+                    outcome.error = error or outcome.error
+                    may_help = error is not None and error.transient
+                    (pending if may_help else given_up).append(tree)
             trees = pending
             if not trees:
                 break
@@ -199,7 +201,7 @@ class SyncRun:
 
     def _ask(
         self, transport: SyncTransport, trees: list[SyncTree]
-    ) -> Iterator[tuple[SyncTree, GroupPlan | None, PdbCliError | None]]:
+    ) -> Generator[tuple[SyncTree, GroupPlan | None, PdbCliError | None], None, None]:
         """Let a transport plan trees; an error of the whole is one of each that is left."""
         left = {tree.name: tree for tree in trees}
         try:
@@ -284,13 +286,14 @@ class SyncRun:
     ) -> GroupPlan | None:
         """Plan one tree anew, with all checks; None if that is not possible by this way."""
         try:
-            for _, plan, error in self._ask(transport, [tree]):
-                outcome.error = error
-                checked = None if plan is None else self._checked(plan)
-                if checked is not None:
-                    check_deletions([checked], self._request.limit)
-                    check_space([(tree, checked)])
-                    return checked
+            with closing(self._ask(transport, [tree])) as answers:
+                for _, plan, error in answers:
+                    outcome.error = error
+                    checked = None if plan is None else self._checked(plan)
+                    if checked is not None:
+                        check_deletions([checked], self._request.limit)
+                        check_space([(tree, checked)])
+                        return checked
         except SyncError as error:
             outcome.error = error
         return None
@@ -411,6 +414,8 @@ class SyncRun:
         """Report the files that did not come in the end."""
         for path, reason in outcome.failed.items():
             self._observe(FileFailed(path, reason))
+        if (more := outcome.failed_files - len(outcome.failed)) > 0:
+            self._observe(MoreFilesFailed(more))
 
 
 def _way(transport: SyncTransport) -> str:

@@ -74,6 +74,7 @@ def compare_tree(
         for entry_hash in sorted(hashes):
             comparison.take(entry_hash, delete=delete and listing.complete)
     comparison.settle()
+    judge.marks.write()
     return comparison.plan(listing)
 
 
@@ -155,46 +156,39 @@ class _Comparison:
 
     def _compare(self, entry_hash: str, start: str, local: dict[str, LocalFile]) -> None:
         """Take the files that are listed out of those that are here."""
-        listed = self._listed
+        listed, moments = self._listed, self._listed.moments
         is_dated = listed.kind is DateKind.EXACT
-        add = self._transfers.add
-        take = local.pop
-        seen = ""
+        add, take = self._transfers.add, local.pop
+        kept_files = kept_bytes = 0
+        before = ""
         for entry, tokens in listed.lines(entry_hash):
-            again, seen = entry == seen, entry
-            second = self._second_of(entry) if is_dated else None
+            extended, second, may_be_later = "", None, False
             for token in tokens:
                 name = token.replace("~", entry)
                 found = take(name, None)
-                if found is not None:
-                    self._judge_time(start + name, found, entry)
-                elif not again:
-                    add(PlanAction.NEW, start + name, None, "missing", second)
-
-    def _second_of(self, entry: str) -> int | None:
-        """Return the time that a file is known to have; None if that is not known."""
-        extended = extended_of(entry)
-        second = self._listed.moments.second(extended)
-        return None if extended in self._listed.moments.vague else second
-
-    def _judge_time(self, path: str, found: LocalFile, entry: str) -> None:
-        """Keep a file whose time is right, and put others aside."""
-        extended = extended_of(entry)
-        second = self._listed.moments.second(extended)
-        if second is None or self._is_current(found.mtime_ns, second, extended):
-            self._kept_files += 1
-            self._kept_bytes += found.size_bytes
-        else:
-            self._doubt(path, found, extended, second)
-
-    def _is_current(self, mtime_ns: int, second: int, extended: str) -> bool:
-        """Tell whether times alone say that a file is current."""
-        mtime = mtime_ns // _SECOND_NS
-        if mtime == second:
-            return True
-        if self._listed.kind is DateKind.ENTRY or extended in self._listed.moments.vague:
-            return mtime > second
-        return False
+                if not extended and (found is not None or is_dated):
+                    extended = extended_of(entry)
+                    second = moments.second(extended)
+                    may_be_later = listed.kind is DateKind.ENTRY or extended in moments.vague
+                if found is None:
+                    if entry != before:  # else the list has the entry twice
+                        add(
+                            PlanAction.NEW,
+                            start + name,
+                            None,
+                            "missing",
+                            second if is_dated and not may_be_later else None,
+                        )
+                    continue
+                mtime = found[0] // _SECOND_NS
+                if second is None or mtime == second or (may_be_later and mtime > second):
+                    kept_files += 1
+                    kept_bytes += found[1]
+                else:
+                    self._doubt(start + name, found, extended, second)
+            before = entry
+        self._kept_files += kept_files
+        self._kept_bytes += kept_bytes
 
     def _doubt(self, path: str, found: LocalFile, extended: str, second: int) -> None:
         """Put a file aside until it is decided about."""
@@ -202,8 +196,8 @@ class _Comparison:
             Doubt(
                 path,
                 self._listed.names.remote_path(path),
-                found.size_bytes,
-                found.mtime_ns,
+                found[1],
+                found[0],
                 self._listed.moments.text(extended),
                 second,
             )
@@ -216,7 +210,7 @@ class _Comparison:
         for name in sorted(local):
             entry = self._listed.names.entry_of(name)
             if entry is not None and self._selection.has(entry):
-                size_bytes = local[name].size_bytes
+                size_bytes = local[name][1]
                 self._deletions.add(
                     PlanAction.DELETE, start + name, size_bytes, "not on the mirror"
                 )

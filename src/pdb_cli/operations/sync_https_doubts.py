@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _WEEK_S: Final = 7 * 86_400
 _SETTLED_AFTER_S: Final = 2 * _WEEK_S
+_MARKS_TOGETHER: Final = 20_000
+"""Each time they are written costs a copy of the catalogue where the collection is shared."""
 
 
 class Doubt(NamedTuple):
@@ -69,7 +71,11 @@ class Memory(Protocol):
         ...
 
     def remember(self, records: Iterable[Record]) -> None:
-        """Keep records of files that arrived; drops their marks."""
+        """Keep records of files that arrived; drops their marks when they are written."""
+        ...
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
         ...
 
 
@@ -86,6 +92,7 @@ class Marks:
 
     def __init__(self, store: Memory | None, clock: Callable[[], float] = time.time) -> None:
         self._store = store
+        self._waiting: list[Mark] = []
         self._clock = clock
 
     def known(self, doubts: Iterable[Doubt]) -> set[str]:
@@ -120,8 +127,16 @@ class Marks:
             return
         if arrived := list(records):
             self._store.remember(arrived)
-        # Last: a record drops the mark of its file.
-        if marks := [self._mark(doubt) for doubt in doubts]:
+        self._waiting += map(self._mark, doubts)
+        if len(self._waiting) >= _MARKS_TOGETHER:
+            self.write()
+
+    def write(self) -> None:
+        """Keep what was remembered for good; to be called at the end."""
+        marks, self._waiting = self._waiting, []
+        if self._store is not None and marks:
+            # A record drops the mark of its file when it is written.
+            self._store.flush()
             self._store.settle(marks)
 
     def is_recent(self, second: int) -> bool:

@@ -107,6 +107,7 @@ def fetch_planned(
                     raise run.lost
     finally:
         run.keep_marks()
+        marks.write()
 
 
 class _Run:
@@ -170,9 +171,15 @@ class _Run:
                     self._note(change, result)
                 if max(len(self._fresh), len(self._arrived)) >= _REMEMBERED_TOGETHER:
                     self.keep_marks()
-                unchanged = result.status is FetchStatus.UNCHANGED
-                status = SettledStatus.UNCHANGED if unchanged else SettledStatus.TRANSFERRED
                 other = "" if mirror == self._mirrors[0].name else mirror
+                if result.status is not FetchStatus.UNCHANGED:
+                    status = SettledStatus.TRANSFERRED
+                elif other:
+                    # The one whose list says that it has changed did not deliver it.
+                    reason = f"{other} has no newer one"
+                    return FileSettled(change.path, SettledStatus.FAILED, reason=reason)
+                else:
+                    status = SettledStatus.UNCHANGED
                 return FileSettled(change.path, status, result.size_bytes, mirror=other)
             case FetchStatus.NOT_FOUND:
                 self._in_vain = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError, UnsupportedError
 
@@ -16,11 +16,8 @@ _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _HASH_LENGTH = 2
 
 
-class LocalFile(NamedTuple):
-    """What the file system says of a file."""
-
-    mtime_ns: int
-    size_bytes: int
+LocalFile = tuple[int, int]
+"""A file's time in nanoseconds since 1970, and its size in bytes: a bare pair, for millions."""
 
 
 def list_buckets(root: str) -> Iterator[str]:
@@ -88,7 +85,7 @@ def _add_files(found: dict[str, LocalFile], directory: str, start: str, depth: i
                         _add_files(found, f"{directory}/{name}", f"{start}{name}/", depth - 1)
                 elif entry.is_file(follow_symlinks=False):
                     status = entry.stat(follow_symlinks=False)
-                    found[start + name] = LocalFile(status.st_mtime_ns, status.st_size)
+                    found[start + name] = status.st_mtime_ns, status.st_size
     except OSError as error:
         if error.errno not in _NOT_THERE:
             raise FileAccessError.wrap("read", Path(directory), error) from error

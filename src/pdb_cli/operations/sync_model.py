@@ -266,9 +266,13 @@ class SyncTransport(Protocol):
         ...
 
 
-TransportFactory = Callable[[Mirror], SyncTransport]
-"""Makes a transport for a mirror; nothing is started by that. A ``PdbCliError`` says why it can
-not."""
+class TransportFactory(NamedTuple):
+    """One way to any mirror."""
+
+    name: str
+    """That of the transports it makes."""
+    make: Callable[[Mirror], SyncTransport]
+    """Makes one for a mirror; nothing is started by that. A ``PdbCliError`` says why it can not."""
 
 
 class DeleteLimit(NamedTuple):

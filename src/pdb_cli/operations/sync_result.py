@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pdb_cli.operations.collection_plan import GroupPlan
     from pdb_cli.operations.sync_model import FileSettled, SyncTree
 
-MOST_NAMED: Final = 1000
+MOST_NAMED: Final = 10
 """Failed files whose names are kept."""
 
 

@@ -1,6 +1,7 @@
 """The ways to the mirrors, in the order in which they are tried; each is probed when it is needed.
 
 First the best way to each mirror, in the order of the mirrors, then what other ways there are.
+Where there is only one, it is not probed: the plan will tell.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Routes:
         self._found: list[SyncTransport] = []
         self._search = self._usable()
         self._reasons: list[tuple[str, str, str]] = []
+        self._told: set[tuple[str, str, str]] = set()
         self._may_pass = False
 
     def get(self, number: int) -> SyncTransport | None:
@@ -95,11 +97,14 @@ class Routes:
     def _probe(self, mirror: Mirror, factory: TransportFactory) -> SyncTransport | None:
         """Make a transport and look whether it is usable."""
         try:
-            transport = factory(mirror)
+            transport = factory.make(mirror)
         except PdbCliError as error:
             reason = str(getattr(error, "reason", type(error).__name__))
-            self._refuse(mirror, "any way", reason)
+            self._refuse(mirror, factory.name, reason)
             return None
+        if len(self._mirrors) * len(self._factories) == 1:
+            # There is no choice: planning finds out, and says it better.
+            return transport
         found = transport.probe()
         if found.usable:
             self._observe(Note(f"{mirror.name} by {transport.name}: {found.reason}"))
@@ -110,5 +115,8 @@ class Routes:
 
     def _refuse(self, mirror: Mirror, way: str, reason: str) -> None:
         """Remember and tell why a way can not be taken."""
-        self._reasons.append((mirror.name, way, reason))
-        self._observe(Note(f"{mirror.name} not by {way}: {reason}"))
+        found = (mirror.name, way, reason)
+        self._reasons.append(found)
+        if found not in self._told:
+            self._told.add(found)
+            self._observe(Note(f"{mirror.name} not by {way}: {reason}"))

@@ -26,7 +26,7 @@ FETCH_FORMAT: Final = "=%i %l %M:%b %n"
 """A line per file that has arrived; the bytes (``%b``) are what makes rsync wait with it until
 then."""
 
-_PLAIN_URL = re.compile(r"rsync://[\w.:%\[\]/~+-]*", re.ASCII)
+_PLAIN_URL = re.compile(r"rsync://[\w.:%\[\]/~+=-]*", re.ASCII)
 
 # Read by every run. --no-iconv is not among them: an rsync without iconv does not know it.
 _COMMON = (

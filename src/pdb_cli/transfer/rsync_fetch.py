@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _REFUSED_IN_A_ROW: Final = 6
 _FIRST_PAUSE_S: Final = 0.1
+_FEW: Final = 100
 
 
 class Fetched(NamedTuple):
@@ -142,15 +143,13 @@ class RsyncFetch:
     def _has_room(self, running: Collection[_Part]) -> bool:
         """Tell whether another process may be started.
 
-        One that has brought all it should counts no more: a tenth of a second may pass until it
-        has said good-bye to the daemon.
+        One that has nearly done counts no more: to begin and to end take a tenth of a second each,
+        in which no byte would come.
         """
-        at_work = sum(not part.is_done for part in running)
-        return (
-            at_work < self._slots
-            and len(running) <= self._at_once
-            and not (self._was_refused and len(running) >= self._slots)
-        )
+        if self._was_refused:
+            return len(running) < self._slots
+        at_work = sum(not part.is_nearly_done for part in running)
+        return at_work < self._slots and len(running) <= self._slots
 
     def _start(self, group: RsyncGroup, part: _Part) -> RsyncProcess:
         """Start a process for a part."""
@@ -234,9 +233,10 @@ class _Part:
         self._seen = 0
 
     @property
-    def is_done(self) -> bool:
-        """Whether rsync has named all it was asked for, directories apart."""
-        return self._seen >= len(self.names)
+    def is_nearly_done(self) -> bool:
+        """Whether rsync has named all but a few of what it was asked for."""
+        count = len(self.names)
+        return self._seen >= count - min(count // 20, _FEW)
 
     def take(self, lines: Sequence[bytes]) -> Iterator[Fetched | Progress]:
         """Read lines; yield what they tell."""

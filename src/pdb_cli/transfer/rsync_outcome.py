@@ -126,16 +126,37 @@ def failure(url: str, exit_code: int, lines: list[str], *, root: Path) -> PdbCli
     """
     url = without_credentials(url)
     said = next((match[1] for line in lines if (match := _AT_ERROR.search(line))), None)
-    if said is not None:
-        if _BUSY.search(said):
-            return RsyncBusyError(url, f"the daemon is busy: {said}", exit_code)
-        if _HOPELESS.search(said):
-            return RsyncError(url, f"the daemon says: {said}", exit_code)
+    if said is not None and (refusal := daemon_error(url, said, exit_code)):
+        return refusal
     if refused := _refused_here(exit_code, lines, root):
         return refused
     reason = _reason(exit_code, lines)
     kind = RsyncTransientError if exit_code in TRANSIENT_CODES else RsyncError
     return kind(url, reason, exit_code)
+
+
+def daemon_error(url: str, said: str, exit_code: int | None) -> RsyncError | None:
+    """Return the error for what a daemon says before it would send anything.
+
+    Parameters
+    ----------
+    url
+        What was asked, without credentials.
+    said
+        Its words, behind ``@ERROR:``.
+    exit_code
+        Of rsync, if it was asked through that.
+
+    Returns
+    -------
+    RsyncError or None
+        None where the words are not known.
+    """
+    if _BUSY.search(said):
+        return RsyncBusyError(url, f"the daemon is busy: {said}", exit_code)
+    if _HOPELESS.search(said):
+        return RsyncError(url, f"the daemon says: {said}", exit_code)
+    return None
 
 
 def complaints(lines: list[str]) -> Iterator[Complaint]:

@@ -1,50 +1,58 @@
-"""A short look whether a daemon answers: with this rsync, over this proxy, in this module."""
+"""A short look at the daemons of a mirror, all at once."""
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pdb_cli.errors import RsyncTransientError
 from pdb_cli.transfer.rsync_arguments import probe_arguments
+from pdb_cli.transfer.rsync_greeting import greet
 from pdb_cli.transfer.rsync_outcome import error_lines, failure, secrets_of
 from pdb_cli.transfer.rsync_process import RsyncGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pdb_cli.archive.mirrors import RsyncRoot
     from pdb_cli.errors import PdbCliError
     from pdb_cli.transfer.rsync_arguments import RsyncOptions
 
 PROBE_WITHIN_S: Final = 2.5
 """The whole look, all places together."""
 
+_OWN_WAYS: Final = ("RSYNC_PROXY", "RSYNC_CONNECT_PROG")
+"""With these, only rsync itself knows how to get to a daemon."""
+
 
 class Probed(NamedTuple):
     """How a look went."""
 
-    url: str
+    root: RsyncRoot
     error: PdbCliError | None
-    """None when the daemon showed the directory."""
+    """None when the daemon would serve us."""
 
 
 def probe_daemons(
-    options: RsyncOptions, urls: Sequence[str], *, root: Path, within_s: float = PROBE_WITHIN_S
+    options: RsyncOptions,
+    roots: Sequence[RsyncRoot],
+    *,
+    directory: Path,
+    within_s: float = PROBE_WITHIN_S,
 ) -> Probed:
     """Look at several places at once, and settle for the first in their order that answers.
-
-    rsync itself is used, so that what it is set up with counts: a proxy, a program to connect
-    with, a password.
 
     Parameters
     ----------
     options
         How rsync is used.
-    urls
-        Directories, each with a slash at its end, the preferred one first; at least one.
-    root
-        The directory here, for errors.
+    roots
+        The places, the preferred one first; at least one.
+    directory
+        The one here, for errors.
     within_s
         When to stop waiting.
 
@@ -58,43 +66,74 @@ def probe_daemons(
     RsyncUnavailableError
         rsync does not run.
     """
+    found: dict[RsyncRoot, PdbCliError | None] = {}
+    environ = options.program.environ
+    if any(environ.get(name) for name in _OWN_WAYS):
+        answers = _ask_rsync(options, roots, directory, within_s)
+    else:
+        has_password = bool(environ.get("RSYNC_PASSWORD"))
+        answers = _greet_all(roots, has_password=has_password, within_s=within_s)
+    for root, error in answers:
+        found[root] = error
+        # A preferred one that has not answered yet may still do.
+        for first in roots:
+            if first not in found:
+                break
+            if found[first] is None:
+                return Probed(first, None)
+    for root in roots:
+        if root in found and found[root] is None:
+            return Probed(root, None)
+    first = roots[0]
+    silent = RsyncTransientError(str(first), f"no answer within {within_s:g} s")
+    return Probed(first, found.get(first) or silent)
+
+
+def _greet_all(
+    roots: Sequence[RsyncRoot], *, has_password: bool, within_s: float
+) -> Iterator[Probed]:
+    """Talk to each daemon in a thread of its own; yield answers as they come."""
+    limit_s = time.monotonic() + within_s
+    answers: queue.SimpleQueue[Probed] = queue.SimpleQueue()
+
+    def talk(root: RsyncRoot) -> None:
+        """Talk to one."""
+        answers.put(Probed(root, greet(root, has_password=has_password, within_s=within_s)))
+
+    for root in roots:
+        # A name that is looked up in vain holds up its thread, and nobody else.
+        threading.Thread(target=talk, args=(root,), daemon=True).start()
+    for _ in roots:
+        try:
+            yield answers.get(timeout=max(0.0, limit_s - time.monotonic()))
+        except queue.Empty:
+            return
+
+
+def _ask_rsync(
+    options: RsyncOptions, roots: Sequence[RsyncRoot], directory: Path, within_s: float
+) -> Iterator[Probed]:
+    """Let rsync look at each directory; yield answers as they come."""
     limit_s = time.monotonic() + within_s
     secrets = secrets_of(options.program.environ)
-    found: dict[str, PdbCliError | None] = {}
     # Nothing is lost by ending these at once; by itself rsync takes a tenth of a second for it.
     with RsyncGroup(ends_within_s=0.0) as group:
         processes = {
             group.start(
-                probe_arguments(options, url, within_s=within_s), options.program.environ
-            ): url
-            for url in urls
+                probe_arguments(options, f"{root}/", within_s=within_s), options.program.environ
+            ): root
+            for root in roots
         }
         while (left_s := limit_s - time.monotonic()) > 0 and len(group):
             for process, lines in group.lines(timeout_s=left_s):
-                url = processes[process]
+                if process not in processes:
+                    continue
                 if any(line.endswith(b" .") for line in lines):
                     # The directory itself was listed.
-                    found[url] = None
-                elif process.exit_code is not None and url not in found:
-                    code = process.exit_code
+                    yield Probed(processes.pop(process), None)
+                elif process.exit_code is not None:
+                    root = processes.pop(process)
                     said = error_lines(process.errors, secrets)
-                    found[url] = failure(url, code, said, root=root) if code else None
-            # A preferred one that has not answered yet may still do.
-            if _first_settled(urls, found) is not None:
-                break
-    for url in urls:
-        if url in found and found[url] is None:
-            return Probed(url, None)
-    first = urls[0]
-    silent = RsyncTransientError(first, f"no answer within {within_s:g} s")
-    return Probed(first, found.get(first) or silent)
-
-
-def _first_settled(urls: Sequence[str], found: dict[str, PdbCliError | None]) -> str | None:
-    """Return the place that answers, once all those before it are known not to."""
-    for url in urls:
-        if url not in found:
-            return None
-        if found[url] is None:
-            return url
-    return None
+                    code = process.exit_code
+                    error = failure(str(root), code, said, root=directory) if code else None
+                    yield Probed(root, error)

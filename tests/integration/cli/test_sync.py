@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pdb_cli.archive.layouts import Layout
 from support.sync_lab import ENTRIES, SyncLab
 from support.wait import wait_until
 
@@ -109,6 +110,24 @@ def test_target_of_the_configuration(lab: SyncLab) -> None:
     # Flags win over the target.
     plan = lab.plan("weekly", "-f", "pdb")
     assert [group["name"] for group in plan["groups"]] == ["structures-pdb"]
+
+
+def test_layout_of_2027_is_kept_as_it_is(
+    isolated: object, run_cli: CliRunner, tmp_path: Path
+) -> None:
+    config = isolated.config_home / "pdb-cli" / "config.toml"  # type: ignore[attr-defined]
+    with SyncLab(tmp_path, config, run_cli, layout=Layout.ENTRY) as lab:
+        lab.tree.publish(add=("3hya", "1kqe"))
+        for transport, files in (("rsync", 2), ("https", 0)):
+            done = lab.sync("--transport", transport, "-o", "json")
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["transferred"]["files"] == files
+        assert set(lab.local()) == {
+            "entries/hy/pdb_00003hya/structures/pdb_00003hya.cif.gz",
+            "entries/kq/pdb_00001kqe/structures/pdb_00001kqe.cif.gz",
+        }
+        assert lab.local() == lab.published("entries")
+        assert len(lab.plan("1k", "--delete")["groups"]) == 1
 
 
 def test_another_collection_with_dest(lab: SyncLab, tmp_path: Path) -> None:

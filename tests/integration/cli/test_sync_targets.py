@@ -11,7 +11,7 @@ from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror, RsyncRoot
 from pdb_cli.archive.sync_targets import ARCHIVE_ROWS, PDBE_ROWS, PDBJ_ROWS, TargetRow
 from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_model import SyncRequest, SyncSelection
+from pdb_cli.operations.sync_model import SyncRequest, SyncSelection, TransportFactory
 from pdb_cli.operations.sync_rsync import RsyncTransport
 from pdb_cli.operations.sync_trees import make_trees
 from pdb_cli.transfer.rsync_arguments import RsyncOptions
@@ -63,7 +63,8 @@ def _plan(
     options = RsyncOptions(program=find_rsync(os.environ))
     request = SyncRequest("wwpdb", folder / "pdb", trees, (mirror,), selection, retries=0)
     state = folder / "pdb" / ".pdb-cli" / "rsync"
-    run = SyncRun(request, [lambda one: RsyncTransport(one, options, state=state)])
+    way = TransportFactory("rsync", lambda one: RsyncTransport(one, options, state=state))
+    run = SyncRun(request, [way])
     plans = {group.name: group for group in run.plan().groups}
     assert [tree.error for tree in run.result.trees.values() if tree.error] == []
     return plans

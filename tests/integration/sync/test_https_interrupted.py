@@ -29,6 +29,8 @@ from support.wait import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pdb_cli.operations.sync_model import FileSettled
+
 FILES = 400
 KILLS = 4
 DATE = "2026-10-02T10:00:00+00:00"
@@ -98,12 +100,16 @@ def test_a_mirror_that_dies_in_the_middle_leaves_whole_files(tmp_path: Path) -> 
             trees, SyncSelection(), delete=True, observe=lambda _: None
         )
         assert plan is not None
-        settled = []
-        with pytest.raises(ConnectionFailedError):
+        settled: list[FileSettled] = []
+
+        def execute() -> None:
             for one in transport.execute(tree, plan, observe=lambda _: None):
                 settled.append(one)
                 if len(settled) == 10:
                     server.inject(Reset())
+
+        with pytest.raises(ConnectionFailedError):
+            execute()
         statuses = {one.status for one in settled}
         assert statuses == {SettledStatus.TRANSFERRED, SettledStatus.FAILED}
     expected = archive_state(root)

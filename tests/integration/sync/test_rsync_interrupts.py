@@ -9,18 +9,21 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.errors import RsyncBusyError, RsyncTransientError
+from pdb_cli.archive.mirrors import RsyncRoot
+from pdb_cli.errors import RsyncBusyError, RsyncError, RsyncTransientError
 from pdb_cli.events import BytesReceived
 from pdb_cli.operations.sync_model import SettledStatus
 from pdb_cli.transfer.rsync_arguments import PARTIAL_DIRECTORY, RsyncOptions
 from pdb_cli.transfer.rsync_probe import probe_daemons
 from pdb_cli.transfer.rsync_program import find_rsync
 from support import processes
+from support.connect_proxy import ConnectProxy
 from support.ports import free_port
 from support.programs import require_program
 from support.rsync_daemon import RsyncDaemon
@@ -32,10 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGE = "ab/9abc.cif.gz"
-LARGE_BYTES = 3_000_000
+LARGE_BYTES = 2_000_000
 SMALL = [f"{hash_}/{n}{hash_}x.cif.gz" for hash_ in ("aa", "zz") for n in range(1, 5)]
 SMALL_BYTES = 40_000
-LIMIT_KIB_S = 1500
+LIMIT_KIB_S = 1300
 OLD_S = 1_600_000_000
 
 
@@ -54,7 +57,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def slow(tmp_path: Path, archive: Path) -> Iterator[RsyncDaemon]:
-    """Return a daemon that takes two seconds for the large file."""
+    """Return a daemon that takes a second and a half for the large file."""
     (tmp_path / "daemon").mkdir()
     assert archive.is_relative_to(tmp_path / "archive")
     rsync = require_program("rsync", package="rsync")
@@ -216,20 +219,42 @@ class TestConnections:
 
 
 class TestProbe:
+    @pytest.mark.parametrize("way", ["", "proxy"])
     def test_a_silent_host_does_not_hold_up_the_next_place(
-        self, lab: RsyncLab, tmp_path: Path
+        self, lab: RsyncLab, tmp_path: Path, way: str
     ) -> None:
-        options = RsyncOptions(find_rsync(os.environ))
-        with socket.create_server(("127.0.0.1", 0)) as silent:
-            port = silent.getsockname()[1]
-            mute, good = f"rsync://127.0.0.1:{port}/ftp/", f"rsync://127.0.0.1:{lab.port}/ftp/"
+        with socket.create_server(("127.0.0.1", 0)) as silent, ConnectProxy() as proxy:
+            environ = {**os.environ, **({"RSYNC_PROXY": proxy.address} if way else {})}
+            options = RsyncOptions(find_rsync(environ))
+            mute = RsyncRoot("127.0.0.1", silent.getsockname()[1], "ftp")
+            good = RsyncRoot("127.0.0.1", lab.port, "ftp")
             began_s = time.monotonic()
-            alone = probe_daemons(options, [mute], root=tmp_path, within_s=0.7)
+            alone = probe_daemons(options, [mute], directory=tmp_path, within_s=0.7)
             assert time.monotonic() - began_s < 1.5
             assert alone.error is not None
             assert "no answer within 0.7 s" in str(alone.error)
             assert alone.error.transient
-            assert probe_daemons(options, [mute, good], root=tmp_path, within_s=1.5) == (good, None)
+            found = probe_daemons(options, [mute, good], directory=tmp_path, within_s=1.2)
+            assert found == (good, None)
+            assert bool(proxy.asked) == bool(way)
+
+    def test_what_is_no_daemon_is_said(self, tmp_path: Path) -> None:
+        options = RsyncOptions(find_rsync(os.environ))
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def speak() -> None:
+                """Be another program that speaks first."""
+                connection = server.accept()[0]
+                with connection:
+                    connection.sendall(b"SSH-2.0-other\n")
+                    connection.recv(100)
+
+            thread = threading.Thread(target=speak)
+            thread.start()
+            other = RsyncRoot("127.0.0.1", server.getsockname()[1], "ftp")
+            found = probe_daemons(options, [other], directory=tmp_path)
+            thread.join()
+        assert "no rsync daemon" in str(found.error)
 
     def test_what_was_found_is_said(self, lab: RsyncLab) -> None:
         found = lab.transport().probe()
@@ -258,11 +283,14 @@ class TestProbe:
             lab.environ = {**os.environ, "USER": "ada", "LOGNAME": "ada"}
             refused = lab.transport().probe()
             assert not refused.usable
-            assert "auth failed" in refused.reason
+            assert "password" in refused.reason
             lab.environ = {**lab.environ, "RSYNC_PASSWORD": "wr0ng-word"}
-            assert "wr0ng-word" not in lab.transport().probe().reason
+            with pytest.raises(RsyncError, match="auth failed") as caught:
+                lab.plan(lab.transport())
+            assert "wr0ng-word" not in str(caught.value)
             lab.environ = {**lab.environ, "RSYNC_PASSWORD": "s3cret-word"}
             assert lab.transport().probe().usable
+            assert len(lab.sync().transferred) == len(SMALL) + 1
         assert archive.exists()
 
 

@@ -215,8 +215,16 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
     (
         e.NoTransportError((("rcsb", "rsync", "no rsync program"), ("rcsb", "https", "timeout"))),
         (
-            "no way to any mirror (rcsb, rsync: no rsync program; rcsb, https: timeout); try "
-            "another one with -m, or --transport https"
+            "no way to any mirror (rcsb by rsync: no rsync program; and 1 more); is there a "
+            "network, a proxy? Another mirror: -m"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.NoTransportError((("rcsb", "rsync", "no rsync program"),)),
+        (
+            "no way to any mirror (rcsb by rsync: no rsync program); --transport https needs "
+            "neither rsync nor its port"
         ),
         ExitCode.FAILED,
     ),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -104,7 +104,7 @@ def test_a_check_only_adds_to_a_record(root: Path, catalogue: Catalogue) -> None
     (path,) = make_files(root, ["1abc"])
     record = record_of(root, path)._replace(sha256=None, crc32=None)
 
-    def after(**changes: object) -> None:
+    def after(**changes: Any) -> None:
         catalogue.remember([record._replace(**changes)], occasion=Occasion.CHECK)
         catalogue.flush()
 

@@ -52,7 +52,7 @@ def look(root: Path) -> tuple[dict[str, Record], list[str]]:
         assert {file.path: file[-2:] for file in catalogue.files()} == on_disk
         assert refreshed.files == len(on_disk)
         records = {record.path: record for record in catalogue.all_records()}
-        assert catalogue.records(on_disk) == records
+        assert catalogue.records(records).items() <= records.items()
         catalogue.note_checks([Check(path, 1, 2, Level.GZIP, 3.0) for path in on_disk])
     return records, [event.text for event in events if isinstance(event, Note)]
 
@@ -112,7 +112,7 @@ def test_a_damaged_catalogue_tells_nothing_wrong_and_is_repaired(
 def test_one_torn_page_costs_few_records(tmp_path: Path, kind: str) -> None:
     records = make_recorded(tmp_path, [f"{number:04}" for number in range(3000)])
     data = bytearray(file_of(tmp_path).read_bytes())
-    at = data.index(b"http://m/structures") // 4096 * 4096
+    at = data.rindex(b"http://m/structures") // 4096 * 4096
     data[at : at + 4096] = os.urandom(4096)
     file_of(tmp_path).write_bytes(data)
     found, _ = look(tmp_path)
@@ -223,9 +223,9 @@ def test_a_full_disk_stops_nothing(tmp_path: Path, kind: str) -> None:
             catalogue.refresh()
             catalogue.remember(more)
             catalogue.remember(more[:10])
-            assert catalogue.records(records) == records
+            assert catalogue.records(records).items() <= records.items()
         assert len(events) == 1
-        assert "disk is full" in str(events[0]) or "No space left" in str(events[0]), kind
+        assert "going on without the catalogue" in str(events[0]), kind
         ballast.unlink()
         assert look(root) == (records, [])
         assert {path.name for path in file_of(root).parent.iterdir()} <= {

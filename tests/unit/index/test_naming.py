@@ -65,3 +65,23 @@ def test_names_that_overlap_are_no_files_of_an_entry(name: str) -> None:
     for row in ROWS:
         directory, _ = path_in_collection(row, "1abc", 1)
         assert DirectoryNaming(directory).identify(name) == by_table(directory, name)
+
+
+@given(
+    ROW,
+    st.lists(CLASSIC, min_size=1, max_size=6),
+    st.sampled_from(["", "README", "1abc.cif", "1ABC.cif.gz", "1abc.cif.gz\n"]),
+)
+def test_a_directory_of_one_kind_is_told_at_once(
+    row: LayoutRow, texts: list[str], odd: str
+) -> None:
+    directory, _ = path_in_collection(row, texts[0], 1)
+    names = [path_in_collection(row, texts[0][:1] + texts[0][1:3] + t[3], 1)[1] for t in texts]
+    naming = DirectoryNaming(directory)
+    uniform = naming.uniform(names)
+    if uniform is not None:
+        where, kind = uniform
+        for name in names:
+            assert kind._replace(entry_id=f"pdb_0000{name[where]}") == naming.identify(name)
+    if odd:
+        assert naming.uniform([*names, odd]) is None or odd == "1abc.cif.gz"

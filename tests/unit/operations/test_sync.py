@@ -19,7 +19,7 @@ from pdb_cli.errors import (
 from pdb_cli.events import AttemptFailed, FileFailed
 from pdb_cli.operations.collection_plan import PlanAction, Tally
 from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection
+from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection, TransportFactory
 from support.memory_setting import DIRECTORY, REMOTE, MemorySetting, make_files
 from support.memory_transport import MemoryArchive, MemoryTransport
 
@@ -306,18 +306,29 @@ def test_file_that_goes_meanwhile_is_looked_up_again(setting: MemorySetting) -> 
 
 
 def test_no_way_to_any_mirror(setting: MemorySetting) -> None:
-    setting.archive.probe = ProbeResult(usable=False, reason="no rsync program")
+    unusable = ProbeResult(usable=False, reason="no rsync program")
+    setting.archive.probe = unusable
+    setting.add_mirror("two", MemoryArchive(probe=unusable))
     with pytest.raises(NoTransportError) as refusal:
         setting.sync()
-    assert refusal.value.reasons == (("one", "memory", "no rsync program"),)
+    assert refusal.value.reasons == (
+        ("one", "memory", "no rsync program"),
+        ("two", "memory", "no rsync program"),
+    )
 
 
 def test_port_that_does_not_answer_is_looked_at_again(setting: MemorySetting) -> None:
     setting.archive.probe = ProbeResult(usable=False, reason="port closed", may_pass=True)
+    setting.add_mirror("two", MemoryArchive(probe=setting.archive.probe))
     run = setting.make_run()
     with pytest.raises(NoTransportError):
         run.plan()
     assert run.result.retries == 2
+
+
+def test_the_only_way_is_not_probed(setting: MemorySetting) -> None:
+    setting.archive.probe = ProbeResult(usable=False, reason="no rsync program")
+    assert setting.sync().result.is_done
 
 
 def test_best_way_to_each_mirror_before_other_ways(setting: MemorySetting) -> None:
@@ -337,7 +348,11 @@ def test_best_way_to_each_mirror_before_other_ways(setting: MemorySetting) -> No
     for archive in setting.archives.values():
         archive.plan_errors = [FINAL, FINAL]
     run = SyncRun(
-        setting.request, [lambda mirror: make(Fast, mirror), lambda mirror: make(Slow, mirror)]
+        setting.request,
+        [
+            TransportFactory("fast", lambda mirror: make(Fast, mirror)),
+            TransportFactory("slow", lambda mirror: make(Slow, mirror)),
+        ],
     )
     run.plan()
     assert asked == ["one fast", "two fast", "one slow", "two slow"]

@@ -9,8 +9,15 @@ from pathlib import Path
 import pytest
 
 from pdb_cli.errors import FileAccessError, NoSpaceError, UnsafeTreeError
-from pdb_cli.operations.collection_plan import PlanAction, PlannedChange
+from pdb_cli.operations.collection_plan import (
+    GroupPlan,
+    Listing,
+    PlanAction,
+    PlannedChange,
+    Tally,
+)
 from pdb_cli.operations.sync_removal import remove_files
+from pdb_cli.operations.sync_space import check_space
 from support.memory_setting import DIRECTORY, REMOTE, MemorySetting
 
 
@@ -95,3 +102,24 @@ def test_deletion_that_is_no_file_is_passed_over(setting: MemorySetting) -> None
     )
     assert list(removed) == []
     assert (setting.tree.root / "dir.cif.gz").is_dir()
+
+
+def test_files_of_unknown_size_are_guessed_when_there_are_many(
+    setting: MemorySetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Small:
+        f_bavail, f_frsize, f_files, f_favail = 200_000_000, 1, 0, 0
+
+    monkeypatch.setattr(os, "statvfs", lambda _: Small)
+    setting.root.mkdir()
+
+    def check(count: int) -> None:
+        change = PlannedChange(PlanAction.NEW, f"{DIRECTORY}/ab/1abc.cif.gz", "st", None, "missing")
+        listing = Listing("one", "https", "https://one", complete=True, files=count)
+        plan = GroupPlan.make("st", "st", listing, [change] * count, kept=Tally())
+        check_space([(setting.tree, plan)])
+
+    check(500)
+    with pytest.raises(NoSpaceError) as refusal:
+        check(1000)
+    assert refusal.value.needed == 220_000_000
