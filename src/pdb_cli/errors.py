@@ -259,6 +259,12 @@ class Defect(StrEnum):
     TOO_LARGE = "too-large"
     WRONG_KIND = "wrong-kind"
     WRONG_ENTRY = "wrong-entry"
+    WRONG_SIZE = "wrong-size"
+    """Not as long as when it was last verified."""
+    WRONG_HASH = "wrong-hash"
+    """Not the bytes that were there when it was last verified."""
+    UNREADABLE = "unreadable"
+    """The system does not give it out: a failing disk, permissions."""
 
 
 class VerificationError(PdbCliError):

@@ -53,6 +53,16 @@ class FilePresent:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesChecked:
+    """Some more files that are there were looked at."""
+
+    good: int
+    bad: int
+    size_bytes: int
+    """Of all of them, on disk."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFailed:
     """One attempt failed and another will be made."""
 
@@ -109,6 +119,7 @@ Event = (
     | BytesReceived
     | FilePublished
     | FilePresent
+    | FilesChecked
     | AttemptFailed
     | FileFailed
     | MoreFilesFailed

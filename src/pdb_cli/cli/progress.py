@@ -6,6 +6,7 @@ nothing but what failed for good, and with ``-v`` a line per file and try.
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Protocol, Self, assert_never
 
@@ -22,6 +23,7 @@ from pdb_cli.events import (
     FilePresent,
     FilePublished,
     FileRemoved,
+    FilesChecked,
     MoreFilesFailed,
     Note,
     PhaseBegan,
@@ -180,6 +182,9 @@ class BarReporter:
             progress.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=Console(stderr=True, no_color=not colour if colour is False else None),
             transient=True,
+            # Rows on the same terminal go above the bar. Data for a pipe or a file must stay there:
+            # rich would print it where the bar is.
+            redirect_stdout=sys.stdout.isatty(),
         )
         self._task = self._progress.add_task("", total=None, received="")
         self._progress.start()
@@ -247,7 +252,7 @@ def line_of(event: Event, *, every_file: bool) -> str | None:
             return f"... and {event.count} more files"
         case Note():
             return event.text
-        case BytesReceived() | EntrySettled() | PhaseBegan():
+        case BytesReceived() | EntrySettled() | FilesChecked() | PhaseBegan():
             return None
         case _:
             assert_never(event)

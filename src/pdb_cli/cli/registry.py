@@ -43,6 +43,12 @@ COMMANDS = (
         "pdb_cli.cli.commands.update",
         "Bring the collection up to the archive's state, file by file.",
     ),
+    CommandRow(
+        "validate",
+        "pdb_cli.cli.commands.validate",
+        "See whether the files that are here are whole and right.",
+        ("val",),
+    ),
     CommandRow("jobs", "pdb_cli.cli.commands.jobs", "List and manage background jobs."),
     CommandRow(
         "config", "pdb_cli.cli.commands.config", "Show, check and change the settings.", ("cfg",)

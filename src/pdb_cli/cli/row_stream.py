@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, assert_never
 from pdb_cli.cli.output import OutputMode, json_text, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Column(NamedTuple):
@@ -27,26 +27,36 @@ class RowStream:
     Parameters
     ----------
     mode
-        How: text, json or ids.
+        How.
     columns
         For text: key to column, in order.
+    fields
+        For csv: the keys, in order.
     id_key
         The key that ``ids`` prints; each value should come once.
     """
 
     def __init__(
-        self, mode: OutputMode, *, columns: Mapping[str, Column], id_key: str = "id"
+        self,
+        mode: OutputMode,
+        *,
+        columns: Mapping[str, Column],
+        fields: Sequence[str] = (),
+        id_key: str = "id",
     ) -> None:
-        if mode is OutputMode.CSV:
-            raise ValueError("CSV is for rows that are known from the start")
+        if mode is OutputMode.CSV and not fields:
+            raise ValueError("CSV needs to know its fields from the start")
         self._mode = mode
         self._columns = columns
+        self._fields = fields
         self._id_key = id_key
         self._count = 0
 
     def __enter__(self) -> Self:
         if self._mode is OutputMode.JSON:
             sys.stdout.write("[")
+        elif self._mode is OutputMode.CSV:
+            self._write_csv(self._fields)
         elif self._mode is OutputMode.TEXT and self._columns:
             self._write_cells(column.heading for column in self._columns.values())
         return self
@@ -74,13 +84,24 @@ class RowStream:
             case OutputMode.IDS:
                 sys.stdout.write(f"{row[self._id_key]}\n")
             case OutputMode.CSV:
-                raise AssertionError
+                self._write_csv([row[name] for name in self._fields])
             case _:
                 assert_never(self._mode)
 
     def flush(self) -> None:
         """Hand what was written to the reader; else that happens when a buffer is full."""
         sys.stdout.flush()
+
+    @staticmethod
+    def _write_csv(cells: Sequence[object]) -> None:
+        """Write one line of CSV (RFC 4180)."""
+        import csv  # noqa: PLC0415 - only for this mode
+        import io  # noqa: PLC0415 - as above
+
+        # What is not valid Unicode (a file name) must not stop the output.
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(cells)
+        sys.stdout.write(line.getvalue().encode("utf-8", "backslashreplace").decode("utf-8"))
 
     def _write_cells(self, cells: Iterable[str]) -> None:
         """Write one line of the table."""

@@ -14,6 +14,7 @@ from pdb_cli.events import (
     FilePresent,
     FilePublished,
     FileRemoved,
+    FilesChecked,
     MoreFilesFailed,
     Note,
     PhaseBegan,
@@ -72,6 +73,10 @@ class Tally:
                 self.bytes_received += event.size_bytes
             case FilePublished() | FilePresent():
                 self.files_done += 1
+            case FilesChecked():
+                self.files_done += event.good
+                self.files_failed += event.bad
+                self.bytes_received += event.size_bytes
             case FileFailed():
                 self.files_failed += 1
             case MoreFilesFailed():

@@ -20,7 +20,9 @@ _LONGEST_HEADER = 1024
 """Characters; servers refuse requests whose headers are very long."""
 
 
-def read_record(path: Path, *, schema: int) -> dict[str, Any] | None:
+def read_record(
+    path: Path, *, schema: int, largest_bytes: int = LARGEST_RECORD_BYTES
+) -> dict[str, Any] | None:
     """Read a JSON object that says which schema it follows.
 
     Links are not followed, pipes are not waited for, and no more is read than a record may have.
@@ -31,6 +33,8 @@ def read_record(path: Path, *, schema: int) -> dict[str, Any] | None:
         The file.
     schema
         What its member ``schema`` must be.
+    largest_bytes
+        The most bytes it may have.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def read_record(path: Path, *, schema: int) -> dict[str, Any] | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            content = json.loads(os.read(descriptor, LARGEST_RECORD_BYTES))
+            content = json.loads(os.read(descriptor, largest_bytes))
         finally:
             os.close(descriptor)
     except (OSError, ValueError, RecursionError):

@@ -30,6 +30,10 @@ _HTML_WITHIN = 1024
 _XML_BEGINNINGS = (b"<?xml", b"<PDBx:datablock", b"<wwPDB-validation")
 _PDBML_BLOCK = re.compile(rb'<PDBx:datablock\s[^>]*?datablockName\s*=\s*"([^"]*)"')
 
+_REPORT_ENTRY = re.compile(
+    rb'<wwPDB-validation-information\b[^>]*>\s*<Entry\s[^>]*?\bpdbid="([^"]*)"'
+)
+
 _BEGINNINGS = {
     # Anything that is a text.
     FileFormat.MR: re.compile(rb"[^\0]*\Z"),
@@ -66,6 +70,9 @@ _END_WITH_HASH = frozenset(
 _MSGPACK_MAPS = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
 _BCIF_KEYS = (b"encoder", b"version", b"dataBlocks")
 _BCIF_KEY_WITHIN = 32
+_BCIF_HEADER = re.compile(rb"\xa6header[\xa4\xac]([0-9A-Za-z_]{4,12})")
+"""The key and a text of four or twelve bytes, as MessagePack writes short ones."""
+_BCIF_HEADER_WITHIN = 1024
 
 
 def looks_like_html(head: bytes) -> bool:
@@ -117,7 +124,7 @@ def check_content(head: bytes, expectation: Expectation, *, subject: str) -> Non
         case FileFormat.XML:
             _check_xml(head, expectation, subject)
         case FileFormat.BCIF:
-            _check_bcif(head, subject)
+            _check_bcif(head, expectation, subject)
         case FileFormat.MR | FileFormat.PDF | FileFormat.PNG | FileFormat.SVG:
             if not _BEGINNINGS[expectation.file_format].match(head):
                 _refuse_kind(subject, f"does not begin like {expectation.file_format.upper()}")
@@ -194,20 +201,23 @@ def _check_pdb(head: bytes, expectation: Expectation, subject: str) -> None:
 
 
 def _check_xml(head: bytes, expectation: Expectation, subject: str) -> None:
-    """Look at the first element, and at the name of the data block where it is PDBML."""
+    """Look at the first element, and at the id in PDBML and in the report of a validation."""
     if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_XML_BEGINNINGS):
         _refuse_kind(subject, "does not begin like XML")
-    block = _PDBML_BLOCK.search(head)
-    if block:
-        _check_id(block[1].decode("latin-1"), expectation, subject, must=False)
+    named = _PDBML_BLOCK.search(head) or _REPORT_ENTRY.search(head)
+    if named:
+        _check_id(named[1].decode("latin-1"), expectation, subject, must=False)
 
 
-def _check_bcif(head: bytes, subject: str) -> None:
-    """Look for one of the keys of the outermost map."""
+def _check_bcif(head: bytes, expectation: Expectation, subject: str) -> None:
+    """Look for one of the keys of the outermost map, and at the name of the data block."""
     if head[0] not in _MSGPACK_MAPS or not any(
         key in head[:_BCIF_KEY_WITHIN] for key in _BCIF_KEYS
     ):
         _refuse_kind(subject, "does not begin like BinaryCIF")
+    named = _BCIF_HEADER.search(head, 0, _BCIF_HEADER_WITHIN)
+    if named:
+        _check_id(named[1].decode("latin-1"), expectation, subject, must=False)
 
 
 def _check_id(text: str, expectation: Expectation, subject: str, *, must: bool) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError
-from pdb_cli.transfer.verifier import Digest, VerifiedFile, Verifier, gzip_name
+from pdb_cli.transfer.verifier import Depth, Digest, VerifiedFile, Verifier, gzip_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.layouts import ArchiveFile
 
 __all__ = [
+    "Depth",
     "Digest",
     "Expectation",
     "VerifiedFile",
@@ -123,15 +124,12 @@ def verify_file(
     """
     verifier = Verifier(expectation, subject=subject, digest=digest)
     try:
-        # Else a pipe under that name would be waited for until somebody writes to it.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor, status = open_regular(path)
         try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise FileAccessError("read", path, "not a regular file")
             left_bytes = status.st_size
-            # Most files are one piece: another call only to hear that it was the last one counts.
-            while left_bytes > 0 and (data := os.read(descriptor, _READ_BYTES)):
+            # Most files are one piece: another call only to hear that it was the last one counts,
+            # and so does memory for more bytes than there are.
+            while left_bytes > 0 and (data := os.read(descriptor, min(left_bytes, _READ_BYTES))):
                 verifier.feed(data)
                 left_bytes -= len(data)
         finally:
@@ -139,3 +137,38 @@ def verify_file(
     except OSError as error:
         raise FileAccessError.wrap("read", path, error) from error
     return verifier.finish()
+
+
+def open_regular(path: Path) -> tuple[int, os.stat_result]:
+    """Open a file for reading if it is a regular one; nothing else is waited for.
+
+    Parameters
+    ----------
+    path
+        The file; a link is followed.
+
+    Returns
+    -------
+    descriptor : int
+        To be closed by the caller.
+    status : os.stat_result
+        Of what is open, whatever becomes of the name.
+
+    Raises
+    ------
+    FileAccessError
+        It is something else.
+    OSError
+        The system refused.
+    """
+    # Else a pipe under that name would be waited for until somebody writes to it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise FileAccessError("read", path, "not a regular file")
+    return descriptor, status

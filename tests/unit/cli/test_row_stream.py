@@ -64,6 +64,16 @@ def test_ids_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "4hhb\n1abc\n"
 
 
-def test_csv_is_refused() -> None:
+def test_csv_has_a_header_also_without_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    for rows in ([], ROWS):
+        with RowStream(OutputMode.CSV, columns=COLUMNS, fields=("id", "n", "path")) as stream:
+            for row in rows:
+                stream.write(row)
+    assert capsys.readouterr().out == (
+        'id,n,path\nid,n,path\n4hhb,1,"a,b\n""c\'"\n1abc,,naïve \\udce9\n'
+    )
+
+
+def test_csv_needs_its_fields() -> None:
     with pytest.raises(ValueError, match="CSV"):
         RowStream(OutputMode.CSV, columns=COLUMNS)

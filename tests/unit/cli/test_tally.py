@@ -10,6 +10,7 @@ from pdb_cli.events import (
     FileFailed,
     FilePresent,
     FilePublished,
+    FilesChecked,
     Note,
     PhaseBegan,
     PlanMade,
@@ -97,3 +98,13 @@ def test_the_memory_of_rates_does_not_grow() -> None:
     tally = Tally(clock=clock)
     run(tally, clock, seconds=1000, size_bytes=10, files=1)
     assert len(tally._samples) <= 125
+
+
+def test_files_that_were_looked_at_count_with_their_bytes() -> None:
+    tally = Tally(clock=Clock())
+    tally.add(PlanMade(10))
+    tally.add(FilesChecked(3, 1, 5000))
+    tally.add(FilesChecked(2, 0, 10))
+    snapshot = tally.snapshot()
+    assert (snapshot.files_done, snapshot.files_failed) == (5, 1)
+    assert snapshot.bytes_received == 5010

@@ -99,6 +99,10 @@ def test_legacy_header_has_no_room_for_an_extended_id() -> None:
     assert defect_of(HEADER % b"4HHB", FileFormat.PDB, entry="pdb_10004hhb") is None
 
 
+REPORT = (
+    b'<?xml version="1.0" ?>\n<wwPDB-validation-information xmlns:xsi="x">\n'
+    b'\t<Entry PDB-R="0.25" attemptedValidationSteps="x" pdbid="%s" xyz="1">'
+)
 PDBML = b'<?xml version="1.0" encoding="UTF-8" ?>\n<PDBx:datablock datablockName="%s"\n   xmlns:'
 
 
@@ -107,6 +111,9 @@ PDBML = b'<?xml version="1.0" encoding="UTF-8" ?>\n<PDBx:datablock datablockName
     [
         (PDBML % b"4HHB", None),
         (PDBML % b"1ABC", Defect.WRONG_ENTRY),
+        (REPORT % b"4HHB", None),
+        (REPORT % b"pdb_00004hhb", None),
+        (REPORT % b"1ABC", Defect.WRONG_ENTRY),
         (b'\xef\xbb\xbf<PDBx:datablock datablockName="4HHB-noatom">', None),
         (b'<?xml version="1.0"?><wwPDB-validation-information>', None),
         (b'<?xml version="1.0"?>\n<!DOCTYPE html>\n<html xmlns="">', Defect.WRONG_KIND),
@@ -123,6 +130,10 @@ def test_xml(head: bytes, defect: Defect | None) -> None:
     [
         (b"\x83\xa7encoder\xadciftools-java\xa7version\xa50.3.0\xaadataBlocks\x91", None),
         (b"\xde\x00\x03\xaadataBlocks\x91", None),
+        (b"\x83\xaadataBlocks\x91\x82\xa6header\xa44HHB\xaacategories", None),
+        (b"\x83\xaadataBlocks\x91\x82\xa6header\xacpdb_00004hhb\xaacategories", None),
+        (b"\x83\xaadataBlocks\x91\x82\xa6header\xa41ABC\xaacategories", Defect.WRONG_ENTRY),
+        (b"\x83\xaadataBlocks\x91\x82\xa6header\xb0MA-BAK-CEPC-0003\xaa", None),
         (b"\x83\xa5other\x00", Defect.WRONG_KIND),
         (b"data_4HHB encoder", Defect.WRONG_KIND),
     ],

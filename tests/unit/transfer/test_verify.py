@@ -5,6 +5,7 @@ import hashlib
 import os
 import random
 import zlib
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import ArchiveFile
 from pdb_cli.errors import Defect, FileAccessError, VerificationError
 from pdb_cli.transfer.verify import (
+    Depth,
     Digest,
     Expectation,
     Verifier,
@@ -329,3 +331,23 @@ def test_expectation_follows_the_name() -> None:
         assert expect(known[0], name) == Expectation(
             entry, DataType.STRUCTURES, FileFormat.MMCIF, gzipped=gzipped, name="1abc.cif"
         )
+
+
+@pytest.mark.parametrize(
+    ("data", "defect"),
+    [
+        (KQE.read_bytes(), None),
+        (gzip.compress(b"anything"), None),
+        (DATA + b"x", Defect.TRAILING),
+        (DATA[:-1], Defect.TRUNCATED),
+        (b"<html>", Defect.WRONG_KIND),
+        (gzip.compress(bytes(60_000_000)), Defect.TOO_LARGE),
+    ],
+    ids=["other entry", "no entry", "trailing", "cut", "page", "bomb"],
+)
+def test_at_its_depth_only_what_gzip_can_tell_is_asked(data: bytes, defect: Defect | None) -> None:
+    verifier = Verifier(EXPECTED, subject="x", depth=Depth.GZIP)
+    with nullcontext() if defect is None else pytest.raises(VerificationError) as caught:
+        verifier.feed(data)
+        verifier.finish()
+    assert (caught.value.defect if caught is not None else None) is defect
