@@ -52,11 +52,9 @@ def make_recorded(root: Path, entries: Iterable[str]) -> dict[str, Record]:
 def files_on_disk(root: Path) -> dict[str, tuple[int, int]]:
     """Return size and time of every file that does not begin with a dot, by path."""
     found = {}
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith("."):
-                status = os.stat(os.path.join(folder, name))
-                path = os.path.relpath(os.path.join(folder, name), root)
-                found[path] = (status.st_size, status.st_mtime_ns)
+    for file in root.rglob("*"):
+        path = file.relative_to(root)
+        if file.is_file() and not any(part.startswith(".") for part in path.parts):
+            status = file.stat()
+            found[str(path)] = (status.st_size, status.st_mtime_ns)
     return found

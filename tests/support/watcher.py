@@ -60,7 +60,7 @@ def look(folder: Path, good: list[dict[str, Path]], seen: dict[tuple[str, int, i
     for path in folder.rglob("*"):
         try:
             status = path.stat()
-            if path.name.startswith(".") or path.is_dir():
+            if path.name.startswith(".") or ".pdb-cli" in path.parts or path.is_dir():
                 continue
             key = (path.name, status.st_ino, status.st_mtime_ns)
             if not seen.get(key, False):

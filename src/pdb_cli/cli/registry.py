@@ -47,6 +47,11 @@ COMMANDS = (
     CommandRow(
         "config", "pdb_cli.cli.commands.config", "Show, check and change the settings.", ("cfg",)
     ),
+    CommandRow(
+        "index",
+        "pdb_cli.cli.commands.index",
+        "Show what is known of the collection; rebuild it.",
+    ),
     CommandRow("demo", "pdb_cli.cli.commands.demo", "See the main job at work, without a network."),
     CommandRow(
         "completion", "pdb_cli.cli.commands.completion", "Print the completion script of a shell."

@@ -176,6 +176,22 @@ class Catalogue:
         for files in self._tree.batches(types=types, formats=formats, entries=entries):
             yield from files
 
+    def file_lists(
+        self,
+        *,
+        types: Container[DataType] | None = None,
+        formats: Container[FileFormat] | None = None,
+        entries: Container[EntryId] | None = None,
+    ) -> Iterator[list[CatalogueFile]]:
+        """Yield files as :meth:`files` does, a directory at a time.
+
+        Parameters
+        ----------
+        types, formats, entries
+            As of :meth:`files`.
+        """
+        return self._tree.batches(types=types, formats=formats, entries=entries)
+
     def batches(
         self,
         *,

@@ -9,6 +9,7 @@ by who gets that lock alone.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -42,12 +43,15 @@ LOCK_NAME: Final = "catalogue.lock"
 
 _BUSY_S = 5.0
 """How long to wait for another process that is writing."""
+_REPAIR_S = 0.5
+"""How long to wait for all others to be done with a damaged file; they may work for hours."""
 _POLL_S = 0.02
-_FULL = 13
+_NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _WAITING = frozenset({5, 6})
 """Codes of SQLite: somebody else is writing (BUSY, LOCKED)."""
-_OUTSIDE = frozenset({3, 8, 10, _FULL, 14, 23})
-"""Not the file's fault: PERM, READONLY, IOERR, FULL, CANTOPEN, AUTH."""
+_OUTSIDE = frozenset({3, 10, 13, 14, 23})
+"""Not the file's fault: PERM, IOERR, FULL, CANTOPEN, AUTH."""
+_READONLY = 8
 
 _T = TypeVar("_T")
 
@@ -68,7 +72,7 @@ class Database:
     def __init__(self, folder: Path, *, writable: bool) -> None:
         self._folder = folder
         self._path = folder / FILE_NAME
-        self._is_writable = writable
+        self._may_write = self._is_writable = writable
         self._mutex = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._lock = -1
@@ -157,10 +161,10 @@ class Database:
         What the tree can not tell is kept.
         """
         with self._mutex:
-            if not (self._is_writable and self._prepare()):
-                return False
+            self._is_writable = self._may_write
+            self._repaired = False
             self.trouble = None
-            return self._repair()
+            return self._is_writable and self._has_place() and self._repair()
 
     def close(self) -> None:
         """Close the file; nothing happens a second time."""
@@ -182,16 +186,22 @@ class Database:
 
     def _prepare(self) -> bool:
         """Make sure there is something to write to."""
+        if self._has_place() and self._connection is None and not self._is_shared:
+            self._connect()
+        return self._is_writable
+
+    def _has_place(self) -> bool:
+        """Make sure there is a directory for the file, and that others know that it is in use."""
         if self._lock < 0:
             try:
                 self._folder.mkdir(exist_ok=True)
             except OSError as error:
-                self._stop_writing(error.strerror or str(error))
+                self._is_writable = False
+                if error.errno not in _NOT_OURS:
+                    self._stop_writing(error.strerror or str(error))
                 return False
             self._is_shared = is_shared(self._folder)
             self._take_lock()
-        if self._is_writable and self._connection is None and not self._is_shared:
-            self._connect()
         return self._is_writable
 
     def _take_lock(self) -> None:
@@ -200,16 +210,18 @@ class Database:
             path = self._folder / LOCK_NAME
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
             self._lock = os.open(path, flags, 0o666)
-        except OSError:
-            # Somebody else's collection, or one that is read-only: nothing to make a noise about.
+        except OSError as error:
             self._is_writable = False
+            # Somebody else's collection, or one that is read-only: nothing to make a noise about.
+            if error.errno not in _NOT_OURS:
+                self._stop_writing(error.strerror or str(error))
             return
         if not self._is_shared and not self._lock_file(fcntl.LOCK_SH):
             self._stop_writing("another process is repairing it")
 
-    def _lock_file(self, kind: int) -> bool:
+    def _lock_file(self, kind: int, *, wait_s: float = _BUSY_S) -> bool:
         """Lock the lock file; wait a little for who has it."""
-        deadline_s = time.monotonic() + _BUSY_S
+        deadline_s = time.monotonic() + wait_s
         while True:
             try:
                 fcntl.flock(self._lock, kind | fcntl.LOCK_NB)
@@ -294,11 +306,19 @@ class Database:
         kind = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
         if kind in _WAITING:
             return False
-        if kind in _OUTSIDE:
-            self._stop_writing(str(error))
-            if kind != _FULL:
-                self._disconnect()
-            return False
+        is_protected = kind == _READONLY and not os.access(self._path, os.W_OK)
+        if kind in _OUTSIDE or is_protected:
+            could_write = self._is_writable
+            if is_protected:
+                # The file of another user, whom it serves well.
+                self._is_writable = False
+            else:
+                self._stop_writing(str(error))
+            self._disconnect()
+            if could_write and self._path.exists():
+                # What is there can be read all the same.
+                self._connect()
+            return could_write
         return self._repair()
 
     def _stop_writing(self, reason: str) -> None:
@@ -316,7 +336,7 @@ class Database:
             return False
         self._repaired = True
         self._disconnect()
-        if not self._lock_file(fcntl.LOCK_EX):
+        if not self._lock_file(fcntl.LOCK_EX, wait_s=_REPAIR_S):
             self._stop_writing("it is damaged, and other processes are using it")
             return False
         try:

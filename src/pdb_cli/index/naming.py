@@ -7,6 +7,7 @@ is left to ``identify``, and the answers are the same.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,8 +15,11 @@ from pdb_cli.archive.identify import identify
 from pdb_cli.archive.layouts import COLLECTION_ROWS, ROWS, Layout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pdb_cli.archive.datatypes import DataType, FileFormat
 
+_HASH = re.compile("[0-9a-z]{2}")
 _HASH_LENGTH = 2
 _CLASSIC_LENGTH = 4
 _EXTENDED_LENGTH = 12
@@ -80,6 +84,30 @@ class DirectoryNaming:
             else:
                 skeleton.append(part)
         self._rules = _rules().get("/".join(skeleton), ())
+
+    def uniform(self, names: Sequence[str]) -> tuple[slice, Identity] | None:
+        """Tell what all files of a directory are, if they are of one kind, one for each entry.
+
+        Parameters
+        ----------
+        names
+            Without directories; none has a line end in it.
+
+        Returns
+        -------
+        tuple of slice and Identity, or None
+            Where the classic ids are in the names, and what the files are, but for their entries;
+            None where :meth:`identify` has to look at each.
+        """
+        if len(self._rules) != 1 or self._id is not None:
+            return None
+        prefix, between, suffix, id_length, kind, layout = self._rules[0]
+        if between is not None or id_length != _CLASSIC_LENGTH or not _HASH.fullmatch(self._hash):
+            return None
+        name = f"{re.escape(prefix)}[0-9]{self._hash}[0-9a-z]{re.escape(suffix)}"
+        if re.fullmatch(f"(?:{name}\n)*", "\n".join((*names, "")), re.ASCII) is None:
+            return None
+        return slice(len(prefix), len(prefix) + id_length), Identity("", *kind, None, layout)
 
     def identify(self, name: str) -> Identity | None:
         """Tell what a file is.

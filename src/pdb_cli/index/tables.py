@@ -6,9 +6,10 @@ each row has a checksum of its own, and one that does not fit its checksum count
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
+    has_text_keys: bool = True
+    """Keys that are not ASCII are kept as bytes: names of files may be any."""
     storage: str = "WITHOUT ROWID"
     """How SQLite keeps it: rows beside their keys, unless they are large."""
 
@@ -40,38 +43,55 @@ class Table:
 
     def all_rows(self, connection: sqlite3.Connection) -> list[Row]:
         """Return every row, in no order."""
-        return list(_proved(connection.execute(self._select)))
+        return list(self._proved(connection.execute(self._select)))
 
     def rows(self, connection: sqlite3.Connection, keys: Iterable[Any]) -> list[Row]:
         """Return the rows of some keys, in no order."""
-        left = iter(keys)
+        left = map(self._stored_key, keys)
         found: list[Row] = []
         while some := list(islice(left, _VARIABLES)):
             places = ",".join("?" * len(some))
             query = f"{self._select} WHERE {self.columns[0]} IN ({places})"
-            found += _proved(connection.execute(query, some))
+            found += self._proved(connection.execute(query, some))
         return found
 
     def rows_after(self, connection: sqlite3.Connection, key: Any, most: int) -> list[Row]:
-        """Return some rows whose keys are above one, in their order; none at the end."""
+        """Return some rows whose keys are above one, in their order; none at the end.
+
+        Raises
+        ------
+        sqlite3.DatabaseError
+            The table is damaged: going on would not come to an end.
+        """
+        from sqlite3 import DatabaseError
+
         query = f"{self._select} WHERE {self.columns[0]} > ? ORDER BY 1 LIMIT ?"
-        while sealed := connection.execute(query, (key, most)).fetchall():
-            rows = list(_proved(sealed))
+        start = self._stored_key(key)
+        while sealed := connection.execute(query, (start, most)).fetchall():
+            keys = [start, *(row[0] for row in sealed)]
+            if any(_rank(before) >= _rank(after) for before, after in pairwise(keys)):
+                raise DatabaseError(f"the keys of {self.name} are not in order")
+            rows = list(self._proved(sealed))
             if rows:
                 return rows
-            key = sealed[-1][0]
+            start = keys[-1]
         return []
 
     def put(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
-        """Write rows over those with the same keys."""
+        """Write rows over those with the same keys; text that no file can hold is left out."""
         places = ",".join("?" * (len(self.columns) + 1))
         query = f"INSERT OR REPLACE INTO {self.name} VALUES ({places})"  # noqa: S608 - our names
-        connection.executemany(query, ((*row, seal(row)) for row in rows))
+        sealed = (
+            (self._stored_key(row[0]), *row[1:], seal(row))
+            for row in rows
+            if all(map(_is_storable, row[1:]))
+        )
+        connection.executemany(query, sealed)
 
     def drop(self, connection: sqlite3.Connection, keys: Iterable[Any]) -> None:
         """Remove rows."""
         query = f"DELETE FROM {self.name} WHERE {self.columns[0]} = ?"  # noqa: S608 - our names
-        connection.executemany(query, ((key,) for key in keys))
+        connection.executemany(query, ((self._stored_key(key),) for key in keys))
 
     def salvage(self, connection: sqlite3.Connection) -> dict[Any, Row]:
         """Return the rows that can be read in a damaged file, from both ends, by key."""
@@ -81,12 +101,25 @@ class Table:
         for order in ("ASC", "DESC"):
             try:
                 query = f"{self._select} ORDER BY {self.columns[0]} {order}"
-                for row in _proved(connection.execute(query)):
+                for row in self._proved(connection.execute(query)):
                     found[row[0]] = row
             except (Error, ValueError, OverflowError, MemoryError):
                 continue
             break
         return found
+
+    def _proved(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows that fit their checksums, without these."""
+        for sealed in rows:
+            row = sealed[:-1]
+            if self.has_text_keys and type(row[0]) is bytes:
+                row = (os.fsdecode(row[0]), *row[1:])
+            if seal(row) == sealed[-1]:
+                yield row
+
+    def _stored_key(self, key: Any) -> Any:
+        """Return a key as it is kept."""
+        return os.fsencode(key) if self.has_text_keys and not key.isascii() else key
 
     @property
     def _select(self) -> str:
@@ -101,12 +134,22 @@ def seal(row: Row) -> int:
     return zlib.crc32(repr(values).encode())
 
 
-def _proved(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield the rows that fit their checksums, without these."""
-    for sealed in rows:
-        row = sealed[:-1]
-        if seal(row) == sealed[-1]:
-            yield row
+def _rank(key: object) -> tuple[int, bytes]:
+    """Return what SQLite compares keys by: text by its bytes, and bytes after all text."""
+    if isinstance(key, str):
+        return 0, key.encode("utf-8", "surrogateescape")
+    return (1, key) if isinstance(key, bytes) else (-1, b"")
+
+
+def _is_storable(value: object) -> bool:
+    """Tell whether a value can be kept; text can not, if it is not all Unicode."""
+    if type(value) is not str or value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 RECORDS: Final = Table(
@@ -127,7 +170,10 @@ RECORDS: Final = Table(
 CHECKS: Final = Table("checked", ("path", "size_bytes", "mtime_ns", "level", "checked_at_s"))
 MARKS: Final = Table("mark", ("path", "size_bytes", "mtime_ns", "against"))
 DIRECTORIES: Final = Table(
-    "directory", ("place", "mtime_ns", "ctime_ns", "directories", "files"), storage=""
+    "directory",
+    ("place", "mtime_ns", "ctime_ns", "directories", "files"),
+    has_text_keys=False,
+    storage="",
 )
 """``place`` is the tree and the path in it: see :mod:`pdb_cli.index.directory`."""
 

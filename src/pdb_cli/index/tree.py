@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from pdb_cli.archive.datatypes import DataType
@@ -81,12 +82,11 @@ class CatalogueTree:
                 if not any(text in packed for text in texts):
                     continue
             chosen = allowed if types is None else allowed.intersection(types)
-            files = [
-                file
-                for file in _files(path, directory, chosen)
-                if (formats is None or file.file_format in formats)
-                and (wanted is None or file.entry_id in wanted)
-            ]
+            files = _files(path, directory, chosen)
+            if formats is not None:
+                files = [file for file in files if file.file_format in formats]
+            if wanted is not None:
+                files = [file for file in files if file.entry_id in wanted]
             if files:
                 yield files
 
@@ -100,13 +100,14 @@ class CatalogueTree:
 
     def find(self, path: str) -> CatalogueFile | None:
         """Return a file by its path."""
-        directory_path, _, name = path.rpartition("/")
+        directory_path, _, _ = path.rpartition("/")
         found = self._latest().found
         for place, allowed in self._places(directory_path):
             directory = found.get(place)
             if directory is not None:
-                for file in _files(directory_path, directory, allowed, only=name):
-                    return file
+                for file in _files(directory_path, directory, allowed):
+                    if file.path == path:
+                        return file
         return None
 
     def gone(self) -> Iterator[str]:
@@ -197,18 +198,33 @@ class CatalogueTree:
                 yield tree.place(directory[len(tree.prefix) :]), allowed
 
 
-def _files(
-    path: str, directory: Directory, types: frozenset[DataType], only: str | None = None
-) -> Iterator[CatalogueFile]:
-    """Yield the files of some types in a directory."""
-    identify = DirectoryNaming(path).identify
+def _files(path: str, directory: Directory, types: frozenset[DataType]) -> list[CatalogueFile]:
+    """Return the files of some types in a directory."""
+    naming = DirectoryNaming(path)
     prefix = f"{path}/" if path else ""
-    for name, size_bytes, mtime_ns in zip(*unpack(directory.packed), strict=True):
-        if size_bytes < 0 or (only is not None and name != only):
-            continue
-        identity = identify(name)
-        if identity is not None and identity[1] in types:
-            yield CatalogueFile(prefix + name, *identity, size_bytes, mtime_ns)
+    names, sizes, times = unpack(directory.packed)
+    uniform = None if directory.has_gone else naming.uniform(names)
+    if uniform is not None:
+        ids, (_, data_type, *others) = uniform
+        if data_type not in types:
+            return []
+        columns = (
+            [prefix + name for name in names],
+            ["pdb_0000" + name[ids] for name in names],
+            repeat(data_type),
+            *map(repeat, others),
+            sizes,
+            times,
+        )
+        return list(map(CatalogueFile._make, zip(*columns, strict=False)))
+    identify = naming.identify
+    files = []
+    for name, size_bytes, mtime_ns in zip(names, sizes, times, strict=True):
+        if size_bytes >= 0:
+            identity = identify(name)
+            if identity is not None and identity[1] in types:
+                files.append(CatalogueFile(prefix + name, *identity, size_bytes, mtime_ns))
+    return files
 
 
 def _without(directory: Directory, names: set[str]) -> Directory:

@@ -40,7 +40,8 @@ def test_d06_both_end_well_and_each_file_is_fetched_once(
     assert [run.returncode for run in runs] == [0, 0], said
     assert watch.bad == []
     assert watch.looks > 1
-    found = {path.name: path.read_bytes() for path in collection.rglob("*") if path.is_file()}
+    kept = (path for path in (collection / "structures").rglob("*") if path.is_file())
+    found = {path.name: path.read_bytes() for path in kept}
     assert found == {path.name: path.read_bytes() for path in mirror.paths.values()}
     # Whoever came second skipped the file, or waited for it, and says so.
     counts = [_counts(text) for text in said]

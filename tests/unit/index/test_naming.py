@@ -10,7 +10,6 @@ from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import COLLECTION_ROWS, ROWS, ArchiveFile, LayoutRow, collection_path
 from pdb_cli.index.naming import DirectoryNaming, Identity
 
-LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 CLASSIC = st.from_regex(r"[0-9][0-9a-z]{3}", fullmatch=True)
 EXTENDED = st.from_regex(r"pdb_[0-9a-z]{8}", fullmatch=True)
 ROW = st.sampled_from((*ROWS, *COLLECTION_ROWS))
@@ -42,29 +41,19 @@ def test_each_place_of_the_table_is_known(row: LayoutRow, text: str, number: int
     assert found.entry_id == EntryId.parse(text).extended
 
 
-@given(
-    ROW,
-    ROW,
-    CLASSIC | EXTENDED,
-    CLASSIC,
-    st.integers(1, 12),
-    st.sampled_from([str.upper, str.title, str.lower, lambda name: name.removesuffix(".gz")]),
-    st.integers(0, 40),
-    st.sampled_from(["", "0", "x", ".", "-", "sf", "r", ".gz"]),
-)
+CHANGES = (str.upper, str.title, str.lower, lambda name: name.removesuffix(".gz"))
+INSERTED = ("", "0", "x", ".", "-", "sf", "r", ".gz")
+
+
+@given(ROW, ROW, CLASSIC | EXTENDED, CLASSIC, st.data())
 def test_odd_names_in_odd_places_are_what_the_table_says(
-    row: LayoutRow,
-    other: LayoutRow,
-    text: str,
-    text_of_other: str,
-    number: int,
-    change: object,
-    at: int,
-    inserted: str,
+    row: LayoutRow, other: LayoutRow, text: str, text_of_other: str, data: st.DataObject
 ) -> None:
-    _, name = path_in_collection(row, text, number)
+    _, name = path_in_collection(row, text, data.draw(st.integers(1, 12)))
     directory, _ = path_in_collection(other, text_of_other, 1)
-    for odd in (name, change(name), name[:at] + inserted + name[at:]):  # type: ignore[operator]
+    at = data.draw(st.integers(0, len(name)))
+    inserted = name[:at] + data.draw(st.sampled_from(INSERTED)) + name[at:]
+    for odd in (name, data.draw(st.sampled_from(CHANGES))(name), inserted):
         for place in (directory, directory.upper(), "elsewhere"):
             assert DirectoryNaming(place).identify(odd) == by_table(place, odd)
 
@@ -76,3 +65,23 @@ def test_names_that_overlap_are_no_files_of_an_entry(name: str) -> None:
     for row in ROWS:
         directory, _ = path_in_collection(row, "1abc", 1)
         assert DirectoryNaming(directory).identify(name) == by_table(directory, name)
+
+
+@given(
+    ROW,
+    st.lists(CLASSIC, min_size=1, max_size=6),
+    st.sampled_from(["", "README", "1abc.cif", "1ABC.cif.gz", "1abc.cif.gz\n"]),
+)
+def test_a_directory_of_one_kind_is_told_at_once(
+    row: LayoutRow, texts: list[str], odd: str
+) -> None:
+    directory, _ = path_in_collection(row, texts[0], 1)
+    names = [path_in_collection(row, texts[0][:1] + texts[0][1:3] + t[3], 1)[1] for t in texts]
+    naming = DirectoryNaming(directory)
+    uniform = naming.uniform(names)
+    if uniform is not None:
+        where, kind = uniform
+        for name in names:
+            assert kind._replace(entry_id=f"pdb_0000{name[where]}") == naming.identify(name)
+    if odd:
+        assert naming.uniform([*names, odd]) is None or odd == "1abc.cif.gz"

@@ -29,10 +29,15 @@ def scanned(root: Path, known: Mapping[bytes, Directory], *, later_ns: int = 0) 
     return scan([tree], known, now_ns=time.time_ns() + later_ns, thorough=False)
 
 
+def path_at(place: bytes, name: str) -> str:
+    """Return the path of a file in a directory."""
+    return str(Path(place.partition(b"\0")[2].decode()) / name)
+
+
 def listed(found: Scan) -> dict[str, tuple[int, int]]:
     """Return size and time of the files that are there, by path."""
     return {
-        os.path.join(place.partition(b"\0")[2].decode(), file.name): file[1:]
+        path_at(place, file.name): file[1:]
         for place, directory in found.found.items()
         for file in directory.files()
         if not file.is_gone
@@ -57,7 +62,7 @@ def test_a_directory_that_has_just_changed_is_read_again(tmp_path: Path) -> None
     first = scanned(tmp_path, {})
     assert all(directory.mtime_ns == UNSETTLED for directory in first.found.values())
     # In the very tick of the clock in which it was read: only reading again can tell.
-    place = b"\0" + os.fsencode(os.path.dirname(path_of("1abc")))
+    place = b"\0" + os.fsencode(path_of("1abc").rpartition("/")[0])
     before = (tmp_path / path_of("1abc")).parent.stat()
     make_files(tmp_path, ["2abc"])
     os.utime((tmp_path / path_of("1abc")).parent, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -167,7 +172,7 @@ def test_whatever_happens_to_the_tree_a_scan_tells_what_is_there(
                 assert listed(found) == there
                 seen |= there.keys()
                 gone = {
-                    os.path.join(place.partition(b"\0")[2].decode(), file.name)
+                    path_at(place, file.name)
                     for place, directory in found.found.items()
                     for file in directory.files()
                     if file.is_gone
