@@ -73,9 +73,9 @@ def test_ten_kills_at_random_moments(
         size = noise.randrange(2 * MEAN_BYTES)
         put(archive, f"{hash_}/{number % 9}{hash_}{number}.gz", noise.randbytes(size))
     total = sum(path.stat().st_size for path in archive.rglob("*.gz"))
-    with daemon(tmp_path, limit_kib_s=LIMIT_KIB_S) as running:
+    with daemon(tmp_path, limit_kib_s=LIMIT_KIB_S // parallel) as running:
         lab = RsyncLab(tmp_path / "collection", running.port)
-        whole_s = total / (LIMIT_KIB_S * 1024 * parallel)
+        whole_s = total / (LIMIT_KIB_S * 1024)
         kills = 0
         for _ in range(KILLS):
             if not kill_after(lab, tmp_path, noise.uniform(0.3, whole_s / 4 + 1), parallel):

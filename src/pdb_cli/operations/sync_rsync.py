@@ -7,10 +7,7 @@ docs/explanation/sync-rsync.md.
 
 from __future__ import annotations
 
-import os
-import stat
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import (
@@ -22,14 +19,6 @@ from pdb_cli.errors import (
     UnsupportedError,
 )
 from pdb_cli.events import BytesReceived, Note
-from pdb_cli.operations.collection_plan import (
-    GroupPlan,
-    Listing,
-    PlanAction,
-    PlannedChange,
-    Tally,
-    is_safe_path,
-)
 from pdb_cli.operations.sync_model import (
     FileSettled,
     ProbeResult,
@@ -37,9 +26,9 @@ from pdb_cli.operations.sync_model import (
     TreePlanned,
 )
 from pdb_cli.operations.sync_patterns import make_filter, takes_everything, wildcards
+from pdb_cli.operations.sync_rsync_plan import NOT_ON_MIRROR, PlanMaker, TreeState
 from pdb_cli.transfer.rsync_fetch import Fetched, RsyncFetch
 from pdb_cli.transfer.rsync_leftovers import NameLists, take_over
-from pdb_cli.transfer.rsync_lines import Change
 from pdb_cli.transfer.rsync_listing import list_tree
 from pdb_cli.transfer.rsync_probe import probe_daemons
 from pdb_cli.transfer.rsync_rules import tree_rules
@@ -51,24 +40,13 @@ if TYPE_CHECKING:
 
     from pdb_cli.archive.mirrors import Mirror, RsyncRoot
     from pdb_cli.events import Observer
+    from pdb_cli.operations.collection_plan import (
+        GroupPlan,
+    )
     from pdb_cli.operations.sync_model import SyncSelection, SyncTree
     from pdb_cli.transfer.rsync_arguments import RsyncOptions
-    from pdb_cli.transfer.rsync_listing import ListedChange, RsyncListing
 
-_NOT_ON_MIRROR = "not on the mirror"
 _NOT_SENT = "the mirror did not send it"
-
-
-@dataclass(slots=True)
-class _TreeState:
-    """What is remembered of a tree between its plan and the end of the run."""
-
-    extra: list[str] = field(default_factory=list)
-    """Files and directories that need no bytes but times or permissions."""
-    directories: dict[str, int] = field(default_factory=dict)
-    """Times that directories shall have in the end, in nanoseconds, below the tree."""
-    gone: list[str] = field(default_factory=list)
-    """Directories the mirror lacks."""
 
 
 class RsyncTransport:
@@ -91,7 +69,7 @@ class RsyncTransport:
         self._options = options
         self._state = state
         self._roots = mirror.rsync
-        self._trees: dict[str, _TreeState] = {}
+        self._trees: dict[str, TreeState] = {}
 
     def probe(self) -> ProbeResult:
         """Look whether one of the mirror's daemons answers; see ``SyncTransport``."""
@@ -152,9 +130,9 @@ class RsyncTransport:
         for path in _named_in(fetch.gone, unsettled):
             del unsettled[path]
             yield FileSettled(
-                f"{tree.directory}/{path}", SettledStatus.VANISHED, reason=_NOT_ON_MIRROR
+                f"{tree.directory}/{path}", SettledStatus.VANISHED, reason=NOT_ON_MIRROR
             )
-        self._remember_times(tree)
+        self._state_of(tree).look(tree.root)
         if unsettled and fetch.errors:
             raise _worst(fetch.errors)
         for path in unsettled:
@@ -172,70 +150,22 @@ class RsyncTransport:
             with suppress(PdbCliError):
                 for _ in self._fetch(tree, ()).run():
                     pass
-                self._remember_times(tree)
+                state.look(tree.root)
                 self._lists(tree).remove()
-        if len(plan.deletions):
-            # The innermost first.
-            for directory in sorted(state.gone, key=lambda path: -path.count("/")):
-                with suppress(OSError):
-                    (tree.root / directory).rmdir()
-        for directory, mtime_ns in state.directories.items():
-            path = tree.root / directory
-            with suppress(OSError):
-                if path.stat(follow_symlinks=False).st_mtime_ns != mtime_ns:
-                    os.utime(path, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
+        state.restore(tree.root)
 
     def _plan_tree(
         self, tree: SyncTree, selection: SyncSelection, *, delete: bool, observe: Observer
     ) -> GroupPlan:
-        """Plan one tree."""
+        """Plan one tree: ask the daemons of the mirror in their order, until one lists it."""
         if tree.root.exists() and not tree.root.is_dir():
             raise FileAccessError("read", tree.root, "it is no directory")
-        source, listing = self._list(tree, selection, delete=delete)
-        if not listing.is_complete:
-            said = listing.notes[0] if listing.notes else "fewer files named than counted"
-            observe(Note(f"{source} is not listed to its end, nothing is deleted: {said}"))
-            listing.gone.clear()
-            listing.gone_directories.clear()
-        changes = [_planned(tree, one) for one in listing.changes if is_safe_path(one.path)]
-        if refused := [one.path for one in listing.changes if not is_safe_path(one.path)]:
-            observe(Note(f"{len(refused)} names on {source} are not accepted, as {refused[0]!a}"))
-        arriving = Tally.of(changes)
-        kept = Tally(listing.kept_files, listing.kept_bytes)
-        changes += [
-            PlannedChange(
-                PlanAction.DELETE,
-                f"{tree.directory}/{path}",
-                tree.group,
-                _local_size(tree.root / path),
-                _NOT_ON_MIRROR,
-            )
-            for path in listing.gone
-            if is_safe_path(path)
-        ]
-        self._trees[tree.name] = _remember(
-            tree, listing, changes, everything=takes_everything(tree, selection)
-        )
-        about = Listing(
-            self.mirror.name,
-            self.name,
-            source,
-            listing.is_complete,
-            kept.files + arriving.files,
-            kept.size_bytes + arriving.size_bytes,
-            listing.newest_s,
-        )
-        return GroupPlan.make(tree.name, tree.group, about, changes, kept=kept)
-
-    def _list(
-        self, tree: SyncTree, selection: SyncSelection, *, delete: bool
-    ) -> tuple[str, RsyncListing]:
-        """Ask the daemons of the mirror in their order, until one lists the tree."""
         everything = takes_everything(tree, selection)
         rules = tree_rules(None if everything else wildcards(tree, selection))
         wanted = None if everything else make_filter(tree, selection)
         first_error: PdbCliError | None = None
         for root in self._roots:
+            maker = PlanMaker(tree)
             try:
                 source = root.url(f"{tree.remote}/")
                 listing = list_tree(
@@ -243,15 +173,23 @@ class RsyncTransport:
                     source,
                     tree.root,
                     rules=rules,
+                    take=maker.take,
                     wanted=wanted,
                     follow_links=tree.links,
                     delete=delete,
                 )
             except (RsyncError, UnsupportedError) as error:
                 first_error = first_error or error
-            else:
-                self._prefer(root)
-                return source, listing
+                continue
+            self._prefer(root)
+            plan, self._trees[tree.name] = maker.make(
+                listing,
+                source,
+                mirror=self.mirror.name,
+                everything=everything,
+                observe=observe,
+            )
+            return plan
         if first_error is None:
             raise UnsupportedError(
                 f"rsync from mirror {self.mirror.name}",
@@ -293,66 +231,9 @@ class RsyncTransport:
         """Return where the lists of a tree are kept."""
         return NameLists(self._state, tree.name.replace("/", "_"))
 
-    def _state_of(self, tree: SyncTree) -> _TreeState:
+    def _state_of(self, tree: SyncTree) -> TreeState:
         """Return what is remembered of a tree."""
-        return self._trees.setdefault(tree.name, _TreeState())
-
-    def _remember_times(self, tree: SyncTree) -> None:
-        """Remember the times rsync gave to directories, before deletions change them."""
-        state = self._state_of(tree)
-        for path in state.extra:
-            with suppress(OSError):
-                status = os.lstat(tree.root / path)
-                if stat.S_ISDIR(status.st_mode):
-                    state.directories[path] = status.st_mtime_ns
-
-
-def _planned(tree: SyncTree, change: ListedChange) -> PlannedChange:
-    """Turn a row of the dry run into one of the plan."""
-    is_new = change.change is Change.NEW
-    return PlannedChange(
-        PlanAction.NEW if is_new else PlanAction.CHANGED,
-        f"{tree.directory}/{change.path}",
-        tree.group,
-        change.size_bytes,
-        _reason(change),
-        change.mtime_s,
-    )
-
-
-def _reason(change: ListedChange) -> str:
-    """Say why a file is fetched; the places of the marks are those of rsync(1)."""
-    if change.change is Change.NEW:
-        return "missing"
-    differs = [
-        name
-        for name, mark in (("size", change.marks[1:2]), ("time", change.marks[2:3].lower()))
-        if mark == name[:1].encode()
-    ]
-    return " and ".join(differs) or "contents"
-
-
-def _remember(
-    tree: SyncTree, listing: RsyncListing, changes: list[PlannedChange], *, everything: bool
-) -> _TreeState:
-    """Keep what the end of the run needs."""
-    skipped = set() if everything else set(listing.new_directories)
-    differing = {
-        path: mtime_s
-        for path, mtime_s in listing.directories.items()
-        if path not in skipped and (path == "." or is_safe_path(path))
-    }
-    state = _TreeState(gone=[path for path in listing.gone_directories if is_safe_path(path)])
-    mtime_s = differing.pop(".", None)
-    if mtime_s is not None:
-        state.directories["."] = mtime_s * 1_000_000_000
-    state.extra = [*differing, *filter(is_safe_path, listing.attributes)]
-    prefix = len(tree.directory) + 1
-    for path in {one.path[prefix:].rpartition("/")[0] or "." for one in changes}:
-        if path not in differing and path not in state.directories:
-            with suppress(OSError):
-                state.directories[path] = os.lstat(tree.root / path).st_mtime_ns
-    return state
+        return self._trees.setdefault(tree.name, TreeState())
 
 
 def _directories_of(paths: Iterable[str]) -> Iterator[str]:
@@ -385,10 +266,3 @@ def _named_in(complained: Iterable[str], unsettled: Iterable[str]) -> list[str]:
 def _worst(errors: list[PdbCliError]) -> PdbCliError:
     """Return what explains best why a run did not end well: a busy daemon explains least."""
     return next((one for one in errors if not isinstance(one, RsyncBusyError)), errors[0])
-
-
-def _local_size(path: Path) -> int | None:
-    """Return the size of what will go."""
-    with suppress(OSError):
-        return os.lstat(path).st_size
-    return None

@@ -38,8 +38,6 @@ class ListedChange(NamedTuple):
 class RsyncListing:
     """What a dry run said."""
 
-    changes: list[ListedChange] = field(default_factory=list)
-    """New and changed files, in the order of rsync."""
     attributes: list[str] = field(default_factory=list)
     """Files of which only time or permissions differ."""
     gone: list[str] = field(default_factory=list)
@@ -77,6 +75,7 @@ def list_tree(
     root: Path,
     *,
     rules: Sequence[str],
+    take: Callable[[ListedChange], None],
     wanted: Callable[[str], bool] | None = None,
     follow_links: bool = False,
     delete: bool = False,
@@ -93,6 +92,9 @@ def list_tree(
         The directory; it may be missing.
     rules
         From :func:`pdb_cli.transfer.rsync_rules.tree_rules`.
+    take
+        Gets each file that is new or changed, as soon as it is named; there may be millions. What
+        it got is worth nothing if this raises.
     wanted
         Tells for a path below the tree whether it counts at all; None for yes.
     follow_links
@@ -114,7 +116,7 @@ def list_tree(
     FileAccessError
         The directory can not be read.
     """
-    reader = _Reader(wanted)
+    reader = _Reader(take, wanted)
     arguments = listing_arguments(
         options, url, root, rules=rules, follow_links=follow_links, delete=delete
     )
@@ -141,7 +143,10 @@ def list_tree(
 class _Reader:
     """Makes a listing out of lines."""
 
-    def __init__(self, wanted: Callable[[str], bool] | None) -> None:
+    def __init__(
+        self, take: Callable[[ListedChange], None], wanted: Callable[[str], bool] | None
+    ) -> None:
+        self._give = take
         self._wanted = wanted
         self.listing = RsyncListing()
         self.has_root = False
@@ -201,7 +206,7 @@ class _Reader:
         if len(row.third) == len(listing.newest or row.third):
             listing.newest = max(listing.newest, row.third)
         if row.change in {Change.NEW, Change.CHANGED}:
-            listing.changes.append(
+            self._give(
                 ListedChange(row.change, path, row.size_bytes, read_time(row.third), row.marks)
             )
             return

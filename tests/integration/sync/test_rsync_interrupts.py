@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGE = "ab/9abc.cif.gz"
-LARGE_BYTES = 3_000_000
+LARGE_BYTES = 2_000_000
 SMALL = [f"{hash_}/{n}{hash_}x.cif.gz" for hash_ in ("aa", "zz") for n in range(1, 5)]
 SMALL_BYTES = 40_000
-LIMIT_KIB_S = 1500
+LIMIT_KIB_S = 1300
 OLD_S = 1_600_000_000
 
 
@@ -57,7 +57,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def slow(tmp_path: Path, archive: Path) -> Iterator[RsyncDaemon]:
-    """Return a daemon that takes two seconds for the large file."""
+    """Return a daemon that takes a second and a half for the large file."""
     (tmp_path / "daemon").mkdir()
     assert archive.is_relative_to(tmp_path / "archive")
     rsync = require_program("rsync", package="rsync")
