@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from pdb_cli.transfer.headers import format_http_date
 from pdb_cli.transfer.verify import LARGEST_FILE_BYTES
 
 if TYPE_CHECKING:
