@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,7 +49,8 @@ def test_killed_at_ten_moments_the_collection_is_whole_and_gets_there(
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-            time.sleep(chance.uniform(0.2, 1.5))  # the random moment is what is tested
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=chance.uniform(0.2, 1.5))
             killed += process.poll() is None
             process.send_signal(signal.SIGKILL)
             process.wait()

@@ -11,7 +11,12 @@ from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.archive.sync_targets import BUILTIN_TARGETS, DEFAULT_TARGET
 from pdb_cli.cli.ids_input import read_ids
 from pdb_cli.config.settings import SyncFormat, SyncTarget, Transport
-from pdb_cli.errors import InvalidValueError, UnknownNameError, UnsupportedError
+from pdb_cli.errors import (
+    InvalidValueError,
+    NoCollectionError,
+    UnknownNameError,
+    UnsupportedError,
+)
 from pdb_cli.operations.sync_guards import parse_delete_limit
 from pdb_cli.operations.sync_model import SyncRequest, SyncSelection
 from pdb_cli.operations.sync_patterns import parse_prefix
@@ -198,17 +203,14 @@ def collection_root(settings: Settings, dest: str | None) -> Path:
 
     Raises
     ------
-    UsageError
+    NoCollectionError
         There is none.
     """
     if dest == "":
         raise InvalidValueError("-d", "", "a directory")
     root = settings.paths.pdb_dir if dest is None else Path(dest)
     if root is None:
-        raise UnsupportedError(
-            "sync without a collection",
-            "'pdb-cli config set paths.pdb_dir DIR', PDB_DIR or -d DIR names one",
-        )
+        raise NoCollectionError
     return Path(os.path.abspath(root))  # noqa: PTH100 - links stay as they are
 
 

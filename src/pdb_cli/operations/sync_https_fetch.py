@@ -161,26 +161,10 @@ class _Run:
         """Say what became of a file, and remember that it is current."""
         change: PlannedChange = result.item.tag
         self._in_hand -= 1
-        mirror = result.source.mirror if result.source is not None else ""
         match result.status:
             case FetchStatus.FETCHED | FetchStatus.PRESENT | FetchStatus.UNCHANGED:
                 self._in_vain = 0
-                if (record := record_of_fetch(result)) is not None:
-                    self._arrived.append(record)
-                if mirror == self._mirrors[0].name:
-                    self._note(change, result)
-                if max(len(self._fresh), len(self._arrived)) >= _REMEMBERED_TOGETHER:
-                    self.keep_marks()
-                other = "" if mirror == self._mirrors[0].name else mirror
-                if result.status is not FetchStatus.UNCHANGED:
-                    status = SettledStatus.TRANSFERRED
-                elif other:
-                    # The one whose list says that it has changed did not deliver it.
-                    reason = f"{other} has no newer one"
-                    return FileSettled(change.path, SettledStatus.FAILED, reason=reason)
-                else:
-                    status = SettledStatus.UNCHANGED
-                return FileSettled(change.path, status, result.size_bytes, mirror=other)
+                return self._settle_good(change, result)
             case FetchStatus.NOT_FOUND:
                 self._in_vain = 0
                 return FileSettled(change.path, SettledStatus.VANISHED, reason="not found")
@@ -191,6 +175,25 @@ class _Run:
                     if self._in_vain >= _HOPELESS_AFTER:
                         self.lost = error
                 return FileSettled(change.path, SettledStatus.FAILED, reason=_reason(error))
+
+    def _settle_good(self, change: PlannedChange, result: FetchResult) -> FileSettled:
+        """Say of a file that it is here, and remember it."""
+        own = self._mirrors[0].name
+        mirror = result.source.mirror if result.source is not None else own
+        other = "" if mirror == own else mirror
+        if result.status is FetchStatus.UNCHANGED and other:
+            # The one whose list says that it has changed did not deliver it.
+            reason = f"{other} has no newer one"
+            return FileSettled(change.path, SettledStatus.FAILED, reason=reason)
+        if (record := record_of_fetch(result)) is not None:
+            self._arrived.append(record)
+        if result.source is not None and not other:
+            self._note(change, result)
+        if max(len(self._fresh), len(self._arrived)) >= _REMEMBERED_TOGETHER:
+            self.keep_marks()
+        unchanged = result.status is FetchStatus.UNCHANGED
+        status = SettledStatus.UNCHANGED if unchanged else SettledStatus.TRANSFERRED
+        return FileSettled(change.path, status, result.size_bytes, mirror=other)
 
     def keep_marks(self) -> None:
         """Remember what is current, as far as that was not done yet."""

@@ -33,13 +33,12 @@ from pdb_cli.events import (
     ignore_event,
 )
 from pdb_cli.transfer.claim import BUSY_RETRY_S, Claim, Claims, note_waiting
-from pdb_cli.transfer.headers import format_http_date
 from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.intake import Ending, Intake, Verdict
 from pdb_cli.transfer.mailbox import Mailbox
 from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Passed, Source
 from pdb_cli.transfer.options import HttpOptions, affordable_connections
-from pdb_cli.transfer.request import Request
+from pdb_cli.transfer.request import Request, conditions
 from pdb_cli.transfer.response import NOT_MODIFIED, RANGE_NOT_SATISFIABLE, Wanted
 from pdb_cli.transfer.servers import Admission, Servers
 from pdb_cli.transfer.task import Task
@@ -337,17 +336,12 @@ class _Run:
             wanted = None
             if part.resume is not None and part.size_bytes and part.resume.url == subject:
                 wanted = Wanted(part.resume, part.size_bytes)
-            since_s = task.item.unless_since_s
-            headers: tuple[str, ...] = ()
-            # What another try has the beginning of, has changed.
-            if since_s is not None and wanted is None:
-                headers = (f"If-Modified-Since: {format_http_date(since_s)}",)
             arrival = self._intake.open(part, expectation, subject=subject)
             request = Request(
                 url,
                 arrival,
                 wanted,
-                headers=headers,
+                headers=conditions(task.item.unless_since_s, wanted),
                 max_bytes=expectation.max_bytes,
                 not_before_s=task.item.not_before_s,
             )
