@@ -332,7 +332,9 @@ class Database:
 
         if self._repaired or not self._is_writable:
             self._disconnect()
-            self._stop_writing("it is damaged")
+            # Who reads without locks may have met a writer: no reason to make a noise.
+            if self._is_writable:
+                self._stop_writing("it is damaged")
             return False
         self._repaired = True
         self._disconnect()
