@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -30,11 +30,13 @@ from pdb_cli.index.verified import (
     record_of,
 )
 from pdb_cli.index.waiting import Waiting
+from pdb_cli.storage.atomic import sync_directory
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator
     from collections.abc import Collection as Container
+    from pathlib import Path
 
     from pdb_cli.archive.datatypes import DataType, FileFormat
     from pdb_cli.archive.ids import EntryId
@@ -61,7 +63,7 @@ _BATCH_S = 2.0
 """How long a record may wait for others to be written with it."""
 _SHARED_BATCH = 20_000
 """The same where every write is one of the whole file."""
-_SHARED_BATCH_S = 60.0
+_SHARED_BATCH_S = 15.0
 _MOST_WAITING = 50_000
 """Records kept for a later try when another process does not let us write; bounds the memory."""
 _RECORDS_AT_ONCE = 2000
@@ -109,6 +111,7 @@ class Catalogue:
         self._tree = CatalogueTree(collection, self._database)
         self._mutex = threading.Lock()
         self._waiting = Waiting()
+        self._timer: threading.Timer | None = None
         self._told = False
 
     def __enter__(self) -> Self:
@@ -319,11 +322,18 @@ class Catalogue:
             yield from map(record_of, rows)
             last = rows[-1][0]
 
-    def remember(self, records: Iterable[Record], *, occasion: Occasion = Occasion.ARRIVAL) -> None:
-        """Keep records; they are written in batches, at the latest when the catalogue is closed.
+    def remember(
+        self,
+        records: Iterable[Record],
+        *,
+        occasion: Occasion = Occasion.ARRIVAL,
+        directories: Iterable[Path] = (),
+    ) -> None:
+        """Keep records; they are written in batches, 2 s later at most.
 
-        Only give what was verified, and is synced to the disk under its final name. Size and time
-        must be those of the file that was looked at, taken from its descriptor.
+        On shared file systems, where each write is one of the whole file, it may be 15 s. Only give
+        what was verified, and is synced to the disk under its final name. Size and time must be
+        those of the file that was looked at, taken from its descriptor.
 
         Parameters
         ----------
@@ -331,9 +341,13 @@ class Catalogue:
             Of files in this collection.
         occasion
             What they are made for.
+        directories
+            Where files replaced others: synced to the disk before the records are written. Else,
+            after a power failure, a record could speak of a file that is the old one again.
         """
         with self._mutex:
             self._waiting.add_records(records, occasion)
+            self._waiting.directories.update(directories)
         self._flush_if_due()
 
     def note_checks(self, checks: Iterable[Check]) -> None:
@@ -380,33 +394,49 @@ class Catalogue:
 
     def flush(self) -> None:
         """Write what is not written yet."""
+        self._write_waiting()
+        self._tell()
+
+    def close(self) -> None:
+        """Write what is not written yet, and close the file; nothing happens a second time."""
+        with self._mutex:
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+            timer.join()
+        self.flush()
+        self._database.close()
+
+    def _flush_if_due(self) -> None:
+        """Write when there is enough; else see that it does not wait for too long."""
+        is_shared = self._database.is_shared
+        most, most_s = (_SHARED_BATCH, _SHARED_BATCH_S) if is_shared else (_BATCH, _BATCH_S)
+        with self._mutex:
+            waiting = len(self._waiting)
+            is_timed = self._timer is not None and self._timer.is_alive()
+            if 0 < waiting < most and not is_timed:
+                # A thread: who remembers something may be busy for long with something else.
+                self._timer = threading.Timer(most_s, self._write_waiting)
+                self._timer.name = "pdb-cli-catalogue"
+                self._timer.daemon = True
+                self._timer.start()
+        if waiting >= most:
+            self.flush()
+
+    def _write_waiting(self) -> None:
+        """Write what waits; from any thread."""
         with self._mutex:
             waiting = self._waiting
             if not len(waiting):
                 return
+            for directory in waiting.directories:
+                with suppress(OSError):
+                    sync_directory(directory)
             is_written = self._database.write(waiting.write)
             may_be_later = not is_written and self._database.is_writable
             if not may_be_later or len(waiting) >= _MOST_WAITING:
                 # What can not be kept at all is soon asked for again by nobody.
                 self._waiting = Waiting()
-            else:
-                waiting.since_s = time.monotonic()
-        self._tell()
-
-    def close(self) -> None:
-        """Write what is not written yet, and close the file; nothing happens a second time."""
-        self.flush()
-        self._database.close()
-
-    def _flush_if_due(self) -> None:
-        """Write when there is enough, or when it has waited long enough."""
-        is_shared = self._database.is_shared
-        most, most_s = (_SHARED_BATCH, _SHARED_BATCH_S) if is_shared else (_BATCH, _BATCH_S)
-        with self._mutex:
-            waiting = self._waiting
-            is_due = len(waiting) >= most or time.monotonic() - waiting.since_s >= most_s
-        if is_due:
-            self.flush()
 
     def _write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
         """Change the file; say once if that does not work."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from pdb_cli.index.model import Occasion
@@ -12,6 +11,7 @@ from pdb_cli.index.verified import put_records
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
+    from pathlib import Path
 
     from pdb_cli.index.model import Check, Mark, Record
 
@@ -24,15 +24,14 @@ class Waiting:
         """By path, in the order they came."""
         self.checks: dict[str, Check] = {}
         self.marks: dict[str, Mark] = {}
-        self.since_s = time.monotonic()
-        """When the first of them came, on the monotonic clock."""
+        self.directories: set[Path] = set()
+        """To be synced before records are written."""
 
     def __len__(self) -> int:
         return len(self.records) + len(self.checks) + len(self.marks)
 
     def add_records(self, records: Iterable[Record], occasion: Occasion) -> None:
         """Add records; an arrival leaves nothing of what was known of the file before."""
-        self._begin()
         for record in records:
             if occasion is Occasion.ARRIVAL:
                 self.checks.pop(record.path, None)
@@ -41,12 +40,10 @@ class Waiting:
 
     def add_checks(self, checks: Iterable[Check]) -> None:
         """Add checks, over those of the same files."""
-        self._begin()
         self.checks.update((check.path, check) for check in checks)
 
     def add_marks(self, marks: Iterable[Mark]) -> None:
         """Add marks, over those of the same files."""
-        self._begin()
         self.marks.update((mark.path, mark) for mark in marks)
 
     def drop(self, paths: Iterable[str]) -> None:
@@ -63,8 +60,3 @@ class Waiting:
         checks = (self.checks[path] for path in sorted(self.checks))
         CHECKS.put(connection, ((*each[:3], int(each.level), each.checked_at_s) for each in checks))
         MARKS.put(connection, (tuple(self.marks[path]) for path in sorted(self.marks)))
-
-    def _begin(self) -> None:
-        """Note when the first one comes."""
-        if not len(self):
-            self.since_s = time.monotonic()
