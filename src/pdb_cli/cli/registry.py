@@ -50,7 +50,7 @@ COMMANDS = (
     CommandRow(
         "index",
         "pdb_cli.cli.commands.index",
-        "Show what is known of the collection, or rebuild it.",
+        "Show what is known of the collection; rebuild it.",
     ),
     CommandRow("demo", "pdb_cli.cli.commands.demo", "See the main job at work, without a network."),
     CommandRow(

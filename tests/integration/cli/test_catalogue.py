@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pdb_cli.index.catalogue import Level, open_catalogue
@@ -15,6 +16,7 @@ from pdb_cli.storage.collection import Collection
 from support.fault_server import FaultServer
 from support.lab import write_config
 from support.large_mirror import make_large_mirror
+from support.wait import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,14 +141,13 @@ def test_after_kill_9_no_record_tells_more_than_was_verified(
         command = [sys.executable, "-m", "pdb_cli", "download", "-l", str(listed), "-p", "4"]
         for turn in range(3):
             run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
-            wanted = 60 * (turn + 1)
-            while len(list(collection.rglob("*.cif.gz"))) < wanted and run.poll() is None:
-                time.sleep(0.01)
+            enough = partial(_has_files, collection, 60 * (turn + 1))
+            wait_until(enough, what="some files to arrive")
             run.kill()
             run.communicate()
             records, _ = known(collection)
-            for path, record in records.items():
-                content = (collection / path).read_bytes()
+            for name, record in records.items():
+                content = (collection / name).read_bytes()
                 assert record.sha256 == hashlib.sha256(content).hexdigest()
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -154,6 +155,11 @@ def test_after_kill_9_no_record_tells_more_than_was_verified(
         paths = [file.path for file in catalogue.files()]
         facts = catalogue.records(paths).keys() | catalogue.checks(paths).keys()
     assert (len(paths), len(facts)) == (300, 300)
+
+
+def _has_files(folder: Path, least: int) -> bool:
+    """Tell whether so many files have arrived."""
+    return len(list(folder.rglob("*.cif.gz"))) >= least
 
 
 def test_index_tells_what_is_known_and_rebuilds_it(lab: Lab) -> None:
