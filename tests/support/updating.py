@@ -29,10 +29,10 @@ OPTIONS = HttpOptions(connections=4, connect_timeout_s=2, stall_timeout_s=2)
 RETRY = RetryPolicy(retries=0, base_s=0.01)
 
 
-def bring(tree: ArchiveTree, root: Path) -> None:
+def bring(tree: ArchiveTree, root: Path, *, layout: Layout = Layout.CLASSIC) -> None:
     """Copy what an archive has now, with its times, as rsync does; nothing is removed."""
     for file, path in tree.files().items():
-        place = root / collection_path(file, Layout.CLASSIC)
+        place = root / collection_path(file, layout)
         place.parent.mkdir(parents=True, exist_ok=True)
         new = place.with_name(".new")
         shutil.copy2(path, new)
@@ -65,7 +65,7 @@ class Updating:
 
     def check(self, **changes: Any) -> dict[str, JudgedFile]:
         """Compare; return every file by its path in the collection."""
-        collection = Collection(self.root)
+        collection = Collection(self.root, changes.get("data_type_dirs", {}))
         with open_catalogue(collection, observe=self.events.append) as catalogue:
             self.last = CollectionCheck(
                 self.request(**changes), collection, catalogue,
@@ -81,7 +81,8 @@ class Updating:
 
     def update(self, **changes: Any) -> dict[str, UpdatedFile]:
         """Update; return what was done by the paths files had."""
-        collection, request = Collection(self.root), self.request(**changes)
+        request = self.request(**changes)
+        collection = Collection(self.root, request.data_type_dirs)
         with open_catalogue(collection, observe=self.events.append) as catalogue:
             self.last = CollectionCheck(
                 request, collection, catalogue,

@@ -101,6 +101,7 @@ def top_level_help() -> str:
             "  pdb-cli demo                              a few seconds, no network",
             "  pdb-cli download 4hhb 1abc                into the collection",
             "  pdb-cli download -l list.txt --bg         in the background",
+            "  pdb-cli update --check                    what is outdated, what is obsolete",
             "  pdb-cli jobs                              what runs, what ended today",
             "  pdb-cli jobs log last --follow            watch it",
         ]

@@ -96,6 +96,7 @@ def _document(
         "archive_entries": report.archive_entries,
         "held_entries": report.held_entries,
         "added": [str(entry) for entry in report.added],
+        "new_here": [str(entry) for entry in report.arrived],
         "revised": [
             {"id": str(one.entry), "before": one.before, "now": one.now} for one in report.revised
         ],
@@ -126,6 +127,7 @@ def _lines(report: ChangeReport, document: dict[str, Any]) -> Iterator[str]:
     yield f"{since}, for the collection `{printable(document['collection'])}`."
     yield ""
     yield f"- New in the archive: {len(report.added)} (of {report.archive_entries} entries)"
+    yield f"- New in this collection: {len(report.arrived)}"
     elsewhere = f"{report.revised_elsewhere} elsewhere"
     yield f"- Revised in this collection: {len(report.revised)}; {elsewhere}"
     yield f"- Obsolete in this collection: {len(report.obsolete)}"
@@ -134,6 +136,20 @@ def _lines(report: ChangeReport, document: dict[str, Any]) -> Iterator[str]:
     if report.since is None:
         yield ""
         yield "There was no report before this one: what is new or revised, the next one will tell."
+    yield from _sections(report)
+    if document["not_up_to_date"]:
+        yield from ("", "## Files that are not up to date", "")
+        yield "| entry | type | state | here | archive | result |"
+        yield "|---|---|---|---|---|---|"
+        for row in document["not_up_to_date"]:
+            cells = ("id", "type", "state", "local_date", "remote_date", "result")
+            yield "| " + " | ".join(_cell(row[name]) for name in cells) + " |"
+        yield ""
+        yield "`pdb-cli update` fetches them."
+
+
+def _sections(report: ChangeReport) -> Iterator[str]:
+    """Yield what has changed, as far as anything has."""
     if report.revised:
         yield from ("", "## Revised", "", "| entry | before | now |", "|---|---|---|")
         for one in report.revised:
@@ -142,22 +158,12 @@ def _lines(report: ChangeReport, document: dict[str, Any]) -> Iterator[str]:
         yield from ("", "## Obsolete", "", "| entry | since | what became of it |", "|---|---|---|")
         for absence in report.obsolete:
             yield f"| {absence.entry} | {absence.since or ''} | {_cell(str(absence))} |"
-    if report.added:
-        yield from ("", "## New in the archive", "")
-        names = [str(entry) for entry in report.added]
+    for title, entries in (("archive", report.added), ("collection", report.arrived)):
+        names = [str(entry) for entry in entries]
+        if names:
+            yield from ("", f"## New in the {title}", "")
         for start in range(0, len(names), _IDS_PER_LINE):
             yield " ".join(names[start : start + _IDS_PER_LINE])
-    if document["not_up_to_date"]:
-        yield from ("", "## Files that are not up to date", "")
-        yield from (
-            "| entry | type | state | here | archive | result |",
-            "|---|---|---|---|---|---|",
-        )
-        for row in document["not_up_to_date"]:
-            cells = ("id", "type", "state", "local_date", "remote_date", "result")
-            yield "| " + " | ".join(_cell(row[name]) for name in cells) + " |"
-        yield ""
-        yield "`pdb-cli update` fetches them."
 
 
 def _cell(value: object) -> str:

@@ -21,9 +21,11 @@ from pdb_cli.operations.update_check import CollectionCheck
 from pdb_cli.operations.update_model import (
     WANTED_STATES,
     FileState,
+    ObsoleteAction,
     UpdatedFile,
     UpdateResult,
 )
+from pdb_cli.operations.update_obsolete import successors_of
 from pdb_cli.storage.collection import Collection
 from pdb_cli.transfer.retry import RetryPolicy
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from pdb_cli.cli.progress import Reporter
     from pdb_cli.cli.session import Session
     from pdb_cli.index.catalogue import Catalogue
-    from pdb_cli.operations.update_model import UpdateRequest
+    from pdb_cli.operations.update_model import JudgedFile, UpdateRequest
 
 _MOST_IDS_SHOWN = 5
 _DONE = frozenset({UpdateResult.UPDATED, UpdateResult.FOLLOWED})
@@ -98,8 +100,13 @@ class UpdateRun:
             with closing(check.judge(with_current=self._shows_current)) as judged_files:
                 for judged in judged_files:
                     self._states[judged.state] += 1
-                    if not dry or is_wanted(judged, self._request):
+                    if not dry or self._would_change(judged):
                         self._updated.append(UpdatedFile(judged))
+            if self._request.follow:
+                obsolete = [
+                    one.judged for one in self._updated if one.judged.state is FileState.OBSOLETE
+                ]
+                self._updated += map(UpdatedFile, successors_of(obsolete, self._collection))
             self._report(check, catalogue)
         self._write_rows()
         self._session.say(self._summary(check, done=False))
@@ -151,6 +158,12 @@ class UpdateRun:
             self._session.complain(describe(stopped).lines[0])
             return ExitCode.PARTIAL
         return self._code(check)
+
+    def _would_change(self, judged: JudgedFile) -> bool:
+        """Tell whether an update would do something about a file."""
+        if judged.state is FileState.OBSOLETE:
+            return self._request.follow or self._request.obsolete is not ObsoleteAction.REPORT
+        return is_wanted(judged, self._request)
 
     @property
     def _shows_current(self) -> bool:

@@ -140,9 +140,6 @@ class Asking:
                 judged = self._of(undecided, FileState.DAMAGED)
                 refused.append(judged._replace(reason=error.reason))
                 continue
-            if not file.path.endswith(".gz"):
-                refused.append(self._unknown(undecided, "not compressed, as the archive's is"))
-                continue
             yield Question(
                 file.path,
                 sources,

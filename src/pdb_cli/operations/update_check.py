@@ -208,6 +208,9 @@ class CollectionCheck:
         paths = [file.path for file, _ in late]
         records, marks = self._catalogue.records(paths), self._catalogue.marks(paths)
         for file, date in late:
+            if not file.path.endswith(".gz"):
+                yield self._judged(file, FileState.UNKNOWN, reason="not as the archive keeps it")
+                continue
             record, mark = records.get(file.path), marks.get(file.path)
             if record is not None and not record.fits(file.size_bytes, file.mtime_ns):
                 record = None
@@ -250,7 +253,7 @@ class CollectionCheck:
         """Say which files were here and are not any more."""
         request = self._request
         for path in self._catalogue.gone():
-            found = identify(path)
+            found = identify(path) if path.endswith(".gz") else None
             if found is None:
                 continue
             (entry, data_type, file_format, number), layout = found

@@ -59,6 +59,8 @@ class ChangeReport(NamedTuple):
     """Entries with files in the collection."""
     added: tuple[EntryId, ...]
     """New in the archive."""
+    arrived: tuple[EntryId, ...]
+    """New in the collection."""
     revised: tuple[Revision, ...]
     """Of the collection."""
     revised_elsewhere: int
@@ -106,6 +108,7 @@ def compare_snapshots(
         archive_entries=len(now.dates),
         held_entries=len(now.held),
         added=tuple(map(EntryId, sorted(added))),
+        arrived=tuple(map(EntryId, sorted(now.held - then.held))),
         revised=tuple(
             Revision(EntryId(entry), then.dates[entry], now.dates[entry])
             for entry in sorted(revised)

@@ -38,7 +38,6 @@ from pdb_cli.transfer.intake import Ending, Intake, Verdict
 from pdb_cli.transfer.mailbox import Mailbox
 from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Passed, Source
 from pdb_cli.transfer.options import HttpOptions, affordable_connections
-from pdb_cli.transfer.request import Request, conditions
 from pdb_cli.transfer.response import NOT_MODIFIED, RANGE_NOT_SATISFIABLE, Wanted
 from pdb_cli.transfer.servers import Admission, Servers
 from pdb_cli.transfer.task import Task
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from pdb_cli.storage.partial import PartialFile
     from pdb_cli.transfer.http import FinishedAttempt
     from pdb_cli.transfer.intake import Arrival
+    from pdb_cli.transfer.request import Request
     from pdb_cli.transfer.retry import RetryPolicy
     from pdb_cli.transfer.servers import Placement, Ticket
     from pdb_cli.transfer.verify import VerifiedFile
@@ -331,20 +331,13 @@ class _Run:
             self._wait_for_server(task, placement)
         else:
             task.requests += 1
-            url, expectation = task.choice.source.url, task.item.expectation
-            subject = without_credentials(url)
+            expectation = task.item.expectation
+            subject = without_credentials(task.choice.source.url)
             wanted = None
             if part.resume is not None and part.size_bytes and part.resume.url == subject:
                 wanted = Wanted(part.resume, part.size_bytes)
             arrival = self._intake.open(part, expectation, subject=subject)
-            request = Request(
-                url,
-                arrival,
-                wanted,
-                headers=conditions(task.item.unless_since_s, wanted),
-                max_bytes=expectation.max_bytes,
-                not_before_s=task.item.not_before_s,
-            )
+            request = task.request_for(arrival, wanted)
             ticket = self._servers.begin(task.choice.source, now_s)
             self._arriving[arrival] = _Transfer(task, request, ticket)
             self._arrivals[request] = arrival

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from pdb_cli.transfer.headers import format_http_date
 from pdb_cli.transfer.verify import LARGEST_FILE_BYTES
 
 if TYPE_CHECKING:
@@ -42,23 +41,3 @@ class Request:
     """Ask only for so many bytes at its end; a server without ranges sends all of it."""
     not_before_s: float | None = None
     """Refuse a version that is older than this, by its Last-Modified: a mirror that lags behind."""
-
-
-def conditions(unless_since_s: float | None, wanted: Wanted | None) -> tuple[str, ...]:
-    """Return the headers that ask for a file only if it has changed.
-
-    Parameters
-    ----------
-    unless_since_s
-        Since when, in seconds since 1970; None for a file that is wanted anyhow.
-    wanted
-        The rest of it, if an earlier try has its beginning: then it has changed.
-
-    Examples
-    --------
-    >>> conditions(784111777.0, None)
-    ('If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT',)
-    """
-    if unless_since_s is None or wanted is not None:
-        return ()
-    return (f"If-Modified-Since: {format_http_date(unless_since_s)}",)

@@ -6,12 +6,16 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.transfer.attempts import MirrorChoice
+from pdb_cli.transfer.headers import format_http_date
+from pdb_cli.transfer.request import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pdb_cli.transfer.headers import ResponseHeaders
     from pdb_cli.transfer.model import FetchItem
+    from pdb_cli.transfer.request import Sink
+    from pdb_cli.transfer.response import Wanted
     from pdb_cli.transfer.retry import RetryPolicy
 
 
@@ -64,6 +68,30 @@ class Task:
         """Whether that was said."""
         self.lacks = 0
         """How often there was no descriptor for it."""
+
+    def request_for(self, sink: Sink, wanted: Wanted | None) -> Request:
+        """Return the request to be made of the mirror that is to be asked now.
+
+        Parameters
+        ----------
+        sink
+            Gets the bytes.
+        wanted
+            The rest that is missing, where an earlier try has the beginning.
+        """
+        since_s = self.item.unless_since_s
+        headers: tuple[str, ...] = ()
+        # What another try has the beginning of, has changed.
+        if since_s is not None and wanted is None:
+            headers = (f"If-Modified-Since: {format_http_date(since_s)}",)
+        return Request(
+            self.choice.source.url,
+            sink,
+            wanted,
+            headers=headers,
+            max_bytes=self.item.expectation.max_bytes,
+            not_before_s=self.item.not_before_s,
+        )
 
 
 def identity_of(path: Path) -> FileIdentity | None:

@@ -118,6 +118,12 @@ def test_a_dry_run_leaves_no_trace(kept: Lab) -> None:
     before = kept.local()
     done = kept.run("update", "-n", "-o", "ids")
     assert (done.returncode, done.stdout) == (0, "1c58\n3hya\n")
+    (kept.collection / "structures/divided/mmCIF/ds/1dsr.cif.gz").unlink()
+    before = kept.local()
+    done = kept.run("update", "-n", "-o", "json", "--obsolete", "move", "--follow-obsolete")
+    assert [(row["id"], row["state"]) for row in json.loads(done.stdout)] == [
+        ("1c58", "outdated"), ("3hya", "outdated"), ("1kqe", "obsolete"), ("1dsr", "missing"),
+    ]  # fmt: skip
     assert kept.local() == before
 
 

@@ -32,10 +32,11 @@ def test_each_change_is_told_once_whatever_was_updated_in_between(lab: Lab, tmp_
 
     tree.publish(change=["3hya"], copies={"2abc": "3hya", "3abc": "1c58"})
     tree.publish(change=["3hya", "2abc"], obsolete={"1dsr": ["3ABC"]})
-    assert lab.run("update", "--obsolete", "delete").returncode == 0
+    assert lab.run("update", "--obsolete", "delete", "--follow-obsolete").returncode == 0
     second = report(lab, path)
     assert second["since"] == first["made_at"]
     assert second["added"] == ["2abc", "3abc"]
+    assert second["new_here"] == ["3abc"]
     assert [(one["id"], one["before"][:10], one["now"][:10]) for one in second["revised"]] == [
         ("3hya", "2026-08-28", "2026-09-18")
     ]

@@ -79,6 +79,30 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.StaleVersionError("http://a/b", "Fri, 28 Aug 2026 14:09:19 GMT"),
+        (
+            "http://a/b: it still has an older version, of Fri, 28 Aug 2026 14:09:19 GMT; try "
+            "again later, or another mirror with -m"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
+        e.NoCollectionError(),
+        (
+            "no collection is set up; 'pdb-cli config set paths.pdb_dir DIR', --pdb-dir DIR before "
+            "the command, or PDB_DIR names one"
+        ),
+        ExitCode.USAGE,
+    ),
+    (
+        e.BatchAllocationError("Slurm", "--bg-force"),
+        (
+            "a background job would end with this Slurm allocation; run it here "
+            "without --bg, start it from the login node, or add --bg-force"
+        ),
+        ExitCode.USAGE,
+    ),
+    (
         e.HttpStatusError("http://a/b", "Service Unavailable", 503),
         "http://a/b: the server answered 503 Service Unavailable",
         ExitCode.FAILED,

@@ -9,6 +9,7 @@ import pytest
 
 from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.ids import EntryId
+from pdb_cli.archive.layouts import Layout
 from pdb_cli.errors import StaleVersionError
 from pdb_cli.operations.update_model import ObsoleteAction
 from support.archive_simulator import ArchiveSimulator
@@ -184,6 +185,36 @@ def test_a_mirror_with_times_of_its_own_is_believed_once_and_remembered(
     mirror.forget_requests()
     assert here.update() == {}
     assert all("/holdings/" in request.path for request in mirror.requests)
+
+
+def test_a_collection_in_the_layout_of_2027_keeps_its_paths(tmp_path: Path) -> None:
+    tree = ArchiveTree(tmp_path / "archive", layout=Layout.ENTRY)
+    tree.publish(add=["3hya", "5wkd", "pdb_00011a7y"])
+    bring(tree, tmp_path / "pdb", layout=Layout.ENTRY)
+    before = files_below(tmp_path / "pdb")
+    with ArchiveSimulator(tree) as mirror:
+        here = Updating(tmp_path / "pdb", mirror)
+        assert set(here.states().values()) == {"up-to-date"}
+        tree.publish(change=["3hya", "5wkd", "pdb_00011a7y"])
+        assert set(here.results().values()) == {"updated"}
+        assert kept(here) == published(tree)
+        assert kept(here).keys() == before.keys()
+        tree.publish(obsolete={"3hya": None})
+        assert here.results(obsolete=ObsoleteAction.MOVE) == {"pdb_00003hya.cif.gz": "kept"}
+
+
+def test_types_that_are_kept_elsewhere_are_updated_there(
+    mirror: ArchiveSimulator, here: Updating, tmp_path: Path
+) -> None:
+    elsewhere = {DataType.STRUCTURES: tmp_path / "big"}
+    (here.root / "structures").rename(tmp_path / "big")
+    mirror.tree.publish(change=["3hya"], obsolete={"1kqe": None})
+    done = here.results(data_type_dirs=elsewhere, obsolete=ObsoleteAction.DELETE)
+    assert done == {"3hya.cif.gz": "updated", "1kqe.cif.gz": "trashed"}
+    there = published(mirror.tree)
+    assert (tmp_path / "big/divided/mmCIF/hy/3hya.cif.gz").read_bytes() == there[HYA]
+    assert not (tmp_path / "big/divided/mmCIF/kq/1kqe.cif.gz").exists()
+    assert here.update(data_type_dirs=elsewhere) == {}
 
 
 class TestObsolete:

@@ -227,6 +227,16 @@ def test_what_no_list_knows_is_not_accused(mirror: ArchiveSimulator, here: Updat
     assert mirror.requests
 
 
+def test_what_is_kept_decompressed_is_not_accused_nor_missed(here: Updating) -> None:
+    plain = here.root / "structures/divided/mmCIF/hy/3hya.cif"
+    plain.write_bytes(b"data_3HYA\n#\n")
+    os.utime(plain, (1_000_000_000, 1_000_000_000))
+    assert here.states()["3hya.cif"] == "unknown"
+    assert here.results() == {"3hya.cif": "None"}
+    plain.unlink()
+    assert "3hya.cif" not in here.states()
+
+
 def test_what_was_here_and_is_gone_is_missing_until_it_is_back(
     mirror: ArchiveSimulator, here: Updating
 ) -> None:
