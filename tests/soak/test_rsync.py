@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -113,8 +112,11 @@ def kill_after(lab: RsyncLab, tmp_path: Path, delay_s: float, parallel: int) -> 
         env={**os.environ, "PDB_CLI_CONFIG": str(config)},
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    time.sleep(delay_s)
-    was_running = command.poll() is None
+    was_running = False
+    try:
+        command.wait(timeout=delay_s)
+    except subprocess.TimeoutExpired:
+        was_running = True
     command.kill()
     command.wait()
     wait_until(

@@ -113,7 +113,13 @@ class Marks:
             if path in by_path and mark in self._marks(by_path[path])
         }
 
-    def keep(self, doubts: Iterable[Doubt], records: Iterable[Record] = ()) -> None:
+    def keep(
+        self,
+        doubts: Iterable[Doubt],
+        records: Iterable[Record] = (),
+        *,
+        for_good: bool = True,
+    ) -> None:
         """Remember that files are current, and what was found when they arrived.
 
         Parameters
@@ -122,12 +128,18 @@ class Marks:
             With the size and the time of the file that is here now.
         records
             Of files that have just arrived, those in doubt or others.
+        for_good
+            Whether that can be relied on until the date changes; even then not where the date is
+            so young that mirrors may not have caught up with it.
         """
         if self._store is None:
             return
         if arrived := list(records):
             self._store.remember(arrived)
-        self._waiting += map(self._mark, doubts)
+        for doubt in doubts:
+            plain, weekly = self._marks(doubt)
+            is_sure = for_good and not self.is_recent(doubt.second)
+            self._waiting.append(plain if is_sure else weekly)
         if len(self._waiting) >= _MARKS_TOGETHER:
             self.write()
 
@@ -149,19 +161,12 @@ class Marks:
         """
         return self._clock() - second < _SETTLED_AFTER_S
 
-    def _marks(self, doubt: Doubt) -> tuple[Mark, ...]:
-        """Return the marks that say that a file is current."""
-        plain = Mark(doubt.path, doubt.size_bytes, doubt.mtime_ns, doubt.date)
-        return (plain, self._mark(doubt))
-
-    def _mark(self, doubt: Doubt) -> Mark:
-        """Return the mark to keep: one for good, or one for this week."""
-        against = doubt.date
-        if self.is_recent(doubt.second):
-            now_s = self._clock()
-            # Weeks of Unix time begin on a Thursday, a day after the archive's release.
-            against = f"{doubt.date} until week {int(now_s // _WEEK_S) + 1}"
-        return Mark(doubt.path, doubt.size_bytes, doubt.mtime_ns, against)
+    def _marks(self, doubt: Doubt) -> tuple[Mark, Mark]:
+        """Return the marks that say that a file is current: for good, and for this week."""
+        # Weeks of Unix time begin on a Thursday, a day after the archive's release.
+        week = f"{doubt.date} until week {int(self._clock() // _WEEK_S) + 1}"
+        facts = doubt.path, doubt.size_bytes, doubt.mtime_ns
+        return Mark(*facts, doubt.date), Mark(*facts, week)
 
 
 class Judge:
@@ -224,7 +229,7 @@ class Judge:
         if not unknown:
             return
         self.asked += len(unknown)
-        current = []
+        current, absent = [], []
         name = self._mirror.name
         questions = (
             Question(doubt.path, (Source(name, self._mirror.path_url(doubt.remote)),), tag=doubt)
@@ -236,10 +241,13 @@ class Judge:
             if answer.kind is AnswerKind.NONE:
                 raise answer.error or TransferError(answer.question.sources[0].url, "no answer")
             judged = _judge(answer.question.tag, answer)
-            if judged.is_current and answer.kind is AnswerKind.TOLD:
+            if answer.kind is AnswerKind.ABSENT:
+                absent.append(judged.doubt)
+            elif judged.is_current:
                 current.append(judged.doubt)
             yield judged
         self.marks.keep(current)
+        self.marks.keep(absent, for_good=False)
 
 
 def _judge(doubt: Doubt, answer: Answer) -> Judged:

@@ -40,7 +40,7 @@ def share_out(files: Iterable[tuple[str, int]], processes: int) -> list[list[str
     Examples
     --------
     >>> share_out([("aa/1", 3_000_000), ("bb/1", 2_000_000), ("bb/2", 4_000_000)], 2)
-    [['aa/1', 'bb/1'], ['bb/2']]
+    [['bb/2'], ['aa/1', 'bb/1']]
     >>> share_out([("aa/1", 30), ("bb/1", 20)], 2)
     [['aa/1', 'bb/1']]
     """

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.holdings import write_holdings
 from support.sync_lab import SyncLab
 from support.wait import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from support.cli import CliRunner
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 MMCIF = "structures/divided/mmCIF"
 COPIES = {f"9a{n:02d}": "1kqe" for n in range(20)}
 OLD_S = 1_500_000_000
+DAY_S = 86_400
 
 
 @pytest.fixture
@@ -70,6 +74,41 @@ def test_rsync_mirror_that_lies(lab: SyncLab) -> None:
     hidden.rename(top)
     assert lab.sync(*way).returncode == 0
     assert lab.local() == lab.published(MMCIF)
+
+
+def test_https_mirror_that_lies(lab: SyncLab) -> None:
+    way = ("--transport", "https")
+    assert lab.sync(*way).returncode == 0
+    lists = [path for path in (lab.tree.root / "holdings").iterdir() if "removed" not in path.name]
+    kept = {path: (path.read_bytes(), path.stat().st_mtime) for path in lists}
+
+    def publish(change: Callable[[dict[str, Any]], dict[str, Any]], *, days: int) -> None:
+        for path, (data, mtime_s) in kept.items():
+            content = change(json.loads(gzip.decompress(data)))
+            write_holdings(
+                path.parent,
+                path.name.removesuffix(".json.gz"),
+                content,
+                mtime_s=mtime_s + days * DAY_S,
+            )
+
+    publish(lambda content: dict(list(content.items())[:2]), days=1)
+    assert "2 files and the last complete one had 20" in _refused(lab, *way)
+    publish(lambda _: {}, days=2)
+    assert "empty" in _refused(lab, *way)
+    for path in lists:
+        path.write_text("<html>maintenance</html>")
+    assert "holdings" in _refused(lab, *way)
+    # What is older than what was seen last, also where that was the short list.
+    publish(lambda content: content, days=-30)
+    assert "--trust-list" in _refused(lab, *way)
+    # All of it back.
+    publish(lambda content: content, days=3)
+    assert lab.sync(*way).returncode == 0
+    assert lab.local() == lab.published(MMCIF)
+    lab.nginx.__exit__(None, None, None)
+    assert "127.0.0.1" in _refused(lab, *way)
+    lab.nginx.__enter__()
 
 
 def test_rsync_mirror_that_refuses(lab: SyncLab) -> None:

@@ -354,3 +354,19 @@ def test_a_look_at_the_mirror_is_no_request(sync: HttpsSync, mirror: ArchiveSimu
     usable, reason, may_pass = sync.transport().probe()
     assert (usable, may_pass) == (False, True)
     assert "127.0.0.1:9" in reason
+
+
+def test_a_file_that_the_mirror_lacks_against_its_list_stays(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    sync.run("assemblies")
+    file = ArchiveFile(EntryId.parse("4hhb"), DataType.ASSEMBLIES, FileFormat.MMCIF, 1)
+    mirror.tree.publish(copies={"9abc": "1dul"})
+    mirror.tree.path(file).unlink()
+    asked = []
+    for later_s in (0, 60, 7 * 86_400):
+        sync.now_s += later_s
+        mirror.forget_requests()
+        assert not sync.run("assemblies").said()
+        asked.append([request.method for request in mirror.requests].count("HEAD"))
+    assert asked == [1, 0, 1]
