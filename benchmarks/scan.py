@@ -2,8 +2,9 @@
 
 Run as ``./dev bench scan``. The tree has 260,000 small files in 1,100 directories, as many as the
 structures of the archive. ``find`` prints path, size and time of each; the catalogue of pdb-cli is
-filled from nothing, and then brought up to date once more. The figures are the medians of rounds in which each
-runs once, so that a busy machine disturbs all alike. All files are in the system's memory.
+filled from nothing, and then brought up to date once more. The figures are the medians of rounds
+in which each runs once, so that a busy machine disturbs all alike. All files are in the system's
+memory.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -26,14 +26,17 @@ from pdb_cli.index.verified import (
     check_of,
     drop_all,
     mark_of,
-    put_records,
+    merged,
     record_of,
 )
+from pdb_cli.index.waiting import Waiting
+from pdb_cli.storage.atomic import sync_directory
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator
     from collections.abc import Collection as Container
+    from pathlib import Path
 
     from pdb_cli.archive.datatypes import DataType, FileFormat
     from pdb_cli.archive.ids import EntryId
@@ -60,7 +63,7 @@ _BATCH_S = 2.0
 """How long a record may wait for others to be written with it."""
 _SHARED_BATCH = 20_000
 """The same where every write is one of the whole file."""
-_SHARED_BATCH_S = 60.0
+_SHARED_BATCH_S = 15.0
 _MOST_WAITING = 50_000
 """Records kept for a later try when another process does not let us write; bounds the memory."""
 _RECORDS_AT_ONCE = 2000
@@ -107,12 +110,8 @@ class Catalogue:
         self._database = Database(collection.state_dir, writable=writable)
         self._tree = CatalogueTree(collection, self._database)
         self._mutex = threading.Lock()
-        self._waiting: list[tuple[Record, Occasion]] = []
-        """Not written yet."""
-        self._by_path: dict[str, Record] = {}
-        """The same, for lookups."""
-        self._since_s: float | None = None
-        """When the first of them came, on the monotonic clock."""
+        self._waiting = Waiting()
+        self._timer: threading.Timer | None = None
         self._told = False
 
     def __enter__(self) -> Self:
@@ -237,7 +236,7 @@ class Catalogue:
         """
         gone = set(self._tree.gone())
         with self._mutex:
-            recorded = set(self._by_path)
+            recorded = set(self._waiting.records)
         query = "SELECT path FROM record"
         rows = self._database.read(lambda connection: connection.execute(query).fetchall())
         recorded.update(path for (path,) in rows or ())
@@ -269,8 +268,9 @@ class Catalogue:
         rows = self._database.read(lambda connection: RECORDS.rows(connection, asked)) or ()
         found = {row[0]: record_of(row) for row in rows}
         with self._mutex:
-            if self._by_path:
-                found.update((path, self._by_path[path]) for path in asked if path in self._by_path)
+            for path in self._waiting.records.keys() & set(asked):
+                for record, occasion in self._waiting.records[path]:
+                    found[path] = merged(found.get(path), record, occasion)
         return found
 
     def checks(self, paths: Iterable[str]) -> dict[str, Check]:
@@ -283,7 +283,11 @@ class Catalogue:
         """
         asked = list(paths)
         rows = self._database.read(lambda connection: CHECKS.rows(connection, asked)) or ()
-        return {row[0]: check_of(row) for row in rows}
+        with self._mutex:
+            waiting = self._waiting
+            found = {row[0]: check_of(row) for row in rows if row[0] not in waiting.records}
+            found.update((path, waiting.checks[path]) for path in asked if path in waiting.checks)
+        return found
 
     def marks(self, paths: Iterable[str] | None = None) -> dict[str, Mark]:
         """Return the marks of some files, by path; as :meth:`records`.
@@ -293,12 +297,20 @@ class Catalogue:
         paths
             Relative to the collection, with ``/``; None is all there are.
         """
-        if paths is None:
+        asked = None if paths is None else set(paths)
+        if asked is None:
             rows = self._database.read(MARKS.all_rows)
         else:
-            asked = list(paths)
             rows = self._database.read(lambda connection: MARKS.rows(connection, asked))
-        return {row[0]: mark_of(row) for row in rows or ()}
+        with self._mutex:
+            waiting = self._waiting
+            found = {row[0]: mark_of(row) for row in rows or () if row[0] not in waiting.records}
+            found.update(
+                (path, mark)
+                for path, mark in waiting.marks.items()
+                if asked is None or path in asked
+            )
+        return found
 
     def all_records(self) -> Iterator[Record]:
         """Yield every record, in order of the paths; also of files that are gone."""
@@ -310,11 +322,18 @@ class Catalogue:
             yield from map(record_of, rows)
             last = rows[-1][0]
 
-    def remember(self, records: Iterable[Record], *, occasion: Occasion = Occasion.ARRIVAL) -> None:
-        """Keep records; they are written in batches, at the latest when the catalogue is closed.
+    def remember(
+        self,
+        records: Iterable[Record],
+        *,
+        occasion: Occasion = Occasion.ARRIVAL,
+        directories: Iterable[Path] = (),
+    ) -> None:
+        """Keep records; they are written in batches, 2 s later at most.
 
-        Only give what was verified, and is synced to the disk under its final name. Size and time
-        must be those of the file that was looked at, taken from its descriptor.
+        On shared file systems, where each write is one of the whole file, it may be 15 s. Only give
+        what was verified, and is synced to the disk under its final name. Size and time must be
+        those of the file that was looked at, taken from its descriptor.
 
         Parameters
         ----------
@@ -322,43 +341,38 @@ class Catalogue:
             Of files in this collection.
         occasion
             What they are made for.
+        directories
+            Where files replaced others: synced to the disk before the records are written. Else,
+            after a power failure, a record could speak of a file that is the old one again.
         """
         with self._mutex:
-            for record in records:
-                self._waiting.append((record, occasion))
-                self._by_path[record.path] = record
-            if not self._waiting:
-                return
-            now_s = time.monotonic()
-            if self._since_s is None:
-                self._since_s = now_s
-            shared = self._database.is_shared
-            most, most_s = (_SHARED_BATCH, _SHARED_BATCH_S) if shared else (_BATCH, _BATCH_S)
-            is_due = len(self._waiting) >= most or now_s - self._since_s >= most_s
-        if is_due:
-            self.flush()
+            self._waiting.add_records(records, occasion)
+            self._waiting.directories.update(directories)
+        self._flush_if_due()
 
     def note_checks(self, checks: Iterable[Check]) -> None:
-        """Keep checks, over those that were made before; they are written at once.
+        """Keep checks, over those that were made before; written as records are.
 
         Parameters
         ----------
         checks
             Of files that were found to be good.
         """
-        rows = [(*check[:3], int(check.level), check.checked_at_s) for check in checks]
-        self._write(lambda connection: CHECKS.put(connection, rows))
+        with self._mutex:
+            self._waiting.add_checks(checks)
+        self._flush_if_due()
 
     def settle(self, marks: Iterable[Mark]) -> None:
-        """Keep marks, over those that were made before; they are written at once.
+        """Keep marks, over those that were made before; written as records are.
 
         Parameters
         ----------
         marks
             Of files that were found to be current.
         """
-        rows = [tuple(mark) for mark in marks]
-        self._write(lambda connection: MARKS.put(connection, rows))
+        with self._mutex:
+            self._waiting.add_marks(marks)
+        self._flush_if_due()
 
     def forget(self, paths: Iterable[str]) -> None:
         """Forget files, such as those that were moved to the trash on purpose.
@@ -374,32 +388,55 @@ class Catalogue:
         if not dropped:
             return
         with self._mutex:
-            self._waiting = [each for each in self._waiting if each[0].path not in dropped]
-            for path in dropped:
-                self._by_path.pop(path, None)
+            self._waiting.drop(dropped)
         self._tree.forget(dropped)
         self._write(lambda connection: drop_all(connection, dropped))
 
     def flush(self) -> None:
         """Write what is not written yet."""
-        with self._mutex:
-            waiting, self._waiting = self._waiting, []
-            self._since_s = None
-        if not waiting:
-            return
-        is_written = self._write(lambda connection: put_records(connection, waiting))
-        with self._mutex:
-            may_be_later = not is_written and self._database.is_writable
-            if may_be_later and len(waiting) < _MOST_WAITING:
-                self._waiting = waiting + self._waiting
-                self._since_s = time.monotonic()
-            # What can not be kept at all is soon asked for again by nobody.
-            self._by_path = {record.path: record for record, _ in self._waiting}
+        self._write_waiting()
+        self._tell()
 
     def close(self) -> None:
         """Write what is not written yet, and close the file; nothing happens a second time."""
+        with self._mutex:
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+            timer.join()
         self.flush()
         self._database.close()
+
+    def _flush_if_due(self) -> None:
+        """Write when there is enough; else see that it does not wait for too long."""
+        is_shared = self._database.is_shared
+        most, most_s = (_SHARED_BATCH, _SHARED_BATCH_S) if is_shared else (_BATCH, _BATCH_S)
+        with self._mutex:
+            waiting = len(self._waiting)
+            is_timed = self._timer is not None and self._timer.is_alive()
+            if 0 < waiting < most and not is_timed:
+                # A thread: who remembers something may be busy for long with something else.
+                self._timer = threading.Timer(most_s, self._write_waiting)
+                self._timer.name = "pdb-cli-catalogue"
+                self._timer.daemon = True
+                self._timer.start()
+        if waiting >= most:
+            self.flush()
+
+    def _write_waiting(self) -> None:
+        """Write what waits; from any thread."""
+        with self._mutex:
+            waiting = self._waiting
+            if not len(waiting):
+                return
+            for directory in waiting.directories:
+                with suppress(OSError):
+                    sync_directory(directory)
+            is_written = self._database.write(waiting.write)
+            may_be_later = not is_written and self._database.is_writable
+            if not may_be_later or len(waiting) >= _MOST_WAITING:
+                # What can not be kept at all is soon asked for again by nobody.
+                self._waiting = Waiting()
 
     def _write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
         """Change the file; say once if that does not work."""

@@ -276,6 +276,9 @@ class Database:
         in_place = self._is_writable and not self._is_shared
         # Without a way to lock, SQLite must not look for other users: rows prove themselves.
         mode = "mode=rwc" if in_place else "mode=ro&immutable=1"
+        if not (in_place or self._is_shared) and self._has_log:
+            # Somebody is writing just now, or was killed: what is newest is in the log.
+            mode = "mode=ro"
         if in_place and not self._path.exists():
             # SQLite's own mode leaves the group out.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666))
@@ -291,6 +294,12 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
         return connection
+
+    @property
+    def _has_log(self) -> bool:
+        """Whether there is a log, and we may read it: that needs to write to the directory."""
+        log = self._path.with_name(f"{FILE_NAME}-wal")
+        return log.exists() and os.access(self._folder, os.W_OK)
 
     def _disconnect(self) -> None:
         """Close the connection."""
@@ -332,7 +341,9 @@ class Database:
 
         if self._repaired or not self._is_writable:
             self._disconnect()
-            self._stop_writing("it is damaged")
+            # Who reads without locks may have met a writer: no reason to make a noise.
+            if self._is_writable:
+                self._stop_writing("it is damaged")
             return False
         self._repaired = True
         self._disconnect()

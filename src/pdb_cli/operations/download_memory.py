@@ -5,26 +5,20 @@ Only in a collection: what lies in a directory of its own is read to its end eac
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from pdb_cli.index.model import Level
 from pdb_cli.operations.download_request import Arrangement, Packing
 from pdb_cli.operations.verification_record import record_of_fetch
-from pdb_cli.storage.atomic import sync_directory
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
-    from pathlib import Path
 
     from pdb_cli.index.catalogue import Catalogue
     from pdb_cli.index.model import Check, Record
     from pdb_cli.operations.download_request import Destination
     from pdb_cli.transfer.fetch import FetchResult
-
-_MOST_WAITING = 1000
-_MOST_WAIT_S = 2.0
 
 
 class DownloadMemory:
@@ -42,11 +36,6 @@ class DownloadMemory:
         plain = (destination.arrangement, destination.packing)
         in_place = plain == (Arrangement.DIVIDED, Packing.ARCHIVE)
         self._catalogue = catalogue if in_place else None
-        self._records: list[Record] = []
-        self._checks: list[Check] = []
-        self._directories: set[Path] = set()
-        """Where a file replaced another one, since the last time that was written."""
-        self._since_s = time.monotonic()
 
     def look_up(self, statuses: Mapping[str, os.stat_result]) -> Mapping[str, Record | Check]:
         """Return what is known of files that were wholly verified as they are; from any thread.
@@ -103,10 +92,8 @@ class DownloadMemory:
             return
         record = record_of_fetch(result)
         if record is not None:
-            self._records.append(record)
-            if not result.item.is_missing:
-                self._directories.add(result.item.destination.parent)
-        self._write_if_due()
+            replaced = () if result.item.is_missing else (result.item.destination.parent,)
+            self._catalogue.remember((record,), directories=replaced)
 
     def note_check(self, check: Check | None) -> None:
         """Keep that a file was read to its end and found good.
@@ -117,30 +104,12 @@ class DownloadMemory:
             What was found; None is nothing worth keeping.
         """
         if self._catalogue is not None and check is not None:
-            self._checks.append(check)
-            self._write_if_due()
+            self._catalogue.note_checks((check,))
 
     def flush(self) -> None:
         """Write what is not written yet."""
-        self._since_s = time.monotonic()
-        if self._catalogue is None:
-            return
-        # Else, after a power failure, a record could speak of a file that another one replaced,
-        # and what is there is that other one again.
-        directories, self._directories = self._directories, set()
-        for directory in directories:
-            sync_directory(directory)
-        records, self._records = self._records, []
-        self._catalogue.remember(records)
-        checks, self._checks = self._checks, []
-        if checks:
-            self._catalogue.note_checks(checks)
-
-    def _write_if_due(self) -> None:
-        """Write when there is enough, or when it has waited long enough."""
-        waiting = len(self._records) + len(self._checks)
-        if waiting >= _MOST_WAITING or time.monotonic() - self._since_s >= _MOST_WAIT_S:
-            self.flush()
+        if self._catalogue is not None:
+            self._catalogue.flush()
 
 
 def _add_fitting(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-import time
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +11,7 @@ from pdb_cli.archive.ids import EntryId
 from pdb_cli.index.catalogue import Catalogue, Check, Level, Mark, Occasion, open_catalogue
 from pdb_cli.storage.collection import Collection
 from support.catalogued import files_on_disk, make_files, make_recorded, path_of, record_of
+from support.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,11 +191,30 @@ def test_records_wait_for_one_another_but_not_for_long(
         catalogue.remember(records[:1])
         assert catalogue.record(records[0].path) == records[0]
         assert other.records([records[0].path]) == {}
-        now_s = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: now_s + 100)
+        monkeypatch.setattr("pdb_cli.index.catalogue._BATCH", 2)
+        monkeypatch.setattr("pdb_cli.index.catalogue._SHARED_BATCH", 2)
         catalogue.remember(records[1:2])
     with open_catalogue(Collection(root), writable=False) as later:
         assert len(later.records([record.path for record in records])) == 2
+
+
+def test_a_record_that_waits_alone_is_written_soon(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pdb_cli.index.catalogue._BATCH_S", 0.05)
+    monkeypatch.setattr("pdb_cli.index.catalogue._SHARED_BATCH_S", 0.05)
+    (path,) = make_files(root, ["1abc"])
+
+    def seen() -> bool:
+        with open_catalogue(Collection(root), writable=False) as other:
+            return other.record(path) is not None
+
+    with open_catalogue(Collection(root)) as catalogue:
+        for _ in range(2):
+            catalogue.remember([record_of(root, path)], directories=[root, root / "not there"])
+            wait_until(seen, what="the record in the file")
+            catalogue.forget([path])
+    assert not [thread for thread in threading.enumerate() if "pdb-cli" in thread.name]
 
 
 def test_a_catalogue_that_must_leave_no_trace_leaves_none(tmp_path: Path) -> None:
