@@ -58,6 +58,8 @@ def write_report(
     ------
     FileAccessError
         The report, or what is remembered, can not be written.
+    TransferError, HoldingsError
+        It can not be told what was removed from the archive.
     """
     collection = catalogue.collection
     held = frozenset(file.entry_id for file in catalogue.files())
@@ -65,6 +67,9 @@ def write_report(
     now = Snapshot(made_at, check.lists.structure_dates(), held)
     last = read_snapshot(collection.state_dir)
     report = compare_snapshots(last, now, absence_of=check.lists.absence_of)
+    if check.lists.removed_error is not None:
+        # Half a report would be the last that is ever told of the other half.
+        raise check.lists.removed_error
     document = _document(report, collection.root, check.up_to_date, updated, states)
     if path.suffix.lower() == ".json":
         text = json_text(document, indent=2) + "\n"

@@ -306,9 +306,7 @@ class SyncRun:
             return True
         settled_files = 0
         try:
-            guard = PathGuard(tree)
-            for _ in guard.check_all(plan.transfers):
-                pass
+            PathGuard(tree).check_all(plan.transfers)
             with closing(transport.execute(tree, plan, observe=self._observe)) as files:
                 for settled in files:
                     settled_files += 1

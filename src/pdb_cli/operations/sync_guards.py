@@ -19,7 +19,7 @@ from pdb_cli.operations.collection_plan import PlannedChange, is_safe_path
 from pdb_cli.operations.sync_model import DeleteLimit, SyncTree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pdb_cli.operations.collection_plan import GroupPlan
@@ -162,8 +162,8 @@ class PathGuard:
     def __init__(self, tree: SyncTree) -> None:
         self._tree = tree
         self._top = os.path.realpath(tree.root)
-        # Paths come directory by directory.
-        self._is_inside: Callable[[Path], bool] = lru_cache(maxsize=1024)(self._look)
+        # Paths come directory by directory, of which the archive has some thousand.
+        self._is_inside: Callable[[str], bool] = lru_cache(maxsize=4096)(self._look)
 
     def check(self, change: PlannedChange) -> Path:
         """Return where a change is on the disk.
@@ -178,16 +178,11 @@ class PathGuard:
         UnsafeTreeError
             Its path is none, or a link leads out of the tree.
         """
-        path = change.path
-        if not path.startswith(self._tree.directory + "/") or not is_safe_path(path):
-            raise UnsafeTreeError(self._tree.root / path, "its name is no path of the tree")
-        place = self._tree.path_of(path)
-        if not self._is_inside(place.parent):
-            raise UnsafeTreeError(place.parent, "a link leads out of the tree")
-        return place
+        self._check(change.path)
+        return self._tree.path_of(change.path)
 
-    def check_all(self, changes: Iterable[PlannedChange]) -> Iterator[PlannedChange]:
-        """Yield changes that are safe, one by one.
+    def check_all(self, changes: Iterable[PlannedChange]) -> None:
+        """See that all of many changes are safe.
 
         Parameters
         ----------
@@ -200,12 +195,20 @@ class PathGuard:
             As :meth:`check`.
         """
         for change in changes:
-            self.check(change)
-            yield change
+            self._check(change.path)
 
-    def _look(self, directory: Path) -> bool:
-        """Tell whether a directory, which need not exist, is below the top."""
-        real = os.path.realpath(directory)
+    def _check(self, path: str) -> None:
+        """See that a path is safe."""
+        if not path.startswith(self._tree.directory + "/") or not is_safe_path(path):
+            raise UnsafeTreeError(self._tree.root / path, "its name is no path of the tree")
+        directory = path.rpartition("/")[0]
+        if not self._is_inside(directory):
+            place = self._tree.path_of(f"{directory}/")
+            raise UnsafeTreeError(place, "a link leads out of the tree")
+
+    def _look(self, directory: str) -> bool:
+        """Tell whether a directory of a plan, which need not exist, is below the top."""
+        real = os.path.realpath(self._tree.path_of(f"{directory}/"))
         return real == self._top or real.startswith(self._top + os.sep)
 
 

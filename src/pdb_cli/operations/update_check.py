@@ -87,6 +87,8 @@ class CollectionCheck:
         """The archive's lists, as far as they were needed."""
         self.up_to_date = 0
         """Files that are, those that did not come out included."""
+        self.untold = 0
+        """Files whose entry may be obsolete, had the mirrors said what is."""
         self.unreadable = 0
         """Directories that could not be read."""
         self.absent: tuple[EntryId, ...] = ()
@@ -100,7 +102,7 @@ class CollectionCheck:
     @property
     def unsettled(self) -> int:
         """Files no mirror gave an answer about."""
-        return self._asking.unsettled
+        return self._asking.unsettled + self.untold
 
     def judge(self, *, with_current: bool = False) -> Generator[JudgedFile, None, None]:
         """Say of each file what it is.
@@ -237,14 +239,12 @@ class CollectionCheck:
     def _judge_unlisted(self, files: Iterable[CatalogueFile]) -> Iterator[JudgedFile]:
         """Say what became of files whose entry is in no list of dates."""
         for file in files:
-            if file.data_type in {DataType.OBSOLETE, DataType.IHM}:
-                reason = "not in the archive's lists"
-                yield self._judged(file, FileState.UNKNOWN, reason=reason)
-                continue
-            absence = self.lists.absence_of(file.entry_id)
+            # Of these the list of what was removed says nothing that they do not say themselves.
+            apart = file.data_type in {DataType.OBSOLETE, DataType.IHM}
+            absence = None if apart else self.lists.absence_of(file.entry_id)
             if absence is None:
-                reason = "not in the archive's lists"
-                yield self._judged(file, FileState.UNKNOWN, reason=reason)
+                self.untold += self.lists.removed_error is not None and not apart
+                yield self._judged(file, FileState.UNKNOWN, reason="not in the archive's lists")
             else:
                 judged = self._judged(file, FileState.OBSOLETE, reason=str(absence))
                 yield judged._replace(absence=absence)

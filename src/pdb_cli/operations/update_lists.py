@@ -6,19 +6,20 @@ from collections import ChainMap
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pdb_cli.archive.absence import explain_missing, read_removed
+from pdb_cli.archive.absence import RemovedEntries, explain_missing, read_removed
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.dates import read_date_table
 from pdb_cli.archive.holdings import HoldingsFile
 from pdb_cli.archive.ids import EntryId
-from pdb_cli.errors import HttpStatusError
+from pdb_cli.errors import HoldingsError, HttpStatusError, TransferError, UnsupportedError
 from pdb_cli.events import Note
 from pdb_cli.operations.holdings import fetch_holdings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pdb_cli.archive.absence import Absence, RemovedEntries
+    from pdb_cli.archive.absence import Absence
+    from pdb_cli.errors import PdbCliError
     from pdb_cli.events import Observer
     from pdb_cli.operations.holdings import KeptList
     from pdb_cli.operations.update_model import UpdateRequest
@@ -73,6 +74,8 @@ class ArchiveLists:
         )
         self._tables: dict[HoldingsFile, dict[str, str]] = {}
         self._removed: RemovedEntries | None = None
+        self.removed_error: PdbCliError | None = None
+        """Why it can not be told what was removed from the archive."""
         self.structures: KeptList | None = None
         """Where the dates of the structures came from, once they were asked for."""
 
@@ -114,16 +117,22 @@ class ArchiveLists:
         return self._table(HoldingsFile.STRUCTURE_DATES)
 
     def removed(self) -> RemovedEntries:
-        """Return what was removed from the archive.
+        """Return what was removed from the archive; nothing, with a ``Note``, if nobody tells.
 
         Raises
         ------
-        TransferError, HoldingsError, FileAccessError, UnsupportedError
-            The list can not be had.
+        FileAccessError
+            The list can not be kept.
         """
         if self._removed is None:
-            kept = self._fetch(HoldingsFile.REMOVED)
-            self._removed = read_removed(kept.chunks(), subject=kept.path.name)
+            try:
+                kept = self._fetch(HoldingsFile.REMOVED)
+                self._removed = read_removed(kept.chunks(), subject=kept.path.name)
+            except (TransferError, UnsupportedError, HoldingsError) as error:
+                # What is in the archive, the lists of dates tell without it.
+                self._removed, self.removed_error = RemovedEntries([]), error
+                reason = getattr(error, "reason", type(error).__name__)
+                self._observe(Note(f"which entries are obsolete can not be told: {reason}"))
         return self._removed
 
     def absence_of(self, entry_id: str) -> Absence | None:
@@ -136,8 +145,8 @@ class ArchiveLists:
 
         Raises
         ------
-        TransferError, HoldingsError, FileAccessError, UnsupportedError
-            The list can not be had.
+        FileAccessError
+            The list can not be kept.
         """
         entry, removed = EntryId(entry_id), self.removed()
         return None if removed.get(entry) is None else explain_missing(entry, removed, {})

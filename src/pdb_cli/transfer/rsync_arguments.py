@@ -28,7 +28,7 @@ then."""
 
 _PLAIN_URL = re.compile(r"rsync://[\w.:%\[\]/~+=-]*", re.ASCII)
 
-# Read by every run. --no-iconv is not among them: an rsync without iconv does not know it.
+# In every run. All that is used here is in rsync 3.1.0 already.
 _COMMON = (
     "--8-bit-output",  # names as they are, except for control characters
     "--no-human-readable",  # plain digits
@@ -88,7 +88,7 @@ def listing_arguments(
         # Twice: files that need nothing are named too.
         "--itemize-changes",
         "--itemize-changes",
-        "--info=stats2,nonreg0",
+        "--info=stats2",
         f"--out-format={LISTING_FORMAT}",
         "--outbuf=Block",
     ]
@@ -131,7 +131,7 @@ def fetch_arguments(
         "--chmod=Fug-s",
         "--itemize-changes",
         "--itemize-changes",
-        "--info=progress2,nonreg0",
+        "--info=progress2",
         f"--out-format={FETCH_FORMAT}",
         "--outbuf=Line",
         f"--files-from={names_file}",

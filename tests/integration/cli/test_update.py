@@ -190,6 +190,19 @@ def test_without_the_lists_nothing_is_touched(kept: Lab) -> None:
     assert files(kept) == before
 
 
+def test_without_the_list_of_what_was_removed_the_rest_is_updated(kept: Lab) -> None:
+    (kept.mirror.tree.root / "holdings" / "all_removed_entries.json.gz").unlink()
+    done = kept.run("update", "--obsolete", "delete", "-o", "json")
+    assert done.returncode == 3
+    assert "which entries are obsolete can not be told: HTTP 404" in done.stderr
+    assert {row["id"]: (row["state"], row["result"]) for row in json.loads(done.stdout)} == {
+        "1c58": ("outdated", "updated"),
+        "3hya": ("outdated", "updated"),
+        "1kqe": ("unknown", None),
+    }
+    assert "structures/divided/mmCIF/kq/1kqe.cif.gz" in files(kept)
+
+
 @pytest.fixture
 def many(lab: Lab) -> Iterator[tuple[Lab, FaultServer]]:
     """Give a collection in which everything is outdated, and a slow mirror."""

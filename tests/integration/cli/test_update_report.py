@@ -58,12 +58,14 @@ def test_a_report_that_could_not_be_written_is_made_again(lab: Lab, tmp_path: Pa
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 1
     assert kept.read_bytes() == before
-    # Nor does a mirror that is down move it on.
+    # Nor does a mirror that is down, or that has not all lists, move it on.
     lists = lab.mirror.tree.root / "holdings"
-    lists.rename(lists.with_name("away"))
-    assert lab.run("update", "-c", "--report", str(tmp_path / "r.md")).returncode == 1
-    assert not (tmp_path / "r.md").exists()
-    lists.with_name("away").rename(lists)
+    lab.mirror.tree.publish(obsolete={"1kqe": None})
+    for path in (lists, lists / "all_removed_entries.json.gz"):
+        path.rename(lists.with_name("away"))
+        assert lab.run("update", "-c", "--report", str(tmp_path / "r.md")).returncode == 1
+        assert not (tmp_path / "r.md").exists()
+        lists.with_name("away").rename(path)
     assert report(lab, tmp_path / "report.json")["added"] == ["2abc"]
 
 
