@@ -12,6 +12,7 @@ from pdb_cli.errors import ConnectionFailedError, FileAccessError, TransferError
 from pdb_cli.events import AttemptFailed, BytesReceived, Note
 from pdb_cli.operations.collection_plan import PlanAction
 from pdb_cli.operations.sync_https_doubts import Doubt
+from pdb_cli.operations.sync_https_leftovers import note_leftovers
 from pdb_cli.operations.sync_https_local import check_no_link
 from pdb_cli.operations.sync_https_sources import DateKind
 from pdb_cli.operations.sync_model import FileSettled, SettledStatus
@@ -36,7 +37,7 @@ _HOPELESS_AFTER: Final = 4
 """Files in a row that found nobody to connect to: then the others are not tried either."""
 _REMEMBERED_TOGETHER: Final = 200
 _FEWEST_IN_HAND: Final = 4
-_SHARE_IN_HAND: Final = 50
+_SHARE_IN_HAND: Final = 100
 _SECOND_NS: Final = 1_000_000_000
 
 _FORMATS: Final = {
@@ -98,6 +99,8 @@ def fetch_planned(
         if isinstance(event, BytesReceived | AttemptFailed | Note):
             observe(event)
 
+    begun = run.begun_items(plan)
+    note_leftovers(begun, options=options, retry=retry, observe=pass_on)
     items = run.items(plan)
     try:
         with closing(fetch_files(items, options=options, retry=retry, observe=pass_on)) as results:
@@ -142,20 +145,30 @@ class _Run:
             while self._in_hand >= most:
                 yield None
             self._in_hand += 1
-            path = self._names.tree.path_of(change.path)
-            self._check(os.fspath(path.parent))
-            remote = self._names.remote_path(change.path)
-            yield FetchItem(
-                name=change.path,
-                sources=tuple(
-                    Source(mirror.name, mirror.path_url(remote)) for mirror in self._mirrors
-                ),
-                destination=path,
-                expectation=self._expectation(remote),
-                tag=change,
-                is_missing=change.action is PlanAction.NEW and not path.is_symlink(),
-                unless_since_s=_unless_since_s(change, os.fspath(path)),
-            )
+            yield self._item(change)
+
+    def begun_items(self, plan: GroupPlan) -> Iterator[FetchItem]:
+        """Yield the same for files of which there is a partial one."""
+        directory, root = self._names.tree.directory, os.fspath(self._names.tree.root)
+        for change in plan.transfers:
+            place, _, name = change.path[len(directory) + 1 :].rpartition("/")
+            if os.path.lexists(f"{root}/{place}/.{name}.part"):
+                yield self._item(change)
+
+    def _item(self, change: PlannedChange) -> FetchItem:
+        """Return what the engine needs to fetch a file."""
+        path = self._names.tree.path_of(change.path)
+        self._check(os.fspath(path.parent))
+        remote = self._names.remote_path(change.path)
+        return FetchItem(
+            name=change.path,
+            sources=tuple(Source(mirror.name, mirror.path_url(remote)) for mirror in self._mirrors),
+            destination=path,
+            expectation=self._expectation(remote),
+            tag=change,
+            is_missing=change.action is PlanAction.NEW and not path.is_symlink(),
+            unless_since_s=_unless_since_s(change, os.fspath(path)),
+        )
 
     def settle(self, result: FetchResult) -> FileSettled:
         """Say what became of a file, and remember that it is current."""

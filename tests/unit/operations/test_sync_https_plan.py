@@ -370,3 +370,22 @@ def test_a_file_that_the_mirror_lacks_against_its_list_stays(
         assert not sync.run("assemblies").said()
         asked.append([request.method for request in mirror.requests].count("HEAD"))
     assert asked == [1, 0, 1]
+
+
+@pytest.mark.parametrize("changed", [(), ("1kqe",)])
+def test_what_a_killed_run_had_fetched_is_fetched_again_only_if_it_changed(
+    sync: HttpsSync, mirror: ArchiveSimulator, changed: tuple[str, ...]
+) -> None:
+    path = "structures/divided/mmCIF/kq/1kqe.cif.gz"
+    part = sync.collection / path
+    part = part.with_name(f".{part.name}.part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes((mirror.tree.root / "data" / path).read_bytes())
+    if changed:
+        mirror.tree.publish(change=changed)
+    sync.run("structures-mmcif")
+    sent_bytes = sum(r.sent_bytes for r in mirror.requests if r.path.endswith("1kqe.cif.gz"))
+    assert (sent_bytes > 20) is bool(changed)
+    # Also its time is the mirror's.
+    assert tree_state(sync.collection)[path] == archive_state(mirror.tree.root)[path]
+    assert not sync.run("structures-mmcif").said()
