@@ -60,6 +60,11 @@ def show_plan(session: Session, asked: Asked, *, mode: OutputMode, progress: boo
     -------
     int
         0, or 3 when some trees could not be planned, 1 when none could.
+
+    Raises
+    ------
+    DeleteLimitError, NoSpaceError
+        A run would stop before it begins; the plan is written all the same.
     """
     with make_reporter(session, always=progress) as observe:
         run = SyncRun(asked.request, make_factories(session, asked), observe=observe)
@@ -70,6 +75,8 @@ def show_plan(session: Session, asked: Asked, *, mode: OutputMode, progress: boo
         _write_text(plan)
         for line in _sums(plan):
             session.say(line)
+    # Who is told that too much would go wants to see what.
+    run.check_plan()
     return _tell_errors(session, run.result, planned_only=True)
 
 

@@ -96,6 +96,7 @@ class SyncRun:
         self._request = request
         self._observe = observe
         self._routes = Routes(request.mirrors, factories, observe)
+        self._planned: tuple[_Planned, ...] = ()
 
     def plan(self) -> CollectionPlan:
         """Find out what would change; change nothing.
@@ -105,7 +106,7 @@ class SyncRun:
         Returns
         -------
         CollectionPlan
-            What :meth:`carry_out` would do now.
+            What :meth:`carry_out` would do now, if :meth:`check_plan` lets it.
 
         Raises
         ------
@@ -113,14 +114,25 @@ class SyncRun:
             There is no way to any mirror.
         ListDoubtError
             A list looks cut short, or older than the last one.
+        FileAccessError
+            The disk refuses.
+        """
+        self._observe(PhaseBegan("planning"))
+        self._planned = tuple(self._plan_trees())
+        return CollectionPlan(tuple(one.plan for one in self._planned))
+
+    def check_plan(self) -> None:
+        """See that what :meth:`plan` found may be carried out.
+
+        Raises
+        ------
         DeleteLimitError
             More files would go than allowed.
         NoSpaceError
             There is no room for what would come.
-        FileAccessError
-            The disk refuses.
         """
-        return CollectionPlan(tuple(planned.plan for planned in self._plan_and_check()))
+        check_deletions((one.plan for one in self._planned), self._request.limit)
+        check_space((one.tree, one.plan) for one in self._planned)
 
     def carry_out(self, lock: CollectionLock) -> SyncResult:  # noqa: ARG002 - a proof
         """Plan, and do what the plan says.
@@ -142,12 +154,14 @@ class SyncRun:
         Raises
         ------
         NoTransportError, ListDoubtError, DeleteLimitError, NoSpaceError
-            As :meth:`plan`; nothing has been changed.
+            As :meth:`plan` and :meth:`check_plan`; nothing has been changed.
         FileAccessError
             Nothing more can be written.
         """
         request = self._request
-        planned = self._plan_and_check()
+        self.plan()
+        self.check_plan()
+        planned = self._planned
         for one in planned:
             remember_list(request.collection, one.plan, request.selection)
         self._observe(PlanMade(sum(len(one.plan.transfers) for one in planned)))
@@ -155,14 +169,6 @@ class SyncRun:
         done = [brought for one in planned if (brought := self._bring(one)) is not None]
         self._remove(done)
         return self.result
-
-    def _plan_and_check(self) -> list[_Planned]:
-        """Plan every tree, and see that the plans may be carried out."""
-        self._observe(PhaseBegan("planning"))
-        planned = list(self._plan_trees())
-        check_deletions((one.plan for one in planned), self._request.limit)
-        check_space((one.tree, one.plan) for one in planned)
-        return planned
 
     def _plan_trees(self) -> Iterator[_Planned]:
         """Plan every tree by the first way that can."""

@@ -125,8 +125,10 @@ def test_too_many_deletions_stop_before_anything_changes(
     with pytest.raises(DeleteLimitError):
         setting.sync()
     assert setting.local() == before
+    run = setting.make_run()
+    assert run.plan().deleted.files == gone
     with pytest.raises(DeleteLimitError):
-        setting.make_run().plan()
+        run.check_plan()
 
 
 def test_a_limit_in_percent_holds_for_each_tree(setting: MemorySetting) -> None:
