@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pdb_cli.archive.datatypes import DataType, FileFormat, parse_data_type
@@ -130,12 +131,15 @@ def make_trees(
         A row has no directory without hashes, or its files are in many places, so that a part of
         the directory means nothing.
     InvalidValueError
-        The path below the directory leads out of it, or is none.
+        The path below the directory leads out of it, or is none; or the settings put a type where
+        another one is: what is no file of the one would go as soon as the other is kept.
     """
     part = None if subpath is None else _checked_subpath(subpath)
-    return tuple(
+    trees = tuple(
         _tree(row, collection, data_type_dirs, layout, links=links, part=part) for row in rows
     )
+    _refuse_overlaps(trees, collection, data_type_dirs, layout)
+    return trees
 
 
 def find_target(name: str | None) -> TargetTable | None:
@@ -172,6 +176,42 @@ def _checked_subpath(subpath: str) -> str:
     if not is_safe_path(part):
         raise InvalidValueError("--subpath", subpath, "a path below the directory of the type")
     return part
+
+
+def _refuse_overlaps(
+    trees: Iterable[SyncTree],
+    collection: Path,
+    data_type_dirs: Mapping[DataType, Path],
+    layout: Layout,
+) -> None:
+    """See that no directory of a tree is, holds, or is in that of another type."""
+    rows = ARCHIVE_ROWS[layout]
+    others = [
+        _tree(row, collection, data_type_dirs, layout, links=False, part=None) for row in rows
+    ]
+    places = [(other, os.path.realpath(other.root)) for other in others]
+    for tree in trees:
+        place = os.path.realpath(tree.root)
+        for other, other_place in places:
+            if tree.directory == other.directory or (tree.shared and other.shared):
+                continue
+            moved = [
+                one.data_type
+                for one in (tree, other)
+                if one.data_type in data_type_dirs and one.data_type is not None
+            ]
+            if moved and _overlap(place, other_place):
+                raise InvalidValueError(
+                    f"paths.data_type_dirs.{moved[0]}",
+                    str(data_type_dirs[moved[0]]),
+                    f"a directory apart: {tree.name} would be in {tree.root}, and {other.name} in "
+                    f"{other.root}",
+                )
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Tell whether two directories are the same, or one is in the other."""
+    return os.path.commonpath((one, other)) in {one, other}
 
 
 def _tree(

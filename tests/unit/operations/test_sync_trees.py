@@ -131,6 +131,31 @@ def test_types_that_are_kept_elsewhere() -> None:
     assert tree.path_of(path) == Path("/big/mmCIF/divided/ab/1abc-assembly1.cif.gz")
 
 
+@pytest.mark.parametrize(
+    ("synced", "dirs", "refused"),
+    [
+        ("validation", {"structures": "/big/divided", "validation": "/big"}, True),
+        ("structures-mmcif", {"structures": "/big/divided", "validation": "/big"}, True),
+        ("validation", {"validation": str(ROOT)}, True),
+        ("validation", {"validation": f"{ROOT}/structures/divided/mmCIF"}, True),
+        # One disk for all that is below structures/ in the archive.
+        ("structures-mmcif", {"structures": "/big", "structure-factors": "/big"}, False),
+        ("structures-mmcif", {"structures": "/big", "validation": "/bigger"}, False),
+    ],
+)
+def test_no_type_is_kept_where_another_one_is(
+    synced: str, dirs: dict[str, str], *, refused: bool
+) -> None:
+    (row,) = (row for row in ARCHIVE_ROWS[Layout.CLASSIC] if row.name == synced)
+    moved = {DataType(name): Path(path) for name, path in dirs.items()}
+    if not refused:
+        assert make_trees([row], collection=ROOT, data_type_dirs=moved, layout=Layout.CLASSIC)
+        return
+    with pytest.raises(InvalidValueError) as refusal:
+        make_trees([row], collection=ROOT, data_type_dirs=moved, layout=Layout.CLASSIC)
+    assert refusal.value.name.startswith("paths.data_type_dirs.")
+
+
 def test_all_directory_is_for_types_that_have_one() -> None:
     rows = ARCHIVE_ROWS[Layout.CLASSIC]
     (tree,) = make_trees(
