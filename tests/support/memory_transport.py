@@ -61,6 +61,7 @@ class MemoryTransport(SyncTransport):
     """Serves a :class:`MemoryArchive`."""
 
     name = "memory"
+    keeps_records = False
 
     def __init__(self, mirror: Mirror, archive: MemoryArchive) -> None:
         self.mirror = mirror
@@ -153,7 +154,7 @@ class MemoryTransport(SyncTransport):
         listing = Listing(
             self.mirror.name,
             self.name,
-            f"memory://{tree.remote}",
+            f"memory://{self.mirror.name}/{tree.remote}",
             self._archive.complete,
             len(listed),
             newest_s=self._archive.newest_s,

@@ -30,8 +30,13 @@ from pdb_cli.events import (
     PlanMade,
     ignore_event,
 )
-from pdb_cli.operations.collection_plan import CollectionPlan, Tally
-from pdb_cli.operations.sync_guards import PathGuard, check_deletions, check_list
+from pdb_cli.operations.collection_plan import CollectionPlan, PlanAction, Tally
+from pdb_cli.operations.sync_guards import (
+    PathGuard,
+    check_deletions,
+    check_lag,
+    check_list,
+)
 from pdb_cli.operations.sync_lists import read_seen_list, remember_list
 from pdb_cli.operations.sync_model import SettledStatus
 from pdb_cli.operations.sync_removal import remove_files
@@ -42,7 +47,7 @@ from pdb_cli.storage.collection import Collection
 from pdb_cli.storage.trash import empty_trash
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from datetime import date
 
     from pdb_cli.events import Observer
@@ -232,6 +237,8 @@ class SyncRun:
         whole = request.selection.is_all
         try:
             check_list(plan, seen, trust=request.trust_list, whole=whole)
+            if not request.trust_list:
+                check_lag(self.result.trees[plan.name].tree, plan, seen)
         except ListDoubtError as error:
             if plan.local_files or (seen is not None and seen.files):
                 raise
@@ -313,6 +320,10 @@ class SyncRun:
         settled_files = 0
         try:
             PathGuard(tree).check_all(plan.transfers)
+            if not transport.keeps_records and plan.changed.files:
+                # Before the first one: the record of what is no more would accuse what comes.
+                changed = (one for one in plan.transfers if one.action is PlanAction.CHANGED)
+                self._forget(one.path for one in changed)
             with closing(transport.execute(tree, plan, observe=self._observe)) as files:
                 for settled in files:
                     settled_files += 1
@@ -374,11 +385,15 @@ class SyncRun:
                 forgotten.append(path)
         finally:
             if forgotten:
-                from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - seldom
+                self._forget(forgotten)
 
-                collection = Collection(request.collection, request.data_type_dirs)
-                with open_catalogue(collection, observe=self._observe) as catalogue:
-                    catalogue.forget(forgotten)
+    def _forget(self, paths: Iterable[str]) -> None:
+        """Drop what the catalogue has of files that go, or are replaced."""
+        from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - seldom
+
+        collection = Collection(self._request.collection, self._request.data_type_dirs)
+        with open_catalogue(collection, observe=self._observe) as catalogue:
+            catalogue.forget(paths)
 
     def _route(self, number: int) -> SyncTransport | None:
         """Return a way; before the first is given up, look again for as long as that may help."""

@@ -16,6 +16,7 @@ from pdb_cli.errors import (
     UnsafeTreeError,
 )
 from pdb_cli.operations.collection_plan import PlannedChange, is_safe_path
+from pdb_cli.operations.sync_lag import find_lag
 from pdb_cli.operations.sync_model import DeleteLimit, SyncTree
 
 if TYPE_CHECKING:
@@ -120,6 +121,30 @@ def check_list(plan: GroupPlan, seen: SeenList | None, *, trust: bool, whole: bo
         return
     before, now = _date_text(before_s), _date_text(now_s)
     raise ListDoubtError(plan.name, listing.source, ListDoubt.OLDER, now, before)
+
+
+def check_lag(tree: SyncTree, plan: GroupPlan, seen: SeenList | None) -> None:
+    """See that another mirror than the last one does not take the collection back.
+
+    Parameters
+    ----------
+    tree
+        The tree.
+    plan
+        What would change in it.
+    seen
+        The last complete list of the same files; None if there was none.
+
+    Raises
+    ------
+    ListDoubtError
+        The mirror knows less than what is here.
+    """
+    if seen is None or seen.source == plan.listing.source:
+        return
+    if (lag := find_lag(tree, plan)) is not None:
+        there, here = _date_text(lag.there_s), _date_text(lag.here_s)
+        raise ListDoubtError(plan.name, plan.listing.source, ListDoubt.OLDER, there, here)
 
 
 def check_deletions(plans: Iterable[GroupPlan], limit: DeleteLimit) -> None:

@@ -75,6 +75,7 @@ class HttpsTransport(SyncTransport):
     """
 
     name = "https"
+    keeps_records = True
 
     def __init__(self, mirror: Mirror, settings: HttpsSettings) -> None:
         self.mirror = mirror

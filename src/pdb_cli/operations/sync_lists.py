@@ -31,6 +31,8 @@ class SeenList(NamedTuple):
     files: int
     newest_s: Mapping[str, float]
     """By transport, since each measures it its own way."""
+    source: str = ""
+    """Whose list it was."""
 
 
 def read_seen_list(collection: Path, name: str, selection: SyncSelection) -> SeenList | None:
@@ -59,6 +61,7 @@ def read_seen_list(collection: Path, name: str, selection: SyncSelection) -> See
     return SeenList(
         files,
         {key: float(value) for key, value in newest.items() if isinstance(value, int | float)},
+        str(record.get("source", "")),
     )
 
 

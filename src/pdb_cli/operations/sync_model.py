@@ -175,6 +175,9 @@ class SyncTransport(Protocol):
 
     name: str
     """``rsync`` or ``https``."""
+    keeps_records: bool
+    """Whether it records what it verified of the files it brings; else records of files that it
+    replaces are dropped."""
     mirror: Mirror
 
     def probe(self) -> ProbeResult:

@@ -63,6 +63,7 @@ class RsyncTransport:
     """
 
     name = "rsync"
+    keeps_records = False
 
     def __init__(self, mirror: Mirror, options: RsyncOptions, *, state: Path) -> None:
         self.mirror = mirror
