@@ -15,9 +15,10 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     ├── TransferError         a mirror did not deliver
     │   ├── RsyncError (RsyncTransientError, RsyncBusyError)
     │   ├── ConnectionFailedError   ├── HttpStatusError
+    │   │   ├── ConnectTimeoutError
+    │   │   └── NobodyListensError
     │   ├── RedirectError           ├── ResumeError
     │   └── StaleVersionError
-    │   │   └── ConnectTimeoutError
     ├── VerificationError     bytes arrived that are not what was asked for
     │   └── HoldingsError         a list of what the archive holds can not be used
     ├── CollectionBusyError   somebody else is changing the collection
@@ -179,6 +180,10 @@ class ConnectionFailedError(TransferError):
 
 class ConnectTimeoutError(ConnectionFailedError):
     """The server could not be found, reached and greeted in time."""
+
+
+class NobodyListensError(ConnectionFailedError):
+    """The machine is there and refused at once: no server runs on that port."""
 
 
 class HttpStatusError(TransferError):

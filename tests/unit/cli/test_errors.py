@@ -69,6 +69,11 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.NobodyListensError("http://a/b", "could not connect to server"),
+        "http://a/b: could not connect to server; try another mirror with -m",
+        ExitCode.FAILED,
+    ),
+    (
         e.ResumeError("http://a/b", "the server sent other bytes than the missing ones"),
         "http://a/b: the server sent other bytes than the missing ones; try another mirror with -m",
         ExitCode.FAILED,
