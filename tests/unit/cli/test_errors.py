@@ -113,6 +113,11 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.WebPageError("http://a/b"),
+        "http://a/b: an HTML page (wrong-kind)",
+        ExitCode.FAILED,
+    ),
+    (
         e.VerificationError("http://a/b", e.Defect.TRUNCATED, "ends early"),
         "http://a/b: ends early (truncated)",
         ExitCode.FAILED,
