@@ -187,6 +187,11 @@ def test_without_the_lists_nothing_is_touched(kept: Lab) -> None:
     write_config(kept.config, collection=kept.collection, url="http://127.0.0.1:9/pub/pdb")
     done = kept.run("update")
     assert (done.returncode, done.stdout) == (1, "")
+    # Whoever waits is told why, once, and then what to do.
+    assert done.stderr.count("next try in") == 1
+    first, *_, last = done.stderr.splitlines()
+    assert "next try in" in first
+    assert last.endswith("try another mirror with -m")
     assert files(kept) == before
 
 
