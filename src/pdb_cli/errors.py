@@ -15,10 +15,12 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     ├── TransferError         a mirror did not deliver
     │   ├── RsyncError (RsyncTransientError, RsyncBusyError)
     │   ├── ConnectionFailedError   ├── HttpStatusError
+    │   │   ├── ConnectTimeoutError
+    │   │   └── NobodyListensError
     │   ├── RedirectError           ├── ResumeError
     │   └── StaleVersionError
-    │   │   └── ConnectTimeoutError
     ├── VerificationError     bytes arrived that are not what was asked for
+    │   ├── WebPageError          a web page in place of a file
     │   └── HoldingsError         a list of what the archive holds can not be used
     ├── CollectionBusyError   somebody else is changing the collection
     ├── SyncError             a run of sync must not go on
@@ -181,6 +183,10 @@ class ConnectTimeoutError(ConnectionFailedError):
     """The server could not be found, reached and greeted in time."""
 
 
+class NobodyListensError(ConnectionFailedError):
+    """The machine is there and refused at once: no server runs on that port."""
+
+
 class HttpStatusError(TransferError):
     """The server answered with a status other than 200."""
 
@@ -278,6 +284,14 @@ class VerificationError(PdbCliError):
         """The URL or path of the bytes."""
         self.defect = defect
         self.detail = detail
+
+
+class WebPageError(VerificationError):
+    """A web page came in place of a file: of a server in maintenance, or of a network's login."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(subject, Defect.WRONG_KIND, "an HTML page")
+        self.args = (subject,)
 
 
 class HoldingsError(VerificationError):

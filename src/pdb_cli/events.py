@@ -72,6 +72,8 @@ class AttemptFailed:
     """Seconds until the next attempt."""
     next_url: str
     """Where the next attempt goes; another mirror, perhaps."""
+    holds_up: bool = False
+    """Whether everything waits for it and nothing was said of that yet: worth a line anywhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,6 +251,10 @@ def _unsupported(file: ArchiveFile, layout: Layout) -> UnsupportedError:
     subject = f"{file.data_type} as {file.file_format}"
     if (layout, file.data_type, file.file_format) in _COLLECTION_TEMPLATES:
         return UnsupportedError(subject, "not in the archive; only some mirrors serve them")
-    if offered := supported_formats(file.data_type, layout):
-        return UnsupportedError(subject, f"the archive offers them as {', '.join(offered)}")
+    kind = (layout, file.data_type)
+    if offered := [row.file_format for row in ROWS if row[:2] == kind]:
+        reason = f"the archive offers them as {', '.join(offered)}"
+        if beside := [row.file_format for row in COLLECTION_ROWS if row[:2] == kind]:
+            reason += f"; some mirrors also as {', '.join(beside)}"
+        return UnsupportedError(subject, reason)
     return UnsupportedError(subject, f"their place in the layout {layout} is not known")

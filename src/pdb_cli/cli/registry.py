@@ -56,7 +56,7 @@ COMMANDS = (
     CommandRow(
         "index",
         "pdb_cli.cli.commands.index",
-        "Show what is known of the collection; rebuild it.",
+        "Show what is known of the collection; 'index rebuild' reads it anew.",
     ),
     CommandRow("demo", "pdb_cli.cli.commands.demo", "See the main job at work, without a network."),
     CommandRow(

@@ -57,8 +57,6 @@ class RowStream:
             sys.stdout.write("[")
         elif self._mode is OutputMode.CSV:
             self._write_csv(self._fields)
-        elif self._mode is OutputMode.TEXT and self._columns:
-            self._write_cells(column.heading for column in self._columns.values())
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -75,6 +73,10 @@ class RowStream:
         """
         match self._mode:
             case OutputMode.TEXT:
+                # A table without rows has no headings either.
+                if not self._count:
+                    self._write_cells(column.heading for column in self._columns.values())
+                self._count += 1
                 self._write_cells(printable(row.get(key)) for key in self._columns)
             case OutputMode.JSON:
                 # Counted first: an interrupt between the two leaves the array whole all the same.

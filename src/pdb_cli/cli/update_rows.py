@@ -11,6 +11,8 @@ from pdb_cli.operations.update_model import UpdateResult
 if TYPE_CHECKING:
     from pdb_cli.operations.update_model import UpdatedFile
 
+_UTC = "+00:00"
+
 COLUMNS = {
     "id": "ENTRY",
     "type": "TYPE",
@@ -43,7 +45,8 @@ def update_row(updated: UpdatedFile, mode: OutputMode) -> dict[str, Any]:
     updated
         The file.
     mode
-        In a table, several values stand in one cell.
+        In a table, several values stand in one cell, and dates have the form they have elsewhere;
+        data keeps the archive's.
     """
     judged = updated.judged
     successors: Any = [str(entry) for entry in judged.successors]
@@ -53,8 +56,8 @@ def update_row(updated: UpdatedFile, mode: OutputMode) -> dict[str, Any]:
         "format": str(judged.file.file_format),
         "path": str(updated.path or judged.path),
         "state": str(judged.state),
-        "local_date": judged.local_date,
-        "remote_date": judged.remote_date,
+        "local_date": _date(judged.local_date, mode),
+        "remote_date": _date(judged.remote_date, mode),
         "successors": successors if mode is OutputMode.JSON else " ".join(successors),
         "result": str(updated.result) if updated.result is not None else None,
         "reason": _reason(updated),
@@ -68,3 +71,10 @@ def _reason(updated: UpdatedFile) -> str | None:
     if updated.reason is not None or updated.result is UpdateResult.UPDATED:
         return updated.reason
     return updated.judged.reason
+
+
+def _date(text: str | None, mode: OutputMode) -> str | None:
+    """Return a date as it is shown."""
+    if mode is OutputMode.TEXT and text is not None and text.endswith(_UTC):
+        return text.removesuffix(_UTC) + "Z"
+    return text

@@ -108,7 +108,7 @@ class UpdateRun:
                 ]
                 self._updated += map(UpdatedFile, successors_of(obsolete, self._collection))
             self._report(check, catalogue)
-        self._write_rows()
+        self._write_rows(done=False)
         self._session.say(self._summary(check, done=False))
         if exit_code and any(self._states[state] for state in WANTED_STATES):
             return ExitCode.FAILED
@@ -152,7 +152,7 @@ class UpdateRun:
                     stopped = error
                 finally:
                     # What was done is told however the run ended, an interrupt included.
-                    self._write_rows()
+                    self._write_rows(done=True)
                     self._session.say(self._summary(check, done=True))
         if stopped is not None:
             self._session.complain(describe(stopped).lines[0])
@@ -205,7 +205,7 @@ class UpdateRun:
         if self._report_path is not None:
             write_report(self._report_path, check, catalogue, self._updated, self._states)
 
-    def _write_rows(self) -> None:
+    def _write_rows(self, *, done: bool) -> None:
         """Write rows to stdout: in text only if there are any."""
         shown = self._updated
         if self._mode is OutputMode.IDS:
@@ -218,7 +218,10 @@ class UpdateRun:
         rows = [update_row(one, self._mode) for one in shown]
         if self._mode is OutputMode.TEXT and not rows:
             return
-        columns = COLUMNS if self._mode is OutputMode.TEXT else dict.fromkeys(ALL_COLUMNS, "")
+        columns = dict.fromkeys(ALL_COLUMNS, "")
+        if self._mode is OutputMode.TEXT:
+            # Who only looked has no results.
+            columns = {key: COLUMNS[key] for key in COLUMNS if done or key != "result"}
         write_rows(rows, mode=self._mode, columns=columns)
 
     def _code(self, check: CollectionCheck) -> ExitCode:

@@ -78,6 +78,8 @@ class FileOutcome:
     """Of the bytes under ``path``, in hexadecimal, where it is known."""
     received_bytes: int | None = None
     """Bytes of the archive's file that was downloaded; None if they are those under ``path``."""
+    is_repeated: bool = False
+    """Whether the file came out before: it was asked for itself, and stands for others, too."""
 
     @property
     def is_good(self) -> bool:
@@ -95,7 +97,9 @@ class DownloadResult:
     """Files that failed because there was no connection, or a broken one."""
 
     def add(self, outcome: FileOutcome) -> None:
-        """Count one file."""
+        """Count one file; each only once."""
+        if outcome.is_repeated:
+            return
         self.counts[outcome.outcome] += 1
         self.unreachable += isinstance(outcome.error, ConnectionFailedError)
         if outcome.outcome is Outcome.DOWNLOADED:

@@ -83,6 +83,8 @@ class DownloadRounds:
         self._countdown = EntryCountdown(request.files_of, observe)
         self._lists = AbsenceLists(request, options=options, retry=retry, observe=observe)
         self._follows = request.obsolete is ObsoletePolicy.FOLLOW
+        # Successors are looked up in it: without them nobody needs it.
+        self._wanted = frozenset(request.entries if self._follows else ())
         self._superseded: dict[ArchiveFile, Absence] = {}
         self._without_pdb: list[ArchiveFile] = []
         self.absent: list[FileOutcome] = []
@@ -118,7 +120,7 @@ class DownloadRounds:
                     continue
                 if result.status is FetchStatus.FETCHED:
                     self._memory.note_arrival(result)
-                outcome = _outcome(result, instead)
+                outcome = self._mark(_outcome(result, instead))
                 if not self._puts_aside(outcome, instead):
                     self._settle(outcome)
                     yield outcome
@@ -246,9 +248,22 @@ class DownloadRounds:
             replaces_entries=instead.of_entries.get(planned.file.entry, ()),
             sha256=planned.sha256,
         )
+        outcome = self._mark(outcome)
         self._observe(FilePresent(planned.name))
         self._settle(outcome)
         return outcome
+
+    def _mark(self, outcome: FileOutcome) -> FileOutcome:
+        """Mark the outcome of a successor that was wanted itself, unless this brought it."""
+        file = outcome.file
+        kind = FileKind(file.data_type, outcome.replaces_format or file.file_format)
+        is_repeated = (
+            bool(outcome.replaces_entries)
+            and outcome.outcome is not Outcome.DOWNLOADED
+            and kind in self._request.kinds
+            and file.entry in self._wanted
+        )
+        return replace(outcome, is_repeated=True) if is_repeated else outcome
 
     def _item(self, planned: PlannedFile) -> FetchItem:
         """Return what the transfer layer needs to fetch a file."""

@@ -10,10 +10,17 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.archive.holdings import iterate_entries
-from pdb_cli.errors import FileAccessError, HoldingsError, HttpStatusError, PdbCliError
+from pdb_cli.errors import (
+    FileAccessError,
+    HoldingsError,
+    HttpStatusError,
+    NobodyListensError,
+    PdbCliError,
+)
 from pdb_cli.events import AttemptFailed, BytesReceived, Note, ignore_event
 from pdb_cli.operations.holdings_origin import Origin, read_origin, write_origin
 from pdb_cli.storage.partial import PartialFile
@@ -40,6 +47,8 @@ if TYPE_CHECKING:
 _BUSY_RETRY_S = 0.15
 _BUSY_NOTE_S = 10.0
 _LONGEST_WAIT_S = 1.0
+_REFUSED_TRIES = 3
+"""Of the only mirror, where no server runs: more of them make somebody wait for what is known."""
 _CLOCKS_DIFFER_S = 86_400.0
 
 
@@ -95,9 +104,9 @@ def fetch_holdings(
     options
         Connections, time limits, certificates.
     retry
-        How often and how late to try again.
+        How often and how late to try again; less often where the only mirror refuses connections.
     observe
-        Gets ``BytesReceived``, ``AttemptFailed`` and ``Note``.
+        Gets ``BytesReceived``, ``AttemptFailed`` (the first of them ``holds_up``) and ``Note``.
 
     Returns
     -------
@@ -122,19 +131,22 @@ def fetch_holdings(
     asked = [mirror for mirror in mirrors if mirror.https] or mirrors[:1]
     choice = MirrorChoice([Source(each.name, each.path_url(file.path)) for each in asked], retry)
     with HttpEngine(options) as engine:
-        while True:
+        for tries in count(1):
             attempt = _Attempt(engine, choice.source, destination, observe)
             failure = attempt.run()
             if failure is None:
                 return KeptList(destination, attempt.url, attempt.changed, attempt.modified_s)
             jitter = int.from_bytes(os.urandom(4), "big") / 2**32
             delay_s = choice.next_delay_s(failure, jitter)
-            if delay_s is None:
+            is_refused = len(asked) == 1 and isinstance(failure, NobodyListensError)
+            if delay_s is None or (is_refused and tries >= _REFUSED_TRIES):
                 raise choice.error or failure
             reason = getattr(failure, "reason", type(failure).__name__)
             next_url = without_credentials(choice.source.url)
-            observe(AttemptFailed(f"{file}.json.gz", reason, delay_s, next_url))
+            name = f"{file}.json.gz"
+            observe(AttemptFailed(name, reason, delay_s, next_url, holds_up=tries == 1))
             engine.poll(delay_s)  # nothing is on its way: this is a wait
+    raise AssertionError("unreachable: the loop has no end of its own")
 
 
 class _PartSink:

@@ -251,6 +251,35 @@ class PartialFile:
             raise FileAccessError.wrap("write", self.destination, error) from error
         self._close()
 
+    def exchange(self, path: Path, descriptor: int) -> None:
+        """Go on with another file under the partial name; what was written so far is gone.
+
+        There is no moment at which somebody else could have the name.
+
+        Parameters
+        ----------
+        path
+            The other file, in the same directory; it has this name no more.
+        descriptor
+            It, open for writing; belongs to this instance from now on, unless an error is raised.
+
+        Raises
+        ------
+        FileAccessError
+            The system refused.
+        """
+        own = self._open_descriptor()
+        try:
+            if self._is_shared:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            size_bytes = os.fstat(descriptor).st_size
+            self._forget()
+            os.replace(path, self.path)  # noqa: PTH105 - one object less per file
+        except OSError as error:
+            raise FileAccessError.wrap("write", self.destination, error) from error
+        self._descriptor, self.size_bytes = descriptor, size_bytes
+        os.close(own)
+
     def put_aside(self) -> None:
         """End for now: a later try can go on with it; what nobody can go on with is removed.
 

@@ -229,7 +229,7 @@ class _Asking:
                 self._servers.park(task.choice.source, task)
             case Admission.HELD:
                 self._put_off(task, placement.due_s)
-            case Admission.RESTING if task.choice.may_wait():
+            case Admission.RESTING if self._servers.may_wait(task.choice):
                 self._put_off(task, placement.due_s)
             case _:
                 task.choice.give_up(self._servers.trouble(task.choice))

@@ -38,6 +38,7 @@ class MirrorChoice:
         "_index",
         "_missing",
         "_policy",
+        "_recoveries",
         "_sources",
         "_tries",
         "_usable",
@@ -52,6 +53,7 @@ class MirrorChoice:
         self._usable = [True] * len(sources)
         self._missing = 0
         self._waits = 0
+        self._recoveries = 0
         self._error: PdbCliError | None = None
 
     @property
@@ -89,12 +91,20 @@ class MirrorChoice:
         """
         self._index = self._sources.index(source)
 
-    def may_wait(self) -> bool:
+    def may_wait(self, recoveries: int) -> bool:
         """Tell whether the file may wait once more for mirrors that all rest, and count that.
 
         Waiting for somebody else's try costs as much as an own one: it may do so as often as it
-        may try.
+        may try. What it waited before one of them was back does not count: it may have been others
+        that used the time.
+
+        Parameters
+        ----------
+        recoveries
+            How often its mirrors came back so far, all together.
         """
+        if recoveries != self._recoveries:
+            self._recoveries, self._waits = recoveries, 0
         self._waits += 1
         return self._waits <= sum(self._usable) * (1 + self._policy.retries)
 

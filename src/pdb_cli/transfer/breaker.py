@@ -56,6 +56,7 @@ class Breaker:
         "_openings",
         "_policy",
         "_probes",
+        "recoveries",
         "rests_until_s",
         "state",
     )
@@ -68,6 +69,8 @@ class Breaker:
         self._answered = False
         self._is_shut = False
         """Whether the server itself said how long it wants to rest."""
+        self.recoveries = 0
+        """Rests that ended with an answer."""
         self.state = BreakerState.CLOSED
         self.rests_until_s = 0.0
         """When a probe is due, while it is open."""
@@ -121,6 +124,7 @@ class Breaker:
         """Take note of an answer that shows no trouble: a file, or that there is none."""
         self._answered = True
         self._is_shut = False
+        self.recoveries += self.state is not BreakerState.CLOSED
         self._failures = self._openings = 0
         self.state = BreakerState.CLOSED
 
@@ -154,6 +158,22 @@ class Breaker:
         is_enough = is_certain or self._failures >= _FAILURES
         if is_probe or (self.state is BreakerState.CLOSED and is_enough):
             self._open(now_s, took_s=now_s - started_s)
+
+    def note_page(self, now_s: float, *, is_probe: bool, has_files: bool) -> None:
+        """Take note of web pages in place of files, too many in a row.
+
+        Parameters
+        ----------
+        now_s
+            The time.
+        is_probe
+            What :meth:`begin` returned.
+        has_files
+            Whether it ever sent a file; else what looked like answers were none.
+        """
+        self._answered = self._answered and has_files
+        # How long a page took says nothing about how long to rest.
+        self.note_trouble(now_s, started_s=now_s, is_certain=True, is_probe=is_probe)
 
     def shut(self, until_s: float) -> None:
         """Take note of a server that wants to be left alone for longer than we have patience.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import (
@@ -9,6 +10,7 @@ from pdb_cli.errors import (
     ConnectTimeoutError,
     Defect,
     HttpStatusError,
+    NobodyListensError,
     RedirectError,
     TransferError,
     VerificationError,
@@ -92,6 +94,8 @@ def _connection_error(curl: pycurl.Curl, code: int, reason: str, shown: str) -> 
     if _REFUSED <= curl.getinfo(pycurl.HTTP_CONNECTCODE) < _SERVER_TROUBLE:
         # A proxy does not change its mind about a password or a destination.
         return TransferError(shown, f"the proxy refused: {reason}")
+    if code == pycurl.E_COULDNT_CONNECT and curl.getinfo(pycurl.OS_ERRNO) == errno.ECONNREFUSED:
+        return NobodyListensError(shown, reason)
     return ConnectionFailedError(shown, reason)
 
 

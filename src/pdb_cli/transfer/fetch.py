@@ -351,7 +351,7 @@ class _Run:
         if admission is Admission.FULL:
             self._servers.park(task.choice.source, task)
         elif admission is Admission.HELD or (
-            admission is Admission.RESTING and task.choice.may_wait()
+            admission is Admission.RESTING and self._servers.may_wait(task.choice)
         ):
             self._put_off(task, placement.due_s)
         else:
@@ -391,6 +391,7 @@ class _Run:
             self._engine.cancel(request)
             self._release(ticket, verdict.error)
         error = verdict.error
+        self._servers.judge_body(ticket, error, time.monotonic())
         if verdict.verified is not None:
             self._observe(FilePublished(task.item.name, verdict.verified.size_bytes))
             source = task.choice.source

@@ -17,6 +17,7 @@ from pdb_cli.errors import (
     ConnectTimeoutError,
     HttpStatusError,
     TransferError,
+    WebPageError,
 )
 from pdb_cli.transfer.breaker import Breaker, BreakerState
 from pdb_cli.transfer.pace import Pace
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _BUSY = frozenset({429, 503})
 """Too many requests; unavailable just now."""
 _SERVER_TROUBLE = 500
+_MOST_PAGES = 3
+"""Web pages in a row in place of files; one or two may be about those files alone."""
 
 _Task = TypeVar("_Task")
 
@@ -68,7 +71,7 @@ class Ticket(NamedTuple):
 class _Server(Generic[_Task]):
     """What is known of one server."""
 
-    __slots__ = ("breaker", "error", "pace", "parked")
+    __slots__ = ("breaker", "error", "has_files", "pace", "pages", "parked")
 
     def __init__(self, connections: int, policy: RetryPolicy) -> None:
         self.breaker = Breaker(policy)
@@ -76,6 +79,10 @@ class _Server(Generic[_Task]):
         self.error: PdbCliError | None = None
         """Its last trouble."""
         self.parked: deque[_Task] = deque()
+        self.pages = 0
+        """Web pages that came in a row in place of files."""
+        self.has_files = False
+        """Whether any file came that is what it should be."""
 
 
 class Servers(Generic[_Task]):
@@ -210,6 +217,35 @@ class Servers(Generic[_Task]):
         free = server.pace.room if stay else len(server.parked)
         return [server.parked.popleft() for _ in range(min(free, len(server.parked)))]
 
+    def judge_body(self, ticket: Ticket, error: PdbCliError | None, now_s: float) -> None:
+        """Take note of what a body turned out to be, which may be known later than its end.
+
+        A server that sends a web page in place of every file (a notice of maintenance, a network
+        that wants a login) seems to be well; it rests like one that is in trouble.
+
+        Parameters
+        ----------
+        ticket
+            The request.
+        error
+            What is wrong with the body; None if it is what was asked for.
+        now_s
+            The time, on the same clock as before.
+        """
+        server = self._servers[ticket.origin]
+        if error is None:
+            server.has_files = True
+            if server.pages >= _MOST_PAGES:
+                server.breaker.note_answer()
+            server.pages = 0
+        elif isinstance(error, WebPageError):
+            server.pages += 1
+            if server.pages >= _MOST_PAGES:
+                server.error = error
+                server.breaker.note_page(
+                    now_s, is_probe=ticket.is_probe, has_files=server.has_files
+                )
+
     def park(self, source: Source, task: _Task) -> None:
         """Keep a file until :meth:`end` hands it out again.
 
@@ -221,6 +257,17 @@ class Servers(Generic[_Task]):
             The file.
         """
         self._of(source).parked.append(task)
+
+    def may_wait(self, choice: MirrorChoice) -> bool:
+        """Tell whether a file may wait once more for its mirrors, which all rest; count that.
+
+        Parameters
+        ----------
+        choice
+            The file's mirrors.
+        """
+        found = {_origin(source.url) for source in choice.candidates()}
+        return choice.may_wait(sum(self._servers[name].breaker.recoveries for name in found))
 
     def trouble(self, choice: MirrorChoice) -> PdbCliError:
         """Return what is wrong with the mirrors of a file, the last that was seen of any.
@@ -239,7 +286,10 @@ class Servers(Generic[_Task]):
     ) -> None:
         """Tell breaker and pace what an ending means."""
         breaker, pace = server.breaker, server.pace
-        if error is None:
+        if error is None and server.pages >= _MOST_PAGES:
+            # Whether this is another page, judge_body() will be told.
+            breaker.note_nothing(is_probe=ticket.is_probe)
+        elif error is None:
             breaker.note_answer()
             pace.note_success()
         elif isinstance(error, ConnectionFailedError):

@@ -23,7 +23,9 @@ def unpack(part: PartialFile, verified: VerifiedFile, *, mtime_s: float | None) 
     """Give a file's text the final name, in one step, once it is on the disk.
 
     It is written beside the compressed bytes and compared with what verification said of them, so
-    that what the disk gave back is what had arrived. Then these are removed.
+    that what the disk gave back is what had arrived. Then it takes their place, and from there the
+    final name: a process that dies in between leaves nothing but a partial file without a final
+    one, which the next try overwrites.
 
     Parameters
     ----------
@@ -53,19 +55,17 @@ def unpack(part: PartialFile, verified: VerifiedFile, *, mtime_s: float | None) 
         descriptor = os.open(temporary, flags, 0o666)
         try:
             digest = _write_text(part, descriptor, verified)
-            if mtime_s is not None:
-                os.utime(descriptor, (mtime_s, mtime_s))
-            os.fsync(descriptor)
-        finally:
+            part.exchange(temporary, descriptor)
+        except BaseException:
             os.close(descriptor)
-        os.replace(temporary, part.destination)  # noqa: PTH105 - one object less per file
+            raise
+        part.publish(mtime_s=mtime_s)
     except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108 - as above
         if isinstance(error, OSError):
             raise FileAccessError.wrap("write", part.destination, error) from error
         raise
-    part.discard()
     return replace(
         verified,
         size_bytes=verified.text_bytes,

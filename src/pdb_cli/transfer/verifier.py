@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.identify import identify
-from pdb_cli.errors import Defect, VerificationError
+from pdb_cli.errors import Defect, VerificationError, WebPageError
 from pdb_cli.transfer.content import (
     HEAD_BYTES,
     TAIL_BYTES,
@@ -283,7 +283,7 @@ def _check_gzip_head(head: bytes, subject: str) -> None:
     """Make sure that a gzip file begins here."""
     if not head.startswith(_MAGIC[: len(head)]):
         if looks_like_html(head):
-            raise VerificationError(subject, Defect.WRONG_KIND, "an HTML page")
+            raise WebPageError(subject)
         raise VerificationError(subject, Defect.NOT_GZIP, "does not begin like a gzip file")
 
 

@@ -54,10 +54,10 @@ def test_a_check_tells_and_an_update_does(kept: Lab) -> None:
     before = files(kept)
     check = kept.run("update", "--check")
     assert (check.returncode, files(kept)) == (0, before)
-    dates = "outdated  2026-08-28T14:09:19+00:00  2026-09-04T14:09:19+00:00"
+    dates = "outdated  2026-08-28T14:09:19Z  2026-09-04T14:09:19Z"
     heading, *lines = check.stdout.splitlines()
     assert heading.split() == [
-        "ENTRY", "TYPE", "FORMAT", "STATE", "LOCAL", "ARCHIVE", "RESULT", "REASON",
+        "ENTRY", "TYPE", "FORMAT", "STATE", "LOCAL", "ARCHIVE", "REASON",
     ]  # fmt: skip
     assert lines[:2] == [f"{entry}   structures  mmcif   {dates}" for entry in ("1c58", "3hya")]
     assert " ".join(lines[2].split()) == (
@@ -187,6 +187,11 @@ def test_without_the_lists_nothing_is_touched(kept: Lab) -> None:
     write_config(kept.config, collection=kept.collection, url="http://127.0.0.1:9/pub/pdb")
     done = kept.run("update")
     assert (done.returncode, done.stdout) == (1, "")
+    # Whoever waits is told why, once, and then what to do.
+    assert done.stderr.count("next try in") == 1
+    first, *_, last = done.stderr.splitlines()
+    assert "next try in" in first
+    assert last.endswith("try another mirror with -m")
     assert files(kept) == before
 
 

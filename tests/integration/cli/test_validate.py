@@ -194,13 +194,23 @@ def test_wrong_usage_is_said_before_anything_starts(lab: Lab) -> None:
         assert lab.run("validate", *arguments).returncode == 2
     gone = lab.run("--pdb-dir", lab.collection / "gone", "validate")
     assert gone.returncode == 2
-    assert "a collection that is there" in gone.stderr
+    expected = "expected a collection that is there; 'pdb-cli download' or 'pdb-cli sync' makes one"
+    assert f"--pdb-dir '{lab.collection / 'gone'}': {expected}" in gone.stderr
     empty = lab.run("validate", "-o", "json")
     assert (empty.returncode, json.loads(empty.stdout)) == (0, [])
+    nothing = lab.run("validate", "3hya")
+    assert not nothing.stdout
+    lab.config.write_text(f'[paths]\npdb_dir = "{lab.collection / "gone"}"\n')
+    for command in ("validate", "index", "update"):
+        done = lab.run(command)
+        assert done.returncode == 2
+        place = f"{lab.config}:2: paths.pdb_dir '{lab.collection / 'gone'}'"
+        assert f"{place}: {expected}" in done.stderr
     lab.config.write_text("")
-    nowhere = lab.run("validate")
-    assert nowhere.returncode == 2
-    assert "no collection is set up" in nowhere.stderr
+    for command in ("validate", "index", "update"):
+        nowhere = lab.run(command)
+        assert nowhere.returncode == 2
+        assert "no collection is set up" in nowhere.stderr
 
 
 def test_bad_files_are_fetched_again_and_recorded(lab: Lab) -> None:

@@ -12,6 +12,7 @@ from pdb_cli.errors import (
     PdbCliError,
     RedirectError,
     VerificationError,
+    WebPageError,
 )
 from pdb_cli.events import AttemptFailed, BytesReceived, FileFailed, FilePublished
 from pdb_cli.transfer.fetch import FetchStatus
@@ -70,7 +71,7 @@ TRANSIENT: dict[str, tuple[Fault, type[PdbCliError], Defect | int | None]] = {
     # What a decoder makes of a wrong bit in the middle depends on the bit.
     "flipped bit": (FlippedBit(), VerificationError, None),
     "flipped checksum": (FlippedBit(offset=-5), VerificationError, Defect.CORRUPT),
-    "web page": (WebPage(), VerificationError, Defect.WRONG_KIND),
+    "web page": (WebPage(), WebPageError, Defect.WRONG_KIND),
     "wrong entry": (OtherFile(OTHER), VerificationError, Defect.WRONG_ENTRY),
     "legacy file of another entry": (OtherFile(LEGACY), VerificationError, Defect.WRONG_ENTRY),
     "nothing": (Body(b""), VerificationError, Defect.EMPTY),

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.errors import ConnectionFailedError, HttpStatusError
+from pdb_cli.errors import ConnectionFailedError, HttpStatusError, WebPageError
 from pdb_cli.events import BytesReceived
 from pdb_cli.transfer.fetch import FetchStatus, HttpOptions, fetch_files
 from pdb_cli.transfer.retry import RetryPolicy
 from support.fault_server import FaultServer
-from support.faults import Body, Stall, Status
+from support.faults import Body, Stall, Status, WebPage
 from support.fetching import OTHER, SMALL, fetch, fetch_one, item_for, real_paths
 from support.ports import free_port
 
@@ -58,6 +58,27 @@ def test_dead_first_mirror_costs_next_to_nothing(mirror: FaultServer, tmp_path: 
     assert {result.status for result in results} == {FetchStatus.FETCHED}
     assert sum(result.attempts for result in results) < 200 + 16 + 8
     assert time.monotonic() - started_s < 5.0
+
+
+def test_a_mirror_that_answers_all_with_web_pages_is_left_alone(
+    mirror: FaultServer, tmp_path: Path
+) -> None:
+    with FaultServer({}) as captive:
+        captive.inject(WebPage())
+        results, _ = fetch(copies(200, tmp_path, captive, mirror), options=WIDE, retry=DEFAULT)
+        assert {result.status for result in results} == {FetchStatus.FETCHED}
+        # Those that were on their way at once, and a few probes.
+        assert len(captive.requests) < 40
+
+
+def test_where_all_is_answered_with_web_pages_it_is_said_soon(tmp_path: Path) -> None:
+    started_s = time.monotonic()
+    with FaultServer({}) as captive:
+        captive.inject(WebPage())
+        results, _ = fetch(copies(200, tmp_path, captive), options=WIDE, retry=DEFAULT)
+        assert {type(result.error) for result in results} == {WebPageError}
+        assert len(captive.requests) < 80
+    assert time.monotonic() - started_s < 6.0
 
 
 def test_swallowed_connections_are_left_after_one_time_limit(

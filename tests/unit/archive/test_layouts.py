@@ -162,6 +162,12 @@ def test_the_collection_mirrors_data_and_keeps_the_names_of_other_trees(
     ("data_type", "file_format", "layout", "reason"),
     [
         (T.ASSEMBLIES, F.PDB, C, "the archive offers them as mmcif"),
+        (
+            T.STRUCTURES,
+            F.PDF,
+            C,
+            "the archive offers them as mmcif, pdb, xml; some mirrors also as bcif",
+        ),
         (T.BIOUNIT, F.PDB, E, "their place in the layout entry is not known"),
         (T.NMR_DATA, F.MMCIF, C, "the archive offers them as nmr-star, nef"),
         (T.NMR_RESTRAINTS, F.NMR_STAR, E, "their place in the layout entry is not known"),

@@ -69,6 +69,11 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.NobodyListensError("http://a/b", "could not connect to server"),
+        "http://a/b: could not connect to server; try another mirror with -m",
+        ExitCode.FAILED,
+    ),
+    (
         e.ResumeError("http://a/b", "the server sent other bytes than the missing ones"),
         "http://a/b: the server sent other bytes than the missing ones; try another mirror with -m",
         ExitCode.FAILED,
@@ -105,6 +110,11 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
     (
         e.HttpStatusError("http://a/b", "Service Unavailable", 503),
         "http://a/b: the server answered 503 Service Unavailable",
+        ExitCode.FAILED,
+    ),
+    (
+        e.WebPageError("http://a/b"),
+        "http://a/b: an HTML page (wrong-kind)",
         ExitCode.FAILED,
     ),
     (

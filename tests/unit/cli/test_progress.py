@@ -152,3 +152,12 @@ def test_on_a_terminal_a_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyP
     assert "1.0 MB" in drawn
     assert "a/3abc.cif.gz: HTTP 503" in drawn
     assert drawn.endswith("\x1b[1A\x1b[2K")
+
+
+def test_what_holds_everything_up_is_said_anywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with LineReporter(_session()) as show:
+        show(AttemptFailed("list.json.gz", "HTTP 503", 0.5, "http://m/list.json.gz", holds_up=True))
+        show(AttemptFailed("list.json.gz", "HTTP 503", 1.0, "http://m/list.json.gz"))
+    assert capsys.readouterr().err == (
+        "list.json.gz: HTTP 503; next try in 0.5 s: http://m/list.json.gz\n"
+    )

@@ -59,6 +59,11 @@ def test_text_has_fixed_columns_and_nothing_that_moves_the_cursor(
     ]
 
 
+def test_text_without_rows_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    _write(OutputMode.TEXT, [])
+    assert not capsys.readouterr().out
+
+
 def test_ids_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
     _write(OutputMode.IDS, ROWS)
     assert capsys.readouterr().out == "4hhb\n1abc\n"

@@ -25,6 +25,7 @@ from pdb_cli.events import (
     PlanMade,
 )
 from pdb_cli.operations.download import (
+    DownloadResult,
     Outcome,
     run_download,
 )
@@ -167,6 +168,11 @@ def test_successors_of_obsolete_entries_are_fetched_in_their_place(
     totals = [item.files_total for item in events if isinstance(item, PlanMade)]
     done = [item for item in events if isinstance(item, FilePublished | FilePresent | FileFailed)]
     assert totals[-1] == len(done) == len(outcomes)
+    result = DownloadResult()
+    for outcome in outcomes:
+        result.add(outcome)
+    # 3hya was asked for and is a successor: one file.
+    assert (result.good, result.counts[Outcome.UP_TO_DATE], result.bad) == (2, 0, 1)
 
 
 @pytest.mark.parametrize("fallback", [True, False])

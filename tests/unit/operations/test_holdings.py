@@ -19,6 +19,7 @@ from pdb_cli.errors import (
     FileAccessError,
     HoldingsError,
     HttpStatusError,
+    NobodyListensError,
     UnsupportedError,
 )
 from pdb_cli.events import AttemptFailed, BytesReceived, Note
@@ -46,6 +47,7 @@ FILES = {"released_structures_last_modified_dates.json.gz"} | {
     "released_structures_last_modified_dates.origin.json"
 }
 PATH = f"/pub/pdb/{DATES.path}"
+NOBODY = "http://127.0.0.1:9/pub/pdb"
 WHOLE = archive_gzip(b'{"1ABC" : "2026-09-01T00:00:00+00:00"}\n', name=f"{DATES}.json")
 
 
@@ -372,3 +374,21 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileAccessError) as caught:
         fetch(tmp_path / "file" / "kept", lab("http://127.0.0.1:9"))
     assert caught.value.path == tmp_path / "file" / "kept"
+
+
+def test_the_only_mirror_that_refuses_is_tried_a_few_times_and_that_is_said_once(
+    tmp_path: Path,
+) -> None:
+    events: list[Event] = []
+    with pytest.raises(NobodyListensError):
+        fetch(tmp_path, lab(NOBODY), retries=20, observe=events.append)
+    failed = [event for event in events if isinstance(event, AttemptFailed)]
+    assert [event.holds_up for event in failed] == [True, False]
+
+
+def test_of_several_mirrors_one_that_refuses_gets_all_its_tries(tmp_path: Path) -> None:
+    events: list[Event] = []
+    mirrors = lab(NOBODY), lab(NOBODY, "other")
+    with pytest.raises(NobodyListensError):
+        fetch(tmp_path, *mirrors, retries=3, observe=events.append)
+    assert sum(isinstance(event, AttemptFailed) for event in events) == 7

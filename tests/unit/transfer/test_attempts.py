@@ -118,7 +118,7 @@ def test_candidates_begin_with_the_one_to_ask_and_leave_out_the_useless() -> Non
 @pytest.mark.parametrize(("retries", "waits"), [(0, 2), (2, 6)])
 def test_file_may_wait_for_resting_mirrors_as_often_as_it_may_try(retries: int, waits: int) -> None:
     _, _, choice = story([], mirrors=2, policy=RetryPolicy(retries=retries))
-    assert [choice.may_wait() for _ in range(waits + 1)] == [True] * waits + [False]
+    assert [choice.may_wait(0) for _ in range(waits + 1)] == [True] * waits + [False]
 
 
 @pytest.mark.parametrize(

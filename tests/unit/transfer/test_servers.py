@@ -10,6 +10,7 @@ from pdb_cli.errors import (
     PdbCliError,
     RedirectError,
     TransferError,
+    WebPageError,
 )
 from pdb_cli.transfer.attempts import MirrorChoice
 from pdb_cli.transfer.model import Source
@@ -260,3 +261,66 @@ def test_delay_is_the_files_own_while_its_server_is_asked(servers: Servers[str])
 def test_ticket_knows_no_credentials(servers: Servers[str]) -> None:
     ticket = servers.begin(Source("a", "https://me:secret@a:8443/x"), 3.0)
     assert ticket == Ticket("https://a:8443", 3.0, is_probe=False)
+
+
+def page(servers: Servers[str], *, now_s: float) -> None:
+    """Let a server send a web page in place of a file, as is found out after its end."""
+    ticket = servers.begin(A, now_s)
+    servers.end(ticket, None, now_s)
+    servers.judge_body(ticket, WebPageError("u"), now_s)
+
+
+def test_a_server_that_sends_nothing_but_web_pages_rests_and_is_given_up(
+    servers: Servers[str],
+) -> None:
+    file = choice(A)
+    for _ in range(3):
+        assert servers.place(file, 0.0) == NOW
+        page(servers, now_s=0.0)
+    assert servers.place(file, 1.9) == Placement(Admission.RESTING, 2.0)
+    # The probe brings a page again; files never came.
+    page(servers, now_s=2.0)
+    assert servers.place(file, 2.0).admission is Admission.NEVER
+    assert isinstance(servers.trouble(file), WebPageError)
+
+
+def test_a_server_that_sends_web_pages_for_a_while_is_waited_for(servers: Servers[str]) -> None:
+    file = choice(A)
+    servers.judge_body(servers.begin(A, 0.0), None, 0.0)
+    for _ in range(3):
+        page(servers, now_s=0.0)
+    for now_s, rest_s in ((2.0, 4.0), (6.0, 8.0)):
+        page(servers, now_s=now_s)
+        assert servers.place(file, now_s) == Placement(Admission.RESTING, now_s + rest_s)
+    probe = servers.begin(A, 14.0)
+    servers.end(probe, None, 14.0)
+    servers.judge_body(probe, None, 14.1)
+    assert servers.place(file, 14.1) == NOW
+    # And it is not on probation.
+    page(servers, now_s=15.0)
+    assert servers.place(file, 15.0) == NOW
+
+
+def test_web_pages_among_files_are_no_reason_to_rest(servers: Servers[str]) -> None:
+    for _ in range(10):
+        page(servers, now_s=0.0)
+        page(servers, now_s=0.0)
+        ticket = servers.begin(A, 0.0)
+        servers.end(ticket, None, 0.0)
+        servers.judge_body(ticket, None, 0.0)
+    assert servers.place(choice(A), 0.0) == NOW
+
+
+def test_what_a_file_waited_in_one_outage_does_not_count_in_the_next(
+    servers: Servers[str],
+) -> None:
+    patient, new = choice(A), choice(A)
+    ask(servers, A, None)
+    break_down(servers, A)
+    waits = POLICY.retries + 1
+    assert [servers.may_wait(patient) for _ in range(waits)] == [True] * waits
+    # The server comes back and is lost again before the file had its turn.
+    ask(servers, A, None, now_s=1000.0)
+    break_down(servers, A, now_s=1001.0)
+    assert [servers.may_wait(patient) for _ in range(waits + 1)] == [True] * waits + [False]
+    assert servers.may_wait(new)

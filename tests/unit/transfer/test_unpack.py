@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +27,7 @@ VERIFIED = VerifiedFile(size_bytes=len(PACKED), text_bytes=len(TEXT), crc32=0, s
 def _part(folder: Path, data: bytes = PACKED) -> PartialFile:
     part = PartialFile.open(folder / "1abc.cif")
     assert part is not None
+    part.restart()
     part.write(data)
     return part
 
@@ -68,3 +72,44 @@ def test_a_refusal_names_the_file(tmp_path: Path) -> None:
     assert raised.value.path == tmp_path / "1abc.cif"
     part.discard()
     assert [path.name for path in tmp_path.iterdir()] == ["1abc.cif"]
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pdb_cli.storage.partial import PartialFile
+from pdb_cli.storage.resume import ResumePoint
+from pdb_cli.transfer.unpack import unpack
+from pdb_cli.transfer.verifier import VerifiedFile
+folder, packed, text_bytes = Path(sys.argv[1]), Path(sys.argv[2]).read_bytes(), int(sys.argv[3])
+step, left = sys.argv[4], int(sys.argv[5])
+part = PartialFile.open(folder / "1abc.cif")
+part.remember(ResumePoint("http://a/b", '"tag"', None, len(packed)))
+part.write(packed)
+real = getattr(os, step)
+def deadly(*arguments, **options):
+    global left
+    left -= 1
+    real(*arguments, **options)
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+setattr(os, step, deadly)
+unpack(part, VerifiedFile(len(packed), text_bytes), mtime_s=None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "number"), [("unlink", 1), ("replace", 1), ("fsync", 1), ("replace", 2)]
+)
+def test_a_kill_leaves_no_final_name_or_nothing_beside_it(
+    tmp_path: Path, step: str, number: int
+) -> None:
+    packed, folder = tmp_path / "packed", tmp_path / "collection"
+    packed.write_bytes(PACKED)
+    folder.mkdir()
+    arguments = str(folder), str(packed), str(len(TEXT)), step, str(number)
+    done = subprocess.run([sys.executable, "-c", _KILLED, *arguments], check=False)
+    assert done.returncode == -signal.SIGKILL
+    if not (folder / "1abc.cif").exists():
+        unpack(_part(folder), VERIFIED, mtime_s=None)
+    assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("1abc.cif", TEXT)]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pdb_cli.cli.collection_root import existing_root
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.options import output_option
 from pdb_cli.cli.output import OutputMode, write_document
-from pdb_cli.errors import FileAccessError, InvalidValueError
 from pdb_cli.events import Note
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.storage.collection import Collection
@@ -38,8 +38,9 @@ def command(context: click.Context, *, mode: OutputMode) -> int:
     if mode is OutputMode.JSON:
         write_document(row)
     else:
+        other = f" ({row['other']} with other names than the archive's)" if row["other"] else ""
         click.echo(
-            f"{row['files']} files in {row['directories']} directories, "
+            f"{row['files']} files{other} in {row['directories']} directories, "
             f"{row['records']} with a record of verification, {row['gone']} gone"
         )
     return _finish(session, refreshed)
@@ -62,24 +63,21 @@ def rebuild(session: Session) -> int:
 
 def _open(session: Session) -> Catalogue:
     """Open the catalogue of the user's collection."""
-    paths = session.settings().paths
-    if paths.pdb_dir is None:
-        expected = "the collection's directory; 'pdb-cli config set paths.pdb_dir DIR' keeps it"
-        raise InvalidValueError("--pdb-dir", "", expected)
-    if not paths.pdb_dir.is_dir():
-        raise FileAccessError("read", paths.pdb_dir, "No such file or directory")
+    settings = session.settings()
+    root = existing_root(settings)
 
     def observe(event: Event) -> None:
         if isinstance(event, Note):
             session.complain(event.text)
 
-    return open_catalogue(Collection(paths.pdb_dir, paths.data_type_dirs), observe=observe)
+    return open_catalogue(Collection(root, settings.paths.data_type_dirs), observe=observe)
 
 
 def _row(catalogue: Catalogue, refreshed: Refreshed) -> dict[str, Any]:
     """Return what there is to be said."""
     return {
         "files": refreshed.files,
+        "other": sum(1 for _ in catalogue.other_files()),
         "directories": refreshed.directories,
         "directories_read": refreshed.directories_read,
         "records": sum(1 for _ in catalogue.all_records()),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pdb_cli.archive.mirrors import find_mirror
+from pdb_cli.cli.collection_root import existing_root
 from pdb_cli.cli.ids_input import IdsInput, read_ids
 from pdb_cli.cli.options import (
     DATA_TYPE,
@@ -21,7 +22,7 @@ from pdb_cli.cli.options import (
 )
 from pdb_cli.cli.output import OutputMode
 from pdb_cli.config.paths import cache_dir
-from pdb_cli.errors import InvalidValueError, NoCollectionError
+from pdb_cli.errors import InvalidValueError
 from pdb_cli.operations.update_model import ObsoleteAction, UpdateRequest
 from pdb_cli.storage.destination import check_writable
 
@@ -167,12 +168,7 @@ def _read_ids(session: Session, options: dict[str, Any]) -> IdsInput | None:
 def _request(session: Session, ids: IdsInput | None, options: dict[str, Any]) -> UpdateRequest:
     """Make the request and check all that can be checked before anything starts."""
     settings = session.settings()
-    root = settings.paths.pdb_dir
-    if root is None:
-        raise NoCollectionError
-    if not root.is_dir():
-        expected = "a collection that is there; 'pdb-cli download' makes one"
-        raise InvalidValueError("--pdb-dir", str(root), expected)
+    root = existing_root(settings)
     state_dir = root / ".pdb-cli"
     # A plan changes nothing, and a collection may be somebody else's.
     place = state_dir if state_dir.is_dir() else root

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pdb_cli.archive.mirrors import find_mirror
+from pdb_cli.cli.collection_root import existing_root
 from pdb_cli.cli.durations import parse_duration
 from pdb_cli.cli.ids_input import IdsInput, read_ids
 from pdb_cli.cli.options import (
@@ -19,13 +20,11 @@ from pdb_cli.cli.options import (
     wants_background,
 )
 from pdb_cli.cli.output import OutputMode
-from pdb_cli.errors import InvalidValueError, NoCollectionError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pdb_cli.cli.session import Session
-    from pdb_cli.config.settings import Settings
 
 _LEVELS = ("size", "gzip", "content", "hash")
 
@@ -109,7 +108,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     since_s = None
     if options["since"] is not None:
         since_s = parse_duration(options["since"], name="--since")
-    root = _root(settings)
+    root = existing_root(settings)
     ids = _ids(session, options)
     if options["fix"]:
         from pdb_cli.storage.destination import check_writable  # noqa: PLC0415 - only to fix
@@ -121,17 +120,6 @@ def command(context: click.Context, /, **options: Any) -> int:
     from pdb_cli.cli.validate_run import run  # noqa: PLC0415 - not with --bg
 
     return run(session, root, ids, since_s=since_s, options=options)
-
-
-def _root(settings: Settings) -> Path:
-    """Return the root of the collection, which must be there."""
-    root = settings.paths.pdb_dir
-    if root is None:
-        raise NoCollectionError
-    if not root.is_dir():
-        expected = "a collection that is there; 'pdb-cli download' makes one"
-        raise InvalidValueError("--pdb-dir", str(root), expected)
-    return root
 
 
 def _ids(session: Session, options: dict[str, Any]) -> IdsInput | None:
