@@ -233,7 +233,14 @@ def established(*servers: FaultServer) -> int:
     ports = {int(server.url.rpartition(":")[2]) for server in servers}
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     # Field 2 is where a connection leads to, 3 its state: 01 is established (proc(5)).
-    return sum(row[3] == "01" and int(row[2].partition(":")[2], 16) in ports for row in rows)
+    # The file is read in parts while connections come and go: a row may come twice.
+    return len(
+        {
+            (row[1], row[2])
+            for row in rows
+            if row[3] == "01" and int(row[2].partition(":")[2], 16) in ports
+        }
+    )
 
 
 def test_connections_are_no_more_than_asked_for_over_all_hosts(tmp_path: Path) -> None:
