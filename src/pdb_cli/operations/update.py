@@ -137,7 +137,8 @@ def run_update(
     for judged in stay:
         reason = "its successor could not be fetched; it stays"
         yield UpdatedFile(judged, UpdateResult.KEPT, reason=reason)
-    go = [judged for judged in obsolete if judged not in stay]
+    staying = {judged.name for judged in stay}
+    go = [judged for judged in obsolete if judged.name not in staying]
     for updated in retire(go, collection, request.obsolete):
         _note_retired(updated, catalogue)
         yield updated

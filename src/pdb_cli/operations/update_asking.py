@@ -10,6 +10,7 @@ from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.errors import FileAccessError, UnsupportedError
 from pdb_cli.events import PhaseBegan
 from pdb_cli.index.model import CatalogueFile, Mark
+from pdb_cli.operations.update_judge import archive_second
 from pdb_cli.operations.update_model import FileState, JudgedFile
 from pdb_cli.operations.update_reading import read_trailer
 from pdb_cli.transfer.ask import AnswerKind, Question, ask_mirrors
@@ -79,7 +80,9 @@ class Asking:
         self._retry = retry
         self._observe = observe
         self.unsettled = 0
-        """Files no mirror gave an answer about."""
+        """Files no mirror gave an answer about, or one that is of no use."""
+        self.listed_at_s: float | None = None
+        """When the list of dates was made, in seconds since 1970; set before asking."""
         self._undecided: list[Undecided] = []
         self._marks: list[Mark] = []
 
@@ -176,12 +179,26 @@ class Asking:
                 if date:
                     self._mark(Mark(file.path, file.size_bytes, file.mtime_ns, date))
                 return self._of(undecided, FileState.UP_TO_DATE)
+            case _ if self._is_behind(undecided, there_s):
+                self.unsettled += 1
+                mirror = answer.source.mirror if answer.source else "the mirror"
+                reason = f"{mirror} is behind what is here; try another one with -m"
+                return self._unknown(undecided, reason)
             case _:
                 judged = self._of(undecided, FileState.OUTDATED)
                 self.mark_outdated(file, date)
                 # Whoever sends it must not send what is older than what this mirror has.
                 not_before_s = there_s if earliest_s is None else earliest_s
                 return judged._replace(not_before_s=not_before_s)
+
+    def _is_behind(self, undecided: Undecided, there_s: float | None) -> bool:
+        """Tell whether a mirror has another file because it does not have this one yet.
+
+        A date that was taken back is in a list that is newer than the file.
+        """
+        here_s = archive_second(undecided.file.mtime_ns)
+        known_s = self.listed_at_s if undecided.own else there_s
+        return here_s is not None and known_s is not None and known_s < here_s
 
     def _mark(self, mark: Mark) -> None:
         """Remember something, together with others."""

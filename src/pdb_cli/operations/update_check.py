@@ -145,6 +145,7 @@ class CollectionCheck:
         self._observe(PhaseBegan("scanning"))
         self._look()
         self.lists.structure_dates()
+        self._asking.listed_at_s = self.lists.listed_at_s
         self._observe(PhaseBegan("comparing"))
         files = self._catalogue.files(
             types=request.types, formats=request.formats, entries=request.entries

@@ -88,9 +88,32 @@ def judge(
         return Verdict.ASK
     if recorded_s is not None:
         return _unequal(own=own and recorded_s < second)
-    # rsync and tar set whole seconds, as the archive has them; a copy by hand has the time of day.
-    is_set = mtime_ns % _NS == 0 and mtime_ns >= _ARCHIVE_BEGAN_S * _NS
-    return _unequal(own=own and is_set and mtime_ns < second * _NS)
+    here = archive_second(mtime_ns)
+    return _unequal(own=own and here is not None and here < second)
+
+
+def archive_second(mtime_ns: int) -> int | None:
+    """Return the time of a file if it looks like one of the archive.
+
+    rsync and tar set whole seconds, as the archive has them; a copy by hand has the time of day.
+
+    Parameters
+    ----------
+    mtime_ns
+        The file's time, in nanoseconds since 1970.
+
+    Returns
+    -------
+    int | None
+        In seconds since 1970; None for a time that says nothing.
+
+    Examples
+    --------
+    >>> archive_second(1788530959 * 10**9), archive_second(1790000000123456789)
+    (1788530959, None)
+    """
+    second, rest = divmod(mtime_ns, _NS)
+    return second if rest == 0 and second >= _ARCHIVE_BEGAN_S else None
 
 
 def _unequal(*, own: bool) -> Verdict:

@@ -116,6 +116,15 @@ class ArchiveLists:
         """
         return self._table(HoldingsFile.STRUCTURE_DATES)
 
+    @property
+    def listed_at_s(self) -> float | None:
+        """When the list of dates of structures was made, as its mirror tells; None if unknown."""
+        try:
+            # It is kept with the mirror's time; without one it is of now, and rules nothing out.
+            return None if self.structures is None else self.structures.path.stat().st_mtime
+        except OSError:
+            return None
+
     def removed(self) -> RemovedEntries:
         """Return what was removed from the archive; nothing, with a ``Note``, if nobody tells.
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from pdb_cli.storage.collection import Collection
 
-_FOR_THEMSELVES = frozenset({DataType.OBSOLETE, DataType.IHM})
-
 
 def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> list[JudgedFile]:
     """Return the files of successors that are not here yet.

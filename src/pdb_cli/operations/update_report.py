@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pdb_cli.archive.ids import EntryId
@@ -138,7 +139,7 @@ def read_snapshot(state_dir: Path) -> Snapshot | None:
         if content["schema"] != _SCHEMA:
             return None
         made_at, dates, held = content["made_at"], content["dates"], content["held"]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, zlib.error):
         return None
     if not isinstance(made_at, str) or not isinstance(dates, dict) or not isinstance(held, list):
         return None

@@ -48,6 +48,7 @@ TRAILER_BYTES = 8
 _NOT_MODIFIED = 304
 _NO_SUCH_QUESTION = frozenset({405, 501})
 """What servers say that do not answer HEAD."""
+_GZIP_MAGIC = b"\x1f\x8b"
 _LONGEST_WAIT_S = 1.0
 _MOST_IN_HAND = 1000
 
@@ -141,14 +142,19 @@ class _End:
     def __init__(self) -> None:
         self.bytes = b""
         self.count_bytes = 0
+        self.is_gzip = False
+        """Whether it begins as a gzip file, if it came from its beginning."""
 
     def begin(self, start: BodyStart) -> None:
         """Nothing to prepare."""
 
     def take(self, pieces: list[bytes], size_bytes: int) -> None:
         """Keep the end of what has come."""
+        come = self.bytes + b"".join(pieces)
+        if self.count_bytes < len(_GZIP_MAGIC):
+            self.is_gzip = come.startswith(_GZIP_MAGIC)
         self.count_bytes += size_bytes
-        self.bytes = (self.bytes + b"".join(pieces))[-TRAILER_BYTES:]
+        self.bytes = come[-TRAILER_BYTES:]
 
 
 class _Task(NamedTuple):
@@ -304,15 +310,21 @@ def _read(question: Question, attempt: FinishedAttempt, end: _End) -> AnswerKind
         return AnswerKind.OTHER if error.status == RANGE_NOT_SATISFIABLE else None
     if error is not None:
         return None
-    sent = attempt.headers.content_range
-    if sent is not None:
-        if sent.last != sent.length_bytes - 1 or end.count_bytes != sent.last - sent.first + 1:
-            return None
-        size_bytes = sent.length_bytes
-    else:
-        size_bytes = end.count_bytes
+    size_bytes = _size_told(attempt, end)
+    if size_bytes is None:
+        return None
     is_same = (size_bytes, end.bytes) == (question.size_bytes, question.trailer)
     return AnswerKind.SAME if is_same else AnswerKind.OTHER
+
+
+def _size_told(attempt: FinishedAttempt, end: _End) -> int | None:
+    """Return how long a server's file is; None if its answer makes no sense."""
+    sent = attempt.headers.content_range
+    if sent is None:
+        # All of it; or a page that says to come back later, or a part of nobody knows what.
+        return end.count_bytes if end.is_gzip else None
+    is_end = sent.last == sent.length_bytes - 1
+    return sent.length_bytes if is_end and end.count_bytes == sent.last - sent.first + 1 else None
 
 
 def _is_answer_to_head(error: PdbCliError | None) -> bool:
