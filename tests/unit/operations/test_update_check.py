@@ -313,6 +313,23 @@ def test_a_mirror_that_lags_behind_does_not_settle_anything(
         assert other.states()["3hya.cif.gz"] == "outdated"
 
 
+def test_a_mirror_that_is_behind_what_is_here_updates_nothing(
+    mirror: ArchiveSimulator, tmp_path: Path
+) -> None:
+    behind = ArchiveTree(tmp_path / "behind")
+    behind.publish(add=ENTRIES)
+    revise(mirror, "3hya", "4hhb")
+    bring(mirror.tree, tmp_path / "pdb")
+    with ArchiveSimulator(behind) as lagging:
+        other = Updating(tmp_path / "pdb", lagging)
+        found = other.check(entries=frozenset({EntryId.parse("3hya"), EntryId.parse("4hhb")}))
+        states = {name.rpartition("/")[2]: str(one.state) for name, one in found.items()}
+        assert states["3hya.cif.gz"] == states["4hhb-assembly1.cif.gz"] == "unknown"
+        assert other.last is not None
+        assert other.last.unsettled
+        assert not {"updated", "failed"} & set(other.results().values())
+
+
 def test_a_mirror_of_2027_is_compared_with_the_same_collection(tmp_path: Path) -> None:
     tree = ArchiveTree(tmp_path / "archive", layout=Layout.ENTRY)
     tree.publish(add=["3hya"])
