@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pdb_cli.archive.ids import EntryId
 from pdb_cli.errors import (
     ConnectionFailedError,
     DeleteLimitError,
@@ -19,6 +20,7 @@ from pdb_cli.errors import (
 from pdb_cli.events import AttemptFailed, FileFailed
 from pdb_cli.operations.collection_plan import PlanAction, Tally
 from pdb_cli.operations.sync import SyncRun
+from pdb_cli.operations.sync_lists import read_seen_list
 from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection, TransportFactory
 from support.memory_setting import DIRECTORY, REMOTE, MemorySetting, make_files
 from support.memory_transport import MemoryArchive, MemoryTransport
@@ -42,6 +44,10 @@ def _drop(setting: MemorySetting, count: int) -> list[str]:
     for path in gone:
         del setting.archive.files[path]
     return gone
+
+
+def _names(setting: MemorySetting) -> list[str]:
+    return [path.removeprefix(f"{REMOTE}/") for path in setting.archive.files]
 
 
 def test_second_run_transfers_nothing(setting: MemorySetting) -> None:
@@ -305,6 +311,60 @@ def test_file_that_goes_meanwhile_is_looked_up_again(setting: MemorySetting) -> 
     assert run.result.is_done
     assert setting.is_equal()
     assert (setting.archive.plans, run.result.retries) == (2, 0)
+
+
+def test_list_with_files_that_are_not_there_is_no_mark(setting: MemorySetting) -> None:
+    setting.archive.phantoms = set(_names(setting)[:10])
+    result = setting.sync().result
+    assert (result.is_done, result.did_something) == (False, True)
+    assert result.trees["structures-mmcif"].vanished == 10
+    # The same once more: all that there is, is here.
+    result = setting.sync().result
+    assert (result.is_done, result.did_something) == (False, True)
+    # Another mirror, or another way to it, lists what there is.
+    _drop(setting, 10)
+    setting.archive.phantoms = set()
+    assert setting.sync().result.is_done
+
+
+def test_list_without_any_file_that_is_there_was_of_no_use(setting: MemorySetting) -> None:
+    setting.archive.phantoms = set(_names(setting))
+    assert not setting.sync().result.did_something
+
+
+@pytest.mark.parametrize("count", [40, 16])
+def test_interrupted_run_moves_no_mark(setting: MemorySetting, count: int) -> None:
+    setting.sync()
+    before = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert before is not None
+    assert before.files == 20
+    setting.request = setting.request._replace(trust_list=True, limit=DeleteLimit(percent=50.0))
+    setting.archive.files = make_files(count)
+    first = next(iter(setting.archive.files))
+    setting.archive.files[first] = (b"changed", 9000.0)
+    setting.archive.execute_errors = [FINAL]
+    assert not setting.sync().result.is_done
+    assert read_seen_list(setting.root, "structures-mmcif", SyncSelection()) == before
+    assert setting.sync().result.is_done
+    after = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert after is not None
+    assert after.files == count
+
+
+def test_selection_leaves_the_mark_of_all_alone(setting: MemorySetting) -> None:
+    setting.sync()
+    before = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert before is not None
+    for selection in (
+        SyncSelection(prefixes=("11",)),
+        SyncSelection(entries=frozenset({EntryId.parse("11a0")})),
+    ):
+        setting.request = setting.request._replace(selection=selection)
+        assert setting.sync().result.is_done
+        seen = read_seen_list(setting.root, "structures-mmcif", selection)
+        assert seen is not None
+        assert 0 < seen.files < 20
+    assert read_seen_list(setting.root, "structures-mmcif", SyncSelection()) == before
 
 
 def test_no_way_to_any_mirror(setting: MemorySetting) -> None:
