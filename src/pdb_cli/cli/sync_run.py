@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pdb_cli.cli.collection import hold
+from pdb_cli.cli.collection import hold, typed_command
 from pdb_cli.cli.errors import describe, reason_of
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.output import (
@@ -25,7 +25,6 @@ from pdb_cli.cli.sync_ways import make_factories
 from pdb_cli.errors import DeleteLimitError, FileAccessError, ListDoubtError, PdbCliError
 from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import utc_now
-from pdb_cli.jobs.spawn import command_line
 from pdb_cli.operations.collection_plan import PLAN_SCHEMA, change_row, group_row
 from pdb_cli.operations.sync import SyncRun
 from pdb_cli.operations.sync_record import append_run, result_row
@@ -73,11 +72,13 @@ def show_plan(session: Session, asked: Asked, *, mode: OutputMode, progress: boo
         _write_json(plan, asked.request.target)
     else:
         _write_text(plan)
+        # The sums come last also where both streams go to one pipe.
+        sys.stdout.flush()
         for line in _sums(plan):
             session.say(line)
     # Who is told that too much would go wants to see what.
     run.check_plan()
-    return _tell_errors(session, run.result, planned_only=True)
+    return _tell_errors(session, asked, run.result, planned_only=True)
 
 
 def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> int:
@@ -119,13 +120,13 @@ def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> 
                 session.say(record.summary(run.result))
             raise
         code = exit_code(run.result)
+        if _has_nothing(asked, run.result):
+            code = ExitCode.FAILED
         record.write(run.result, code=code, reason=_first_error(run.result))
     session.say(record.summary(run.result))
-    if not asked.request.selection.is_all and _lists_nothing(run.result):
-        session.complain(f"{PROGRAM}: the mirror has no such files of these entries")
     if mode is OutputMode.JSON:
         write_document({"target": asked.request.target, **result_row(run.result)})
-    return _tell_errors(session, run.result, planned_only=False)
+    return _tell_errors(session, asked, run.result, planned_only=False)
 
 
 def exit_code(result: SyncResult) -> ExitCode:
@@ -163,7 +164,7 @@ class _Record:
         job_dir = self._session.job_dir()
         content = {
             "target": self._asked.request.target,
-            "command": f"{PROGRAM} {command_line(self._session.argv)}",
+            "command": typed_command(self._session),
             "host": this_place().host,
             "job": None if job_dir is None else job_dir.name,
             "started_at": self._started_at,
@@ -184,7 +185,7 @@ class _Record:
         vanished = sum(tree.vanished for tree in result.trees.values())
         for number, what in (
             (result.removed.files, "removed"),
-            (vanished, "gone from the mirror meanwhile"),
+            (vanished, "not on the mirror"),
             (result.failed_files, "failed"),
         ):
             if number:
@@ -197,12 +198,15 @@ class _Record:
         return text
 
 
-def _tell_errors(session: Session, result: SyncResult, *, planned_only: bool) -> int:
+def _tell_errors(session: Session, asked: Asked, result: SyncResult, *, planned_only: bool) -> int:
     """Say what is not done, a line per tree; return the exit code."""
     wrong = [tree for tree in result.trees.values() if not tree.is_done]
     for tree in wrong:
         if tree.error is not None:
             session.complain(f"{PROGRAM}: {_error_text(tree)}")
+    if _has_nothing(asked, result):
+        session.complain(f"{PROGRAM}: the mirror has no such files of these entries")
+        return ExitCode.FAILED
     if planned_only:
         if not wrong:
             return ExitCode.DONE
@@ -218,10 +222,12 @@ def _first_error(result: SyncResult) -> str | None:
     return _error_text(errors[0])
 
 
-def _lists_nothing(result: SyncResult) -> bool:
-    """Tell whether all went well, and there was nothing in it."""
+def _has_nothing(asked: Asked, result: SyncResult) -> bool:
+    """Tell whether all went well, and not a file of the entries is on the mirror or here."""
+    if asked.request.selection.is_all or not result.is_done:
+        return False
     plans = [tree.plan for tree in result.trees.values()]
-    return result.is_done and not any(plan is None or plan.listing.files for plan in plans)
+    return not any(plan is None or plan.listing.files or plan.local_files for plan in plans)
 
 
 def _error_text(tree: TreeResult) -> str:
@@ -281,7 +287,10 @@ def _sums(plan: CollectionPlan) -> list[str]:
         }
         for group in plan.groups
     ]
-    return text_table(rows, columns)
+    lines = text_table(rows, columns)
+    if any(group.new.unsized or group.changed.unsized for group in plan.groups):
+        lines = [*lines, "size unknown where none is shown: the lists that https reads have none"]
+    return lines
 
 
 def _tally_text(tally: Tally) -> str:
@@ -289,7 +298,7 @@ def _tally_text(tally: Tally) -> str:
     if not tally.files:
         return "0"
     if tally.unsized == tally.files:
-        return f"{tally.files} (size not known)"
+        return str(tally.files)
     more = "more than " if tally.unsized else ""
     return f"{tally.files} ({more}{human_size(tally.size_bytes)})"
 

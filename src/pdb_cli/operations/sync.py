@@ -15,6 +15,7 @@ from pdb_cli.errors import (
     FileAccessError,
     ListDoubtError,
     PdbCliError,
+    RsyncRefusedError,
     SyncError,
     TransferError,
 )
@@ -37,7 +38,7 @@ from pdb_cli.operations.sync_guards import (
     check_lag,
     check_list,
 )
-from pdb_cli.operations.sync_lists import read_seen_list, remember_list
+from pdb_cli.operations.sync_lists import SeenList, read_seen_list, remember_list
 from pdb_cli.operations.sync_model import SettledStatus
 from pdb_cli.operations.sync_removal import remove_files
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
     from pdb_cli.storage.collection_lock import CollectionLock
 
 _LONGEST_DELAY_S = 30.0
+_TRIES_IF_REFUSED = 2
+"""After the first, where nothing listens: a daemon that is started anew is back by then."""
 
 
 class _Planned(NamedTuple):
@@ -102,6 +105,9 @@ class SyncRun:
         self._observe = observe
         self._routes = Routes(request.mirrors, factories, observe)
         self._planned: tuple[_Planned, ...] = ()
+        self._newest_s: dict[str, dict[str, float]] = {}
+        """By tree and transport, how new the lists of this run are: a mirror that is behind must
+        not go on where another one has begun."""
 
     def plan(self) -> CollectionPlan:
         """Find out what would change; change nothing.
@@ -163,12 +169,9 @@ class SyncRun:
         FileAccessError
             Nothing more can be written.
         """
-        request = self._request
         self.plan()
         self.check_plan()
         planned = self._planned
-        for one in planned:
-            remember_list(request.collection, one.plan, request.selection)
         self._observe(PlanMade(sum(len(one.plan.transfers) for one in planned)))
         self._observe(PhaseBegan("downloading"))
         done = [brought for one in planned if (brought := self._bring(one)) is not None]
@@ -206,7 +209,8 @@ class SyncRun:
                     may_help = error is not None and error.transient
                     (pending if may_help else given_up).append(tree)
             trees = pending
-            if not trees:
+            refused = all(self._is_refused(tree) for tree in trees)
+            if not trees or (refused and attempt >= self._most_tries(refused=True)):
                 break
         return given_up + trees
 
@@ -234,6 +238,9 @@ class SyncRun:
         """See that a list may be believed; None when it is of no use but harms nothing."""
         request = self._request
         seen = read_seen_list(request.collection, plan.name, request.selection)
+        newest_s = self._newest_s.setdefault(plan.name, {})
+        if newest_s:
+            seen = SeenList(0, newest_s) if seen is None else seen.newer(newest_s)
         whole = request.selection.is_all
         try:
             check_list(plan, seen, trust=request.trust_list, whole=whole)
@@ -245,6 +252,8 @@ class SyncRun:
             # Nothing is here and nothing ever was: the other trees may go on.
             self.result.trees[plan.name].error = error
             return None
+        if plan.listing.newest_s is not None:
+            newest_s[plan.listing.transport] = plan.listing.newest_s
         if plan.deleted.files and not plan.listing.complete:
             self._observe(Note(f"{plan.name}: the list is not complete: nothing is deleted"))
             return plan._replace(deletions=(), deleted=type(plan.deleted)())
@@ -289,7 +298,7 @@ class SyncRun:
                 looked_again = True
                 continue
             may_help = outcome.error is not None and outcome.error.transient
-            if not may_help or tries >= self._request.retries:
+            if not may_help or tries >= self._most_tries(refused=self._is_refused(tree)):
                 return None
             tries += 1
             self._wait(tries, _way(transport), [tree])
@@ -364,6 +373,9 @@ class SyncRun:
                 continue
             if (transport := self._route(route)) is not None:
                 transport.finish(tree, plan, observe=self._observe)
+            # Only now has the list proved true: all it names is here. A run that ended before this
+            # leaves the mark where the last one that was completed has set it.
+            remember_list(request.collection, plan, request.selection)
         empty_trash(request.collection, today)
 
     def _remove_from(self, tree: SyncTree, plan: GroupPlan, today: date) -> None:
@@ -399,13 +411,24 @@ class SyncRun:
         """Return a way; before the first is given up, look again for as long as that may help."""
         transport = self._routes.get(number)
         attempt = 0
-        while transport is None and number == 0 and attempt < self._request.retries:
-            if not self._routes.look_again():
+        while transport is None and number == 0:
+            refused = self._routes.are_refused
+            if attempt >= self._most_tries(refused=refused) or not self._routes.look_again():
                 break
             attempt += 1
-            self._wait(attempt, "no mirror answers", [])
+            self._wait(attempt, "all mirrors", [])
             transport = self._routes.get(number)
         return transport
+
+    def _is_refused(self, tree: SyncTree) -> bool:
+        """Tell whether nothing listens where a tree was asked for last."""
+        return isinstance(self.result.trees[tree.name].error, RsyncRefusedError)
+
+    def _most_tries(self, *, refused: bool) -> int:
+        """Return how many more tries are worth it; who says how long to wait means it."""
+        retries = self._request.retries
+        patient = not refused or self._request.retry_delay_s is not None
+        return retries if patient else min(retries, _TRIES_IF_REFUSED)
 
     def _wait(self, attempt: int, what: str, trees: list[SyncTree]) -> None:
         """Wait before another try."""
@@ -416,7 +439,7 @@ class SyncRun:
         error = self.result.trees[trees[0].name].error if trees else None
         reason = _reason(error) if error is not None else "no answer"
         names = ", ".join(tree.name for tree in trees)
-        self._observe(AttemptFailed(names or "sync", reason, delay_s, what))
+        self._observe(AttemptFailed(names or "sync", reason, delay_s, what, holds_up=attempt == 1))
         time.sleep(delay_s)
 
     def _tell(self, settled: FileSettled) -> None:

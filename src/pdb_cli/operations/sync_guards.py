@@ -140,7 +140,7 @@ def check_lag(tree: SyncTree, plan: GroupPlan, seen: SeenList | None) -> None:
     ListDoubtError
         The mirror knows less than what is here.
     """
-    if seen is None or seen.source == plan.listing.source:
+    if seen is None or seen.source in {"", plan.listing.source}:
         return
     if (lag := find_lag(tree, plan)) is not None:
         there, here = _date_text(lag.there_s), _date_text(lag.here_s)

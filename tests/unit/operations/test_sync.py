@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pdb_cli.archive.ids import EntryId
 from pdb_cli.errors import (
     ConnectionFailedError,
     DeleteLimitError,
@@ -14,11 +15,13 @@ from pdb_cli.errors import (
     ListDoubtError,
     NoTransportError,
     PdbCliError,
+    RsyncRefusedError,
     TransferError,
 )
 from pdb_cli.events import AttemptFailed, FileFailed
 from pdb_cli.operations.collection_plan import PlanAction, Tally
 from pdb_cli.operations.sync import SyncRun
+from pdb_cli.operations.sync_lists import read_seen_list
 from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection, TransportFactory
 from support.memory_setting import DIRECTORY, REMOTE, MemorySetting, make_files
 from support.memory_transport import MemoryArchive, MemoryTransport
@@ -42,6 +45,10 @@ def _drop(setting: MemorySetting, count: int) -> list[str]:
     for path in gone:
         del setting.archive.files[path]
     return gone
+
+
+def _names(setting: MemorySetting) -> list[str]:
+    return [path.removeprefix(f"{REMOTE}/") for path in setting.archive.files]
 
 
 def test_second_run_transfers_nothing(setting: MemorySetting) -> None:
@@ -307,6 +314,60 @@ def test_file_that_goes_meanwhile_is_looked_up_again(setting: MemorySetting) -> 
     assert (setting.archive.plans, run.result.retries) == (2, 0)
 
 
+def test_list_with_files_that_are_not_there_is_no_mark(setting: MemorySetting) -> None:
+    setting.archive.phantoms = set(_names(setting)[:10])
+    result = setting.sync().result
+    assert (result.is_done, result.did_something) == (False, True)
+    assert result.trees["structures-mmcif"].vanished == 10
+    # The same once more: all that there is, is here.
+    result = setting.sync().result
+    assert (result.is_done, result.did_something) == (False, True)
+    # Another mirror, or another way to it, lists what there is.
+    _drop(setting, 10)
+    setting.archive.phantoms = set()
+    assert setting.sync().result.is_done
+
+
+def test_list_without_any_file_that_is_there_was_of_no_use(setting: MemorySetting) -> None:
+    setting.archive.phantoms = set(_names(setting))
+    assert not setting.sync().result.did_something
+
+
+@pytest.mark.parametrize("count", [40, 16])
+def test_interrupted_run_moves_no_mark(setting: MemorySetting, count: int) -> None:
+    setting.sync()
+    before = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert before is not None
+    assert before.files == 20
+    setting.request = setting.request._replace(trust_list=True, limit=DeleteLimit(percent=50.0))
+    setting.archive.files = make_files(count)
+    first = next(iter(setting.archive.files))
+    setting.archive.files[first] = (b"changed", 9000.0)
+    setting.archive.execute_errors = [FINAL]
+    assert not setting.sync().result.is_done
+    assert read_seen_list(setting.root, "structures-mmcif", SyncSelection()) == before
+    assert setting.sync().result.is_done
+    after = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert after is not None
+    assert after.files == count
+
+
+def test_selection_leaves_the_mark_of_all_alone(setting: MemorySetting) -> None:
+    setting.sync()
+    before = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert before is not None
+    for selection in (
+        SyncSelection(prefixes=("11",)),
+        SyncSelection(entries=frozenset({EntryId.parse("11a0")})),
+    ):
+        setting.request = setting.request._replace(selection=selection)
+        assert setting.sync().result.is_done
+        seen = read_seen_list(setting.root, "structures-mmcif", selection)
+        assert seen is not None
+        assert 0 < seen.files < 20
+    assert read_seen_list(setting.root, "structures-mmcif", SyncSelection()) == before
+
+
 def test_no_way_to_any_mirror(setting: MemorySetting) -> None:
     unusable = ProbeResult(usable=False, reason="no rsync program")
     setting.archive.probe = unusable
@@ -326,6 +387,49 @@ def test_port_that_does_not_answer_is_looked_at_again(setting: MemorySetting) ->
     with pytest.raises(NoTransportError):
         run.plan()
     assert run.result.retries == 2
+
+
+@pytest.mark.parametrize("where", ["plan", "execute"])
+def test_where_nothing_listens_is_not_tried_for_long(
+    setting: MemorySetting, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    errors: list[PdbCliError] = [RsyncRefusedError("rsync://one", "connection refused")] * 9
+    if where == "plan":
+        setting.archive.plan_errors = errors
+    else:
+        setting.archive.execute_errors = errors
+    setting.request = setting.request._replace(retries=5, retry_delay_s=None)
+    setting.add_mirror("two", MemoryArchive(make_files(20)))
+    run = setting.sync()
+    assert run.result.is_done
+    assert waits == [1.0, 2.0]
+    failed = [event for event in setting.events if isinstance(event, AttemptFailed)]
+    assert [event.holds_up for event in failed] == [True, False]
+    assert failed[0].reason == "connection refused"
+
+
+def test_who_says_how_long_to_wait_is_waited_for(setting: MemorySetting) -> None:
+    refused = RsyncRefusedError("rsync://one", "connection refused")
+    setting.archive.plan_errors = [refused] * 4
+    setting.request = setting.request._replace(retries=4)
+    assert setting.sync().result.is_done
+
+
+@pytest.mark.parametrize(("refused", "retries"), [(True, 2), (False, 4)])
+def test_ports_where_nothing_listens_are_not_looked_at_for_long(
+    setting: MemorySetting, monkeypatch: pytest.MonkeyPatch, retries: int, *, refused: bool
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    setting.archive.probe = ProbeResult(usable=False, reason="refused", may_pass=True, refused=True)
+    silent = ProbeResult(usable=False, reason="silent", may_pass=True, refused=refused)
+    setting.add_mirror("two", MemoryArchive(probe=silent))
+    setting.request = setting.request._replace(retries=4, retry_delay_s=None)
+    run = setting.make_run()
+    with pytest.raises(NoTransportError):
+        run.plan()
+    assert run.result.retries == retries
 
 
 def test_the_only_way_is_not_probed(setting: MemorySetting) -> None:
