@@ -27,6 +27,7 @@ from pdb_cli.index.verified import (
     drop_all,
     mark_of,
     merged,
+    merged_check,
     record_of,
 )
 from pdb_cli.index.waiting import Waiting
@@ -285,9 +286,19 @@ class Catalogue:
         rows = self._database.read(lambda connection: CHECKS.rows(connection, asked)) or ()
         with self._mutex:
             waiting = self._waiting
-            found = {row[0]: check_of(row) for row in rows if row[0] not in waiting.records}
-            found.update((path, waiting.checks[path]) for path in asked if path in waiting.checks)
+            found = {row[0]: check_of(row) for row in rows if not waiting.has_arrived(row[0])}
+            for path in asked:
+                if path in waiting.checks:
+                    found[path] = merged_check(found.get(path), waiting.checks[path])
         return found
+
+    def condemned(self) -> dict[str, Check]:
+        """Return the looks that found files bad, by path; ask ``condemns`` whether they hold."""
+        rows = self._database.read(lambda connection: CHECKS.rows_with(connection, "defect")) or ()
+        paths = {row[0] for row in rows}
+        with self._mutex:
+            paths.update(path for path, check in self._waiting.checks.items() if check.defect)
+        return {path: check for path, check in self.checks(paths).items() if check.defect}
 
     def marks(self, paths: Iterable[str] | None = None) -> dict[str, Mark]:
         """Return the marks of some files, by path; as :meth:`records`.
@@ -304,7 +315,7 @@ class Catalogue:
             rows = self._database.read(lambda connection: MARKS.rows(connection, asked))
         with self._mutex:
             waiting = self._waiting
-            found = {row[0]: mark_of(row) for row in rows or () if row[0] not in waiting.records}
+            found = {row[0]: mark_of(row) for row in rows or () if not waiting.has_arrived(row[0])}
             found.update(
                 (path, mark)
                 for path, mark in waiting.marks.items()
@@ -356,7 +367,7 @@ class Catalogue:
         Parameters
         ----------
         checks
-            Of files that were found to be good.
+            Of files that were found to be good or bad.
         """
         with self._mutex:
             self._waiting.add_checks(checks)

@@ -55,6 +55,11 @@ class Table:
             found += self._proved(connection.execute(query, some))
         return found
 
+    def rows_with(self, connection: sqlite3.Connection, column: str) -> list[Row]:
+        """Return the rows that have a value in a column, in no order; looks at every row."""
+        query = f"{self._select} WHERE {column} IS NOT NULL"
+        return list(self._proved(connection.execute(query)))
+
     def rows_after(self, connection: sqlite3.Connection, key: Any, most: int) -> list[Row]:
         """Return some rows whose keys are above one, in their order; none at the end.
 
@@ -165,9 +170,13 @@ RECORDS: Final = Table(
         "url",
         "etag",
         "last_modified_s",
+        "ctime_ns",
     ),
 )
-CHECKS: Final = Table("checked", ("path", "size_bytes", "mtime_ns", "level", "checked_at_s"))
+CHECKS: Final = Table(
+    "checked",
+    ("path", "size_bytes", "mtime_ns", "level", "checked_at_s", "ctime_ns", "defect"),
+)
 MARKS: Final = Table("mark", ("path", "size_bytes", "mtime_ns", "against"))
 DIRECTORIES: Final = Table(
     "directory",
