@@ -292,6 +292,20 @@ class Catalogue:
                     found[path] = merged_check(found.get(path), waiting.checks[path])
         return found
 
+    def sizes(self, directory: str) -> dict[str, tuple[int, int]]:
+        """Return the sizes and times, in nanoseconds, that recorded files had, by path.
+
+        As they are in the file, unproved: a reason to ask, not to accuse.
+
+        Parameters
+        ----------
+        directory
+            Only of files below it; relative to the collection, with ``/``.
+        """
+        columns = "size_bytes", "mtime_ns"
+        rows = self._database.read(lambda c: RECORDS.values_under(c, directory, columns)) or ()
+        return {path: (size_bytes, mtime_ns) for path, size_bytes, mtime_ns in rows}
+
     def condemned(self) -> dict[str, Check]:
         """Return the looks that found files bad, by path; ask ``condemns`` whether they hold."""
         rows = self._database.read(lambda connection: CHECKS.rows_with(connection, "defect")) or ()
