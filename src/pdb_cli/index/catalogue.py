@@ -176,22 +176,6 @@ class Catalogue:
         for files in self._tree.batches(types=types, formats=formats, entries=entries):
             yield from files
 
-    def file_lists(
-        self,
-        *,
-        types: Container[DataType] | None = None,
-        formats: Container[FileFormat] | None = None,
-        entries: Container[EntryId] | None = None,
-    ) -> Iterator[list[CatalogueFile]]:
-        """Yield files as :meth:`files` does, a directory at a time.
-
-        Parameters
-        ----------
-        types, formats, entries
-            As of :meth:`files`.
-        """
-        return self._tree.batches(types=types, formats=formats, entries=entries)
-
     def batches(
         self,
         *,
@@ -220,40 +204,27 @@ class Catalogue:
         """
         return self._tree.other_files()
 
-    def find(self, path: str) -> CatalogueFile | None:
-        """Return a file by its path, as of the last :meth:`refresh`.
+    def gone(self) -> Iterator[str]:
+        """Yield the paths of files that were here, are not, and were not forgotten.
 
-        Parameters
-        ----------
-        path
-            Relative to the collection, with ``/``.
+        First those known from earlier refreshes, then those known from records alone. Takes
+        little memory, however many there are.
         """
-        return self._tree.find(path)
+        yield from self._tree.gone()
+        yield from self._tree.unseen(self._recorded_paths())
 
-    def gone(self) -> list[str]:
-        """Return the paths of files that were here, are not, and were not forgotten; in order.
-
-        They are known from earlier refreshes, and from records.
-        """
-        gone = set(self._tree.gone())
+    def _recorded_paths(self) -> Iterator[str]:
+        """Yield the paths of all records, those of a directory mostly together."""
+        self.flush()
         with self._mutex:
-            recorded = set(self._waiting.records)
-        query = "SELECT path FROM record"
-        rows = self._database.read(lambda connection: connection.execute(query).fetchall())
-        recorded.update(path for (path,) in rows or ())
-        present = {file.path for file in self.files()} if recorded else set()
-        unseen = self._tree.hides
-        return sorted(gone | {path for path in recorded - present if not unseen(path)})
-
-    def record(self, path: str) -> Record | None:
-        """Return what was recorded of a file, whether it still fits or not.
-
-        Parameters
-        ----------
-        path
-            Relative to the collection, with ``/``.
-        """
-        return self.records([path]).get(path)
+            waiting = frozenset(self._waiting.records)
+        yield from sorted(waiting)
+        last = ""
+        while paths := self._database.read(
+            partial(RECORDS.keys_after, key=last, most=_RECORDS_AT_ONCE)
+        ):
+            yield from (path for path in paths if path not in waiting)
+            last = paths[-1]
 
     def records(self, paths: Iterable[str]) -> dict[str, Record]:
         """Return what was recorded of some files, by path; those without a record are not in it.

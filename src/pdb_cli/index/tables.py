@@ -94,6 +94,24 @@ class Table:
             start = keys[-1]
         return []
 
+    def keys_after(self, connection: sqlite3.Connection, key: str, most: int) -> list[str]:
+        """Return some keys above one, in their order; none at the end. They are not proved.
+
+        Raises
+        ------
+        sqlite3.DatabaseError
+            The table is damaged: going on would not come to an end.
+        """
+        from sqlite3 import DatabaseError
+
+        name = self.columns[0]
+        query = f"SELECT {name} FROM {self.name} WHERE {name} > ? ORDER BY 1 LIMIT ?"  # noqa: S608
+        start = self._stored_key(key)
+        keys = [row[0] for row in connection.execute(query, (start, most))]
+        if any(_rank(before) >= _rank(after) for before, after in pairwise((start, *keys))):
+            raise DatabaseError(f"the keys of {self.name} are not in order")
+        return [os.fsdecode(each) for each in keys if isinstance(each, str | bytes)]
+
     def put(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
         """Write rows over those with the same keys; text that no file can hold is left out."""
         places = ",".join("?" * (len(self.columns) + 1))

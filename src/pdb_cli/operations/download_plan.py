@@ -210,9 +210,7 @@ class _Looks:
         if before is not None and after is not None:
             check = check_of_look(name, before, after)
             if check is not None and record is not None:
-                check = record._replace(
-                    ctime_ns=check.ctime_ns, verified_at_s=check.checked_at_s
-                )
+                check = record._replace(ctime_ns=check.ctime_ns, verified_at_s=check.checked_at_s)
         return PlannedFile(
             Action.KEEP, file, path, _KEPT, found.size_bytes, found.sha256, name=name, check=check
         )

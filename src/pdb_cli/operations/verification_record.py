@@ -85,9 +85,7 @@ def check_of_look(
     now_ns = time.time_ns()
     if _identity(before) != _identity(after) or before.st_mtime_ns > now_ns - _SETTLED_NS:
         return None
-    return Check(
-        path, before.st_size, before.st_mtime_ns, level, now_ns / 1e9, before.st_ctime_ns
-    )
+    return Check(path, before.st_size, before.st_mtime_ns, level, now_ns / 1e9, before.st_ctime_ns)
 
 
 def stat_file(path: Path | str) -> os.stat_result | None:
