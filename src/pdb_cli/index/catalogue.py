@@ -421,18 +421,23 @@ class Catalogue:
 
     def _write_waiting(self) -> None:
         """Write what waits; from any thread."""
+        self._database.insist(self._attempt_to_write)
+
+    def _attempt_to_write(self) -> bool:
+        """Write what waits, unless somebody else is writing just now."""
         with self._mutex:
             waiting = self._waiting
             if not len(waiting):
-                return
-            for directory in waiting.directories:
+                return True
+            while waiting.directories:
                 with suppress(OSError):
-                    sync_directory(directory)
-            is_written = self._database.write(waiting.write)
+                    sync_directory(waiting.directories.pop())
+            is_written = self._database.attempt(waiting.write)
             may_be_later = not is_written and self._database.is_writable
             if not may_be_later or len(waiting) >= _MOST_WAITING:
                 # What can not be kept at all is soon asked for again by nobody.
                 self._waiting = Waiting()
+            return is_written
 
     def _write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
         """Change the file; say once if that does not work."""
@@ -446,3 +451,7 @@ class Catalogue:
         if trouble is not None and not self._told:
             self._told = True
             self._observe(Note(f"going on without the catalogue in .pdb-cli: {trouble}"))
+        loss, self._database.loss = self._database.loss, None
+        if loss is not None:
+            text = "the catalogue in .pdb-cli was damaged or of another version, and is made anew"
+            self._observe(Note(f"{text}; {loss}, other files are read when they are needed"))
