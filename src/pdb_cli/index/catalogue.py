@@ -151,7 +151,7 @@ class Catalogue:
         Refreshed
             As of :meth:`refresh`.
         """
-        self.flush()
+        self._write_waiting()
         self._database.restart()
         self._tree.forget_all()
         return self.refresh(thorough=True)
