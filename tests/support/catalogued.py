@@ -35,7 +35,15 @@ def record_of(root: Path, path: str, *, sha256: str = "5a" * 32) -> Record:
     """Return a record that fits the file that is there."""
     status = (root / path).stat()
     return Record(
-        path, status.st_size, status.st_mtime_ns, Level.CONTENT, 1.5, sha256, 7, f"http://m/{path}"
+        path,
+        status.st_size,
+        status.st_mtime_ns,
+        Level.CONTENT,
+        1.5,
+        sha256,
+        7,
+        f"http://m/{path}",
+        ctime_ns=status.st_ctime_ns,
     )
 
 

@@ -50,6 +50,7 @@ def record_of(path: Path) -> Record:
         Level.CONTENT,
         RECORDED_AT_S,
         sha256=digest,
+        ctime_ns=status.st_ctime_ns,
     )
 
 

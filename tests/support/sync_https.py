@@ -43,6 +43,14 @@ class MarkTable:
         """Return the marks of some files."""
         return {path: self.kept[path] for path in paths if path in self.kept}
 
+    def sizes(self, directory: str) -> Mapping[str, tuple[int, int]]:
+        """Return size and time of recorded files."""
+        return {
+            path: (record.size_bytes, record.mtime_ns)
+            for path, record in self.records.items()
+            if path.startswith(f"{directory}/")
+        }
+
     def settle(self, marks: Iterable[Mark]) -> None:
         """Keep marks."""
         self.kept.update({mark.path: mark for mark in marks})

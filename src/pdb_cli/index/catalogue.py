@@ -27,6 +27,7 @@ from pdb_cli.index.verified import (
     drop_all,
     mark_of,
     merged,
+    merged_check,
     record_of,
 )
 from pdb_cli.index.waiting import Waiting
@@ -150,7 +151,7 @@ class Catalogue:
         Refreshed
             As of :meth:`refresh`.
         """
-        self.flush()
+        self._write_waiting()
         self._database.restart()
         self._tree.forget_all()
         return self.refresh(thorough=True)
@@ -174,22 +175,6 @@ class Catalogue:
         """
         for files in self._tree.batches(types=types, formats=formats, entries=entries):
             yield from files
-
-    def file_lists(
-        self,
-        *,
-        types: Container[DataType] | None = None,
-        formats: Container[FileFormat] | None = None,
-        entries: Container[EntryId] | None = None,
-    ) -> Iterator[list[CatalogueFile]]:
-        """Yield files as :meth:`files` does, a directory at a time.
-
-        Parameters
-        ----------
-        types, formats, entries
-            As of :meth:`files`.
-        """
-        return self._tree.batches(types=types, formats=formats, entries=entries)
 
     def batches(
         self,
@@ -219,40 +204,27 @@ class Catalogue:
         """
         return self._tree.other_files()
 
-    def find(self, path: str) -> CatalogueFile | None:
-        """Return a file by its path, as of the last :meth:`refresh`.
+    def gone(self) -> Iterator[str]:
+        """Yield the paths of files that were here, are not, and were not forgotten.
 
-        Parameters
-        ----------
-        path
-            Relative to the collection, with ``/``.
+        First those known from earlier refreshes, then those known from records alone. Takes
+        little memory, however many there are.
         """
-        return self._tree.find(path)
+        yield from self._tree.gone()
+        yield from self._tree.unseen(self._recorded_paths())
 
-    def gone(self) -> list[str]:
-        """Return the paths of files that were here, are not, and were not forgotten; in order.
-
-        They are known from earlier refreshes, and from records.
-        """
-        gone = set(self._tree.gone())
+    def _recorded_paths(self) -> Iterator[str]:
+        """Yield the paths of all records, those of a directory mostly together."""
+        self.flush()
         with self._mutex:
-            recorded = set(self._waiting.records)
-        query = "SELECT path FROM record"
-        rows = self._database.read(lambda connection: connection.execute(query).fetchall())
-        recorded.update(path for (path,) in rows or ())
-        present = {file.path for file in self.files()} if recorded else set()
-        unseen = self._tree.hides
-        return sorted(gone | {path for path in recorded - present if not unseen(path)})
-
-    def record(self, path: str) -> Record | None:
-        """Return what was recorded of a file, whether it still fits or not.
-
-        Parameters
-        ----------
-        path
-            Relative to the collection, with ``/``.
-        """
-        return self.records([path]).get(path)
+            waiting = frozenset(self._waiting.records)
+        yield from sorted(waiting)
+        last = ""
+        while paths := self._database.read(
+            partial(RECORDS.keys_after, key=last, most=_RECORDS_AT_ONCE)
+        ):
+            yield from (path for path in paths if path not in waiting)
+            last = paths[-1]
 
     def records(self, paths: Iterable[str]) -> dict[str, Record]:
         """Return what was recorded of some files, by path; those without a record are not in it.
@@ -285,9 +257,33 @@ class Catalogue:
         rows = self._database.read(lambda connection: CHECKS.rows(connection, asked)) or ()
         with self._mutex:
             waiting = self._waiting
-            found = {row[0]: check_of(row) for row in rows if row[0] not in waiting.records}
-            found.update((path, waiting.checks[path]) for path in asked if path in waiting.checks)
+            found = {row[0]: check_of(row) for row in rows if not waiting.has_arrived(row[0])}
+            for path in asked:
+                if path in waiting.checks:
+                    found[path] = merged_check(found.get(path), waiting.checks[path])
         return found
+
+    def sizes(self, directory: str) -> dict[str, tuple[int, int]]:
+        """Return the sizes and times, in nanoseconds, that recorded files had, by path.
+
+        As they are in the file, unproved: a reason to ask, not to accuse.
+
+        Parameters
+        ----------
+        directory
+            Only of files below it; relative to the collection, with ``/``.
+        """
+        columns = "size_bytes", "mtime_ns"
+        rows = self._database.read(lambda c: RECORDS.values_under(c, directory, columns)) or ()
+        return {path: (size_bytes, mtime_ns) for path, size_bytes, mtime_ns in rows}
+
+    def condemned(self) -> dict[str, Check]:
+        """Return the looks that found files bad, by path; ask ``condemns`` whether they hold."""
+        rows = self._database.read(lambda connection: CHECKS.rows_with(connection, "defect")) or ()
+        paths = {row[0] for row in rows}
+        with self._mutex:
+            paths.update(path for path, check in self._waiting.checks.items() if check.defect)
+        return {path: check for path, check in self.checks(paths).items() if check.defect}
 
     def marks(self, paths: Iterable[str] | None = None) -> dict[str, Mark]:
         """Return the marks of some files, by path; as :meth:`records`.
@@ -304,7 +300,7 @@ class Catalogue:
             rows = self._database.read(lambda connection: MARKS.rows(connection, asked))
         with self._mutex:
             waiting = self._waiting
-            found = {row[0]: mark_of(row) for row in rows or () if row[0] not in waiting.records}
+            found = {row[0]: mark_of(row) for row in rows or () if not waiting.has_arrived(row[0])}
             found.update(
                 (path, mark)
                 for path, mark in waiting.marks.items()
@@ -356,7 +352,7 @@ class Catalogue:
         Parameters
         ----------
         checks
-            Of files that were found to be good.
+            Of files that were found to be good or bad.
         """
         with self._mutex:
             self._waiting.add_checks(checks)
@@ -425,18 +421,23 @@ class Catalogue:
 
     def _write_waiting(self) -> None:
         """Write what waits; from any thread."""
+        self._database.insist(self._attempt_to_write)
+
+    def _attempt_to_write(self) -> bool:
+        """Write what waits, unless somebody else is writing just now."""
         with self._mutex:
             waiting = self._waiting
             if not len(waiting):
-                return
-            for directory in waiting.directories:
+                return True
+            while waiting.directories:
                 with suppress(OSError):
-                    sync_directory(directory)
-            is_written = self._database.write(waiting.write)
+                    sync_directory(waiting.directories.pop())
+            is_written = self._database.attempt(waiting.write)
             may_be_later = not is_written and self._database.is_writable
             if not may_be_later or len(waiting) >= _MOST_WAITING:
                 # What can not be kept at all is soon asked for again by nobody.
                 self._waiting = Waiting()
+            return is_written
 
     def _write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
         """Change the file; say once if that does not work."""
@@ -450,3 +451,7 @@ class Catalogue:
         if trouble is not None and not self._told:
             self._told = True
             self._observe(Note(f"going on without the catalogue in .pdb-cli: {trouble}"))
+        loss, self._database.loss = self._database.loss, None
+        if loss is not None:
+            text = "the catalogue in .pdb-cli was damaged or of another version, and is made anew"
+            self._observe(Note(f"{text}; {loss}, other files are read when they are needed"))

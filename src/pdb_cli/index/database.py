@@ -15,7 +15,7 @@ import os
 import shutil
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
@@ -29,11 +29,12 @@ from pdb_cli.index.schema import (
     salvage,
     transact,
 )
+from pdb_cli.index.tables import RECORDS
 from pdb_cli.storage.file_system import is_shared
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pdb_cli.index.tables import Row, Table
@@ -42,7 +43,7 @@ FILE_NAME: Final = "catalogue.sqlite"
 LOCK_NAME: Final = "catalogue.lock"
 
 _BUSY_S = 5.0
-"""How long to wait for another process that is writing."""
+"""How long to wait for another process that is writing; once, until it lets us."""
 _REPAIR_S = 0.5
 """How long to wait for all others to be done with a damaged file; they may work for hours."""
 _POLL_S = 0.02
@@ -76,10 +77,16 @@ class Database:
         self._mutex = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._lock = -1
+        self._is_busy = False
         self._is_shared = True
         self._repaired = False
+        self._refusal = ""
+        """Why it can not be written where that is nothing to make a noise about."""
+        self._patience_s = _BUSY_S
         self.trouble: str | None = None
         """Why it can not be used, or not be written; None while nothing is wrong."""
+        self.loss: str | None = None
+        """What was lost when it had to be made anew; None if nothing was."""
         self._open()
 
     @property
@@ -134,22 +141,54 @@ class Database:
         bool
             Whether it is done; if not, :attr:`trouble` says why, unless it may work later.
         """
+        return self.insist(lambda: self.attempt(work))
+
+    def insist(self, attempt: Callable[[], bool]) -> bool:
+        """Try until it works, or somebody else has been writing for too long.
+
+        Parameters
+        ----------
+        attempt
+            Calls :meth:`attempt`, and returns whether that did it. Whatever it locks, others get in
+            between.
+
+        Returns
+        -------
+        bool
+            Whether it is done.
+        """
+        deadline_s = time.monotonic() + self._patience_s
+        while not attempt():
+            if not self._is_busy:
+                return False
+            if time.monotonic() >= deadline_s:
+                # Who writes for so long may do so for hours: from now on it is only tried.
+                self._patience_s = 0.0
+                return False
+            time.sleep(_POLL_S)
+        self._patience_s = _BUSY_S
+        return True
+
+    def attempt(self, work: Callable[[sqlite3.Connection], object]) -> bool:
+        """Change something as :meth:`write` does, unless somebody else is writing just now."""
         from sqlite3 import Error
 
         with self._mutex:
+            self._is_busy = False
             while self._is_writable and self._prepare():
                 try:
                     if self._is_shared:
                         self._replace(work)
                     elif self._connection is not None:
-                        transact(self._connection, work)
+                        with _impatient(self._connection):
+                            transact(self._connection, work)
                     else:
                         return False
                 except Error as error:
                     if not self._overcome(error):
                         return False
                 except OSError as error:
-                    self._stop_writing(error.strerror or str(error))
+                    self._stop_writing(_reason(self._path, error))
                     return False
                 else:
                     return True
@@ -164,7 +203,12 @@ class Database:
             self._is_writable = self._may_write
             self._repaired = False
             self.trouble = None
-            return self._is_writable and self._has_place() and self._repair()
+            is_done = self._is_writable and self._has_place() and self._repair()
+            if not is_done:
+                self._stop_writing(self._refusal or f"can not write {self._path}")
+            # Whoever wants it made anew is told what was kept.
+            self.loss = None
+            return is_done
 
     def close(self) -> None:
         """Close the file; nothing happens a second time."""
@@ -196,9 +240,7 @@ class Database:
             try:
                 self._folder.mkdir(exist_ok=True)
             except OSError as error:
-                self._is_writable = False
-                if error.errno not in _NOT_OURS:
-                    self._stop_writing(error.strerror or str(error))
+                self._refuse(_reason(self._folder, error), is_noisy=error.errno not in _NOT_OURS)
                 return False
             self._is_shared = is_shared(self._folder)
             self._take_lock()
@@ -206,15 +248,13 @@ class Database:
 
     def _take_lock(self) -> None:
         """Tell others that the file is in use."""
+        path = self._folder / LOCK_NAME
         try:
-            path = self._folder / LOCK_NAME
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
             self._lock = os.open(path, flags, 0o666)
         except OSError as error:
-            self._is_writable = False
             # Somebody else's collection, or one that is read-only: nothing to make a noise about.
-            if error.errno not in _NOT_OURS:
-                self._stop_writing(error.strerror or str(error))
+            self._refuse(_reason(path, error), is_noisy=error.errno not in _NOT_OURS)
             return
         if not self._is_shared and not self._lock_file(fcntl.LOCK_SH):
             self._stop_writing("another process is repairing it")
@@ -314,21 +354,31 @@ class Database:
         """Do something about an error; return whether to try again."""
         kind = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
         if kind in _WAITING:
+            self._is_busy = True
             return False
         is_protected = kind == _READONLY and not os.access(self._path, os.W_OK)
         if kind in _OUTSIDE or is_protected:
             could_write = self._is_writable
             if is_protected:
                 # The file of another user, whom it serves well.
-                self._is_writable = False
+                self._refuse(f"can not write {self._path}: {error}", is_noisy=False)
+            elif self._path.is_dir():
+                self._stop_writing(f"{self._path} is a directory; remove it")
             else:
-                self._stop_writing(str(error))
+                self._stop_writing(f"{self._path}: {error}")
             self._disconnect()
             if could_write and self._path.exists():
                 # What is there can be read all the same.
                 self._connect()
             return could_write
         return self._repair()
+
+    def _refuse(self, reason: str, *, is_noisy: bool) -> None:
+        """Go on without keeping anything; say why only if that is asked for, or of use."""
+        self._is_writable = False
+        self._refusal = reason
+        if is_noisy:
+            self._stop_writing(reason)
 
     def _stop_writing(self, reason: str) -> None:
         """Go on without keeping anything."""
@@ -351,16 +401,18 @@ class Database:
             self._stop_writing("it is damaged, and other processes are using it")
             return False
         try:
-            self._replace(lambda _: None, salvaged=salvage(self._path))
+            salvaged = salvage(self._path)
+            self._replace(lambda _: None, salvaged=salvaged)
             if not self._is_shared:
                 self._connect()
         except (Error, OSError) as error:
             self._disconnect()
-            self._stop_writing(str(error))
+            self._stop_writing(_reason(self._path, error))
             return False
         finally:
             if not self._is_shared:
                 self._lock_file(fcntl.LOCK_SH)
+        self.loss = f"{len(salvaged[RECORDS])} of its records could be kept"
         return self._connection is not None
 
     def _replace(
@@ -406,6 +458,24 @@ class Database:
         if self._is_shared:
             self._disconnect()
             self._connect()
+
+
+@contextmanager
+def _impatient(connection: sqlite3.Connection) -> Iterator[None]:
+    """Do not wait for others in between: who waits must not keep the threads that read waiting."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {round(_BUSY_S * 1000)}")
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Return why something can not be written, for people."""
+    if isinstance(error, OSError) and path.is_dir() and path.name == FILE_NAME:
+        return f"{path} is a directory; remove it"
+    text = error.strerror if isinstance(error, OSError) else None
+    return f"can not write {path}: {text or error}"
 
 
 def _sync(path: Path) -> None:

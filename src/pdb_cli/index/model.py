@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import ArchiveFile
+from pdb_cli.errors import Defect
 
 if TYPE_CHECKING:
+    import os
+
     from pdb_cli.archive.datatypes import DataType, FileFormat
     from pdb_cli.archive.layouts import Layout
 
@@ -64,7 +67,7 @@ class OtherFile(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What was found when a file was verified; it holds while its size and its time stay."""
+    """What was found when a file was verified; it vouches for the file while nobody touched it."""
 
     path: str
     """Relative to the collection, with ``/``."""
@@ -84,9 +87,12 @@ class Record(NamedTuple):
     """The server's entity tag, as sent."""
     last_modified_s: float | None = None
     """The server's time of the file, in seconds since 1970."""
+    ctime_ns: int | None = None
+    """When the system last changed anything about the file, in nanoseconds since 1970: nobody can
+    set it. None if it is not known."""
 
     def fits(self, size_bytes: int, mtime_ns: int) -> bool:
-        """Tell whether it speaks of the file that is there now.
+        """Tell whether it speaks of the version that is there now; not whether that is unharmed.
 
         Parameters
         ----------
@@ -97,22 +103,62 @@ class Record(NamedTuple):
         """
         return self.mtime_ns == mtime_ns and self.size_bytes == size_bytes
 
+    def vouches_for(self, status: os.stat_result) -> bool:
+        """Tell whether a file is as it was then, by all that the system says without reading it.
+
+        Parameters
+        ----------
+        status
+            What the system says of it now.
+        """
+        return status.st_ctime_ns == self.ctime_ns and self.fits(status.st_size, status.st_mtime_ns)
+
 
 class Check(NamedTuple):
-    """The last look at a file that found it good; apart from records, which no check replaces."""
+    """The last look at a file, good or bad; apart from records, which no check replaces."""
 
     path: str
     """Relative to the collection, with ``/``."""
     size_bytes: int
     mtime_ns: int
     level: Level
-    """How thorough it was."""
+    """How thorough it was; of a bad file, the level that it did not pass."""
     checked_at_s: float
     """When, in seconds since 1970."""
+    ctime_ns: int | None = None
+    """As of ``Record``."""
+    defect: str | None = None
+    """What was wrong with the file; None for a good one."""
 
     def fits(self, size_bytes: int, mtime_ns: int) -> bool:
-        """Tell whether it speaks of the file that is there now; as ``Record.fits``."""
+        """Tell whether it speaks of the version that is there now; as ``Record.fits``."""
         return self.mtime_ns == mtime_ns and self.size_bytes == size_bytes
+
+    def vouches_for(self, status: os.stat_result) -> bool:
+        """Tell whether a file was found good, and is as it was then; as ``Record.vouches_for``."""
+        is_untouched = status.st_ctime_ns == self.ctime_ns and self.defect is None
+        return is_untouched and self.fits(status.st_size, status.st_mtime_ns)
+
+    def condemns(self, status: os.stat_result, record: Record | None) -> bool:
+        """Tell whether a file is to be taken for bad.
+
+        Bad bytes stay bad under another mode or with another link, so what was found holds while
+        size and time stay. What the system did not give out may be readable by now: that holds
+        only while nobody touched the file.
+
+        Parameters
+        ----------
+        status
+            What the system says of the file now.
+        record
+            What was recorded of it: of the file that is there now, if it has come since.
+        """
+        if self.defect is None or not self.fits(status.st_size, status.st_mtime_ns):
+            return False
+        if self.ctime_ns == status.st_ctime_ns:
+            return True
+        is_replaced = record is not None and record.vouches_for(status)
+        return not is_replaced and self.defect != Defect.UNREADABLE
 
 
 _OUTDATED = "outdated for "

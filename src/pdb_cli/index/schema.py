@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 APPLICATION_ID: Final = 0x50444243
 """Says in the file's header whose it is: "PDBC"."""
 
-SCHEMA: Final = 1
-"""Counted up when a table changes; :data:`MIGRATIONS` leads there from the version before."""
+SCHEMA: Final = 2
+"""Counted up when a table changes; :data:`MIGRATIONS` leads there from the version before. What no
+way leads from is foreign: version 1 did not know when the system last changed a file."""
 
 MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {}
 """Of each older version: how to make the next one of it. Called in a transaction."""
@@ -63,7 +64,9 @@ def examine(connection: sqlite3.Connection) -> Standing:
     if application != APPLICATION_ID:
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return Standing.FOREIGN if application or version or tables else Standing.NEW
-    return Standing.NEWER if version > SCHEMA else Standing.OLDER
+    if version > SCHEMA:
+        return Standing.NEWER
+    return Standing.OLDER if version in MIGRATIONS else Standing.FOREIGN
 
 
 def create(connection: sqlite3.Connection) -> None:

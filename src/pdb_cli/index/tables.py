@@ -55,6 +55,23 @@ class Table:
             found += self._proved(connection.execute(query, some))
         return found
 
+    def rows_with(self, connection: sqlite3.Connection, column: str) -> list[Row]:
+        """Return the rows that have a value in a column, in no order; looks at every row."""
+        query = f"{self._select} WHERE {column} IS NOT NULL"
+        return list(self._proved(connection.execute(query)))
+
+    def values_under(
+        self, connection: sqlite3.Connection, directory: str, columns: Iterable[str]
+    ) -> list[Row]:
+        """Return key and some values of the rows whose keys are paths below a directory.
+
+        Fast, and not proved: of use where a wrong answer costs no more than a question.
+        """
+        names = ", ".join((self.columns[0], *columns))
+        query = f"SELECT {names} FROM {self.name} WHERE {self.columns[0]} BETWEEN ? AND ?"  # noqa: S608
+        # The character after the slash: nothing else sorts between.
+        return connection.execute(query, (f"{directory}/", f"{directory}0")).fetchall()
+
     def rows_after(self, connection: sqlite3.Connection, key: Any, most: int) -> list[Row]:
         """Return some rows whose keys are above one, in their order; none at the end.
 
@@ -76,6 +93,24 @@ class Table:
                 return rows
             start = keys[-1]
         return []
+
+    def keys_after(self, connection: sqlite3.Connection, key: str, most: int) -> list[str]:
+        """Return some keys above one, in their order; none at the end. They are not proved.
+
+        Raises
+        ------
+        sqlite3.DatabaseError
+            The table is damaged: going on would not come to an end.
+        """
+        from sqlite3 import DatabaseError
+
+        name = self.columns[0]
+        query = f"SELECT {name} FROM {self.name} WHERE {name} > ? ORDER BY 1 LIMIT ?"  # noqa: S608
+        start = self._stored_key(key)
+        keys = [row[0] for row in connection.execute(query, (start, most))]
+        if any(_rank(before) >= _rank(after) for before, after in pairwise((start, *keys))):
+            raise DatabaseError(f"the keys of {self.name} are not in order")
+        return [os.fsdecode(each) for each in keys if isinstance(each, str | bytes)]
 
     def put(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
         """Write rows over those with the same keys; text that no file can hold is left out."""
@@ -165,9 +200,13 @@ RECORDS: Final = Table(
         "url",
         "etag",
         "last_modified_s",
+        "ctime_ns",
     ),
 )
-CHECKS: Final = Table("checked", ("path", "size_bytes", "mtime_ns", "level", "checked_at_s"))
+CHECKS: Final = Table(
+    "checked",
+    ("path", "size_bytes", "mtime_ns", "level", "checked_at_s", "ctime_ns", "defect"),
+)
 MARKS: Final = Table("mark", ("path", "size_bytes", "mtime_ns", "against"))
 DIRECTORIES: Final = Table(
     "directory",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from itertools import repeat
+from itertools import groupby, repeat
 from typing import TYPE_CHECKING
 
 from pdb_cli.archive.datatypes import DataType
@@ -98,33 +98,32 @@ class CatalogueTree:
                 if size_bytes >= 0 and identify(name) is None:
                     yield OtherFile(_join(path, name), size_bytes, mtime_ns)
 
-    def find(self, path: str) -> CatalogueFile | None:
-        """Return a file by its path."""
-        directory_path, _, _ = path.rpartition("/")
-        found = self._latest().found
-        for place, allowed in self._places(directory_path):
-            directory = found.get(place)
-            if directory is not None:
-                for file in _files(directory_path, directory, allowed):
-                    if file.path == path:
-                        return file
-        return None
-
     def gone(self) -> Iterator[str]:
         """Yield the paths of files that are remembered, and are not there."""
         for path, allowed, directory in self._directories():
             if directory.has_gone:
-                identify = DirectoryNaming(path).identify
-                for file in directory.files():
-                    identity = identify(file.name) if file.is_gone else None
-                    if identity is not None and identity.data_type in allowed:
-                        yield _join(path, file.name)
+                for name, is_gone in _known(path, directory, allowed):
+                    if is_gone:
+                        yield _join(path, name)
 
-    def hides(self, path: str) -> bool:
-        """Tell whether a file may be where the last refresh could not look."""
-        latest = self._latest()
-        places = self._places(path.rpartition("/")[0])
-        return any(latest.hides(place) for place, _ in places)
+    def unseen(self, paths: Iterable[str]) -> Iterator[str]:
+        """Yield those of some paths that nobody remembers, and where the last refresh could look.
+
+        Parameters
+        ----------
+        paths
+            Best those of one directory after another.
+        """
+        for directory, files in groupby(paths, key=_directory_of):
+            names: set[str] = set()
+            is_hidden = False
+            for place, allowed in self._places(directory):
+                is_hidden = is_hidden or self._latest().hides(place)
+                found = self._latest().found.get(place)
+                if found is not None:
+                    names.update(name for name, _ in _known(directory, found, allowed))
+            if not is_hidden:
+                yield from (path for path in files if path.rpartition("/")[2] not in names)
 
     def forget(self, paths: Iterable[str]) -> None:
         """Have files looked for anew, as if they had never been there."""
@@ -225,6 +224,22 @@ def _files(path: str, directory: Directory, types: frozenset[DataType]) -> list[
             if identity is not None and identity[1] in types:
                 files.append(CatalogueFile(prefix + name, *identity, size_bytes, mtime_ns))
     return files
+
+
+def _known(
+    path: str, directory: Directory, types: frozenset[DataType]
+) -> Iterator[tuple[str, bool]]:
+    """Yield the names of the files of some types in a directory, and whether they are gone."""
+    identify = DirectoryNaming(path).identify
+    for name, size_bytes, _ in zip(*unpack(directory.packed), strict=True):
+        identity = identify(name)
+        if identity is not None and identity.data_type in types:
+            yield name, size_bytes < 0
+
+
+def _directory_of(path: str) -> str:
+    """Return the directory of a file."""
+    return path.rpartition("/")[0]
 
 
 def _without(directory: Directory, names: set[str]) -> Directory:

@@ -9,7 +9,7 @@ from pdb_cli.index.tables import CHECKS, MARKS, RECORDS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pdb_cli.index.tables import Row
 
@@ -30,8 +30,14 @@ def record_of(row: Row) -> Record:
 
 def check_of(row: Row) -> Check:
     """Return the check that a row holds, which has proved itself."""
-    path, size_bytes, mtime_ns, level, checked_at_s = row
-    return Check(path, size_bytes, mtime_ns, Level(level), checked_at_s)
+    path, size_bytes, mtime_ns, level, *others = row
+    return Check(path, size_bytes, mtime_ns, Level(level), *others)
+
+
+def check_row(check: Check) -> Row:
+    """Return a check as a row of its table."""
+    path, size_bytes, mtime_ns, level, *others = check
+    return (path, size_bytes, mtime_ns, int(level), *others)
 
 
 def mark_of(row: Row) -> Mark:
@@ -68,11 +74,42 @@ def merged(old: Record | None, new: Record, occasion: Occasion) -> Record:
     return old._replace(
         size_bytes=new.size_bytes,
         mtime_ns=new.mtime_ns,
+        ctime_ns=new.ctime_ns,
         level=max(old.level, new.level),
         verified_at_s=max(old.verified_at_s, new.verified_at_s),
         sha256=old.sha256 or new.sha256,
         crc32=new.crc32 if old.crc32 is None else old.crc32,
     )
+
+
+def merged_check(old: Check | None, new: Check) -> Check:
+    """Return which of two looks at a file is to be kept: a weaker one does not absolve it.
+
+    Parameters
+    ----------
+    old
+        The earlier one, if any.
+    new
+        The later one.
+
+    Examples
+    --------
+    >>> bad = Check("a", 1, 2, Level.HASH, 3.0, defect="wrong-hash")
+    >>> merged_check(bad, Check("a", 1, 2, Level.CONTENT, 4.0)) == bad
+    True
+    """
+    if old is None or old.defect is None or new.defect is not None:
+        return new
+    is_absolved = new.level >= old.level or not old.fits(new.size_bytes, new.mtime_ns)
+    return new if is_absolved else old
+
+
+def put_checks(connection: sqlite3.Connection, checks: Mapping[str, Check]) -> None:
+    """Write checks."""
+    kept = {row[0]: check_of(row) for row in CHECKS.rows(connection, checks)}
+    # In the order of the table, so that neighbours are written together.
+    found = (merged_check(kept.get(path), checks[path]) for path in sorted(checks))
+    CHECKS.put(connection, map(check_row, found))
 
 
 def put_records(connection: sqlite3.Connection, records: Sequence[tuple[Record, Occasion]]) -> None:

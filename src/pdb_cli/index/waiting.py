@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pdb_cli.index.model import Occasion
-from pdb_cli.index.tables import CHECKS, MARKS
-from pdb_cli.index.verified import put_records
+from pdb_cli.index.tables import MARKS
+from pdb_cli.index.verified import merged_check, put_checks, put_records
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,9 +38,14 @@ class Waiting:
                 self.marks.pop(record.path, None)
             self.records.setdefault(record.path, []).append((record, occasion))
 
+    def has_arrived(self, path: str) -> bool:
+        """Tell whether a file has come, so that nothing holds any more that is written of it."""
+        return any(occasion is Occasion.ARRIVAL for _, occasion in self.records.get(path, ()))
+
     def add_checks(self, checks: Iterable[Check]) -> None:
         """Add checks, over those of the same files."""
-        self.checks.update((check.path, check) for check in checks)
+        for check in checks:
+            self.checks[check.path] = merged_check(self.checks.get(check.path), check)
 
     def add_marks(self, marks: Iterable[Mark]) -> None:
         """Add marks, over those of the same files."""
@@ -56,7 +61,6 @@ class Waiting:
     def write(self, connection: sqlite3.Connection) -> None:
         """Write all of it, in the caller's transaction."""
         put_records(connection, [fact for facts in self.records.values() for fact in facts])
-        # In the order of the tables, so that neighbours are written together.
-        checks = (self.checks[path] for path in sorted(self.checks))
-        CHECKS.put(connection, ((*each[:3], int(each.level), each.checked_at_s) for each in checks))
+        put_checks(connection, self.checks)
+        # In the order of the table, so that neighbours are written together.
         MARKS.put(connection, (tuple(self.marks[path]) for path in sorted(self.marks)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdb_cli.index.model import Level
+from pdb_cli.index.model import Check, Level, Occasion
 from pdb_cli.operations.download_request import Arrangement, Packing
 from pdb_cli.operations.verification_record import record_of_fetch
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pdb_cli.index.catalogue import Catalogue
-    from pdb_cli.index.model import Check, Record
+    from pdb_cli.index.model import Record
     from pdb_cli.operations.download_request import Destination
     from pdb_cli.transfer.fetch import FetchResult
 
@@ -36,9 +36,13 @@ class DownloadMemory:
         plain = (destination.arrangement, destination.packing)
         in_place = plain == (Arrangement.DIVIDED, Packing.ARCHIVE)
         self._catalogue = catalogue if in_place else None
+        self._condemned: Mapping[str, Check] | None = None
+        """The looks that found files bad, as they were when somebody first asked."""
 
     def look_up(self, statuses: Mapping[str, os.stat_result]) -> Mapping[str, Record | Check]:
-        """Return what is known of files that were wholly verified as they are; from any thread.
+        """Return what is known of files that were wholly verified, and that nobody touched since.
+
+        From any thread.
 
         Parameters
         ----------
@@ -58,6 +62,56 @@ class DownloadMemory:
             rest = statuses.keys() - known.keys()
             _add_fitting(known, self._catalogue.checks(rest), statuses)
         return known
+
+    def find_condemned(self, statuses: Mapping[str, os.stat_result]) -> Mapping[str, str]:
+        """Return the files that were found bad, and are as bad as they were; from any thread.
+
+        Parameters
+        ----------
+        statuses
+            As of :meth:`look_up`.
+
+        Returns
+        -------
+        Mapping of str to str
+            By path: what is wrong.
+        """
+        if self._catalogue is None:
+            return {}
+        if self._condemned is None:
+            self._condemned = self._catalogue.condemned()
+        checks = self._condemned
+        suspects = checks.keys() & statuses.keys()
+        if not suspects:
+            return {}
+        records = self._catalogue.records(suspects)
+        return {
+            path: checks[path].defect or ""
+            for path in suspects
+            if checks[path].condemns(statuses[path], records.get(path))
+        }
+
+    def find_record(self, path: str, status: os.stat_result) -> Record | None:
+        """Return what the bytes of a file have to be like, as long as it is the version it was.
+
+        Parameters
+        ----------
+        path
+            In the collection.
+        status
+            Of the file.
+
+        Returns
+        -------
+        Record or None
+            With a SHA-256; from any thread.
+        """
+        if self._catalogue is None:
+            return None
+        record = self._catalogue.records([path]).get(path)
+        is_known = record is not None and record.sha256 is not None
+        fits = record is not None and record.fits(status.st_size, status.st_mtime_ns)
+        return record if is_known and fits else None
 
     def find_outdated(self, statuses: Mapping[str, os.stat_result]) -> frozenset[str]:
         """Return the files that were found to be other versions than the archive's.
@@ -95,16 +149,20 @@ class DownloadMemory:
             replaced = () if result.item.is_missing else (result.item.destination.parent,)
             self._catalogue.remember((record,), directories=replaced)
 
-    def note_check(self, check: Check | None) -> None:
+    def note_check(self, found: Record | Check | None) -> None:
         """Keep that a file was read to its end and found good.
 
         Parameters
         ----------
-        check
-            What was found; None is nothing worth keeping.
+        found
+            A record if it has the bytes that were recorded; None is nothing worth keeping.
         """
-        if self._catalogue is not None and check is not None:
-            self._catalogue.note_checks((check,))
+        if self._catalogue is None or found is None:
+            return
+        if isinstance(found, Check):
+            self._catalogue.note_checks((found,))
+        else:
+            self._catalogue.remember((found,), occasion=Occasion.CHECK)
 
     def flush(self) -> None:
         """Write what is not written yet."""
@@ -120,5 +178,5 @@ def _add_fitting(
     """Add what was found of files that are as they were."""
     for name, fact in found.items():
         status = statuses[name]
-        if fact.level >= Level.CONTENT and fact.fits(status.st_size, status.st_mtime_ns):
+        if fact.level >= Level.CONTENT and fact.vouches_for(status):
             known[name] = fact

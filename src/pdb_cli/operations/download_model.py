@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.archive.layouts import ArchiveFile
     from pdb_cli.errors import PdbCliError
-    from pdb_cli.index.model import Check
+    from pdb_cli.index.model import Check, Record
 
 
 class Action(StrEnum):
@@ -51,7 +51,7 @@ class PlannedFile:
     """Of what is kept, where it was asked for."""
     name: str = ""
     """Its path in the collection, for events."""
-    check: Check | None = None
+    check: Record | Check | None = None
     """What reading it has just shown, where that is worth to be remembered."""
 
 

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pdb_cli.archive.layouts import Layout, collection_path
-from pdb_cli.errors import FileAccessError, VerificationError
+from pdb_cli.errors import Defect, FileAccessError, VerificationError
 from pdb_cli.operations.download_memory import DownloadMemory
 from pdb_cli.operations.download_model import Action, PlannedFile
 from pdb_cli.operations.download_request import Arrangement, ExistingFile
@@ -48,7 +48,7 @@ def plan_download(
 
     A file that is there is checked to its last byte (in threads, some files ahead), so that a
     damaged one is fetched again; but not one that was verified before, by what the catalogue knows
-    of it, and has the size and time it had then.
+    of it, and was not touched since. What was found bad is fetched again without a look.
 
     Parameters
     ----------
@@ -148,10 +148,12 @@ class _Looks:
             for name, status in statuses.items()
             if status is not None and stat.S_ISREG(status.st_mode)
         }
-        known, outdated = self._memory.look_up(there), self._memory.find_outdated(there)
+        known = self._memory.look_up(there)
+        reasons = dict.fromkeys(self._memory.find_outdated(there), "outdated")
+        reasons.update(self._memory.find_condemned(there))
         return [
-            _replaced(file, path, name, statuses[name], reason="outdated")
-            if name in outdated
+            _replaced(file, path, name, statuses[name], reason=reasons[name])
+            if name in reasons
             else self._look_at(file, path, name, statuses[name], known.get(name))
             for file, path, name in zip(files, paths, names, strict=True)
         ]
@@ -187,10 +189,10 @@ class _Looks:
         self, file: ArchiveFile, name: str, path: Path, before: os.stat_result | None
     ) -> PlannedFile:
         """Read a file to its end."""
+        record = None if before is None else self._memory.find_record(name, before)
+        digest = self._digest if record is None else Digest.SHA256
         try:
-            found = verify_file(
-                path, expect(file, path.name), subject=str(path), digest=self._digest
-            )
+            found = verify_file(path, expect(file, path.name), subject=str(path), digest=digest)
         except VerificationError as error:
             size_bytes = None if before is None else before.st_size
             reason = str(error.defect)
@@ -200,9 +202,15 @@ class _Looks:
             reason = "missing" if error.errno in _NOT_THERE else error.reason
             return PlannedFile(Action.FETCH, file, path, reason, None, name=name)
         after = stat_file(path)
-        check = None
+        if record is not None and record.sha256 != found.sha256:
+            # The very version that was recorded, by size and time, and not its bytes.
+            reason = str(Defect.WRONG_HASH)
+            return PlannedFile(Action.FETCH, file, path, reason, found.size_bytes, name=name)
+        check: Record | Check | None = None
         if before is not None and after is not None:
             check = check_of_look(name, before, after)
+            if check is not None and record is not None:
+                check = record._replace(ctime_ns=check.ctime_ns, verified_at_s=check.checked_at_s)
         return PlannedFile(
             Action.KEEP, file, path, _KEPT, found.size_bytes, found.sha256, name=name, check=check
         )

@@ -139,7 +139,7 @@ class _Comparison:
                     self._keep(doubt.size_bytes)
                 else:
                     self._transfers.add(
-                        PlanAction.CHANGED, doubt.path, None, "time", float(doubt.second)
+                        PlanAction.CHANGED, doubt.path, None, doubt.reason, float(doubt.second)
                     )
             return
         for judged in self._judge.judge(doubts):
@@ -160,6 +160,8 @@ class _Comparison:
         is_dated = listed.kind is DateKind.EXACT
         add, take = self._transfers.add, local.pop
         kept_files = kept_bytes = 0
+        # A file that was cut off may have kept its time, as after a power failure.
+        sizes = self._judge.marks.sizes(start.removesuffix("/"))
         before = ""
         for entry, tokens in listed.lines(entry_hash):
             extended, second, may_be_later = "", None, False
@@ -181,7 +183,14 @@ class _Comparison:
                         )
                     continue
                 mtime = found[0] // _SECOND_NS
-                if second is None or mtime == second or (may_be_later and mtime > second):
+                if not found[1]:
+                    add(PlanAction.CHANGED, start + name, None, "empty")
+                elif sizes and _is_cut(sizes.get(start + name), found):
+                    if second is None:
+                        add(PlanAction.CHANGED, start + name, None, "size")
+                    else:
+                        self._doubt(start + name, found, extended, second, reason="size")
+                elif second is None or mtime == second or (may_be_later and mtime > second):
                     kept_files += 1
                     kept_bytes += found[1]
                 else:
@@ -190,7 +199,9 @@ class _Comparison:
         self._kept_files += kept_files
         self._kept_bytes += kept_bytes
 
-    def _doubt(self, path: str, found: LocalFile, extended: str, second: int) -> None:
+    def _doubt(
+        self, path: str, found: LocalFile, extended: str, second: int, *, reason: str = "time"
+    ) -> None:
         """Put a file aside until it is decided about."""
         self._doubts.append(
             Doubt(
@@ -200,6 +211,7 @@ class _Comparison:
                 found[0],
                 self._listed.moments.text(extended),
                 second,
+                reason,
             )
         )
         if len(self._doubts) == _TOGETHER:
@@ -219,3 +231,8 @@ class _Comparison:
         """Count a file that stays."""
         self._kept_files += 1
         self._kept_bytes += size_bytes
+
+
+def _is_cut(recorded: tuple[int, int] | None, found: LocalFile) -> bool:
+    """Tell whether a file has another size than when it arrived, and the same time."""
+    return recorded is not None and recorded[1] == found[0] and recorded[0] != found[1]

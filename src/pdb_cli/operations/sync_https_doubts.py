@@ -45,6 +45,8 @@ class Doubt(NamedTuple):
     """The date of its entry, as published."""
     second: int
     """The same in seconds since 1970."""
+    reason: str = "time"
+    """What is not as it should be."""
 
 
 class Judged(NamedTuple):
@@ -64,6 +66,10 @@ class Memory(Protocol):
 
     def marks(self, paths: Iterable[str]) -> Mapping[str, Mark]:
         """Return the marks of some files, by path."""
+        ...
+
+    def sizes(self, directory: str) -> Mapping[str, tuple[int, int]]:
+        """Return size and time that files had when they were recorded, by path."""
         ...
 
     def settle(self, marks: Iterable[Mark]) -> None:
@@ -112,6 +118,16 @@ class Marks:
             for path, mark in found.items()
             if path in by_path and mark in self._marks(by_path[path])
         }
+
+    def sizes(self, directory: str) -> Mapping[str, tuple[int, int]]:
+        """Return the sizes that files had when they arrived, with the times they had then.
+
+        Parameters
+        ----------
+        directory
+            Only of files below it.
+        """
+        return {} if self._store is None else self._store.sizes(directory)
 
     def keep(
         self,

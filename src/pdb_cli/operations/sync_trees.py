@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pdb_cli.archive.datatypes import DataType, FileFormat, parse_data_type
 from pdb_cli.archive.sync_targets import (
     ARCHIVE_ROWS,
-    BUILTIN_TARGETS,
     DEFAULT_TARGET,
     TargetRow,
     TargetTable,
@@ -140,17 +139,6 @@ def make_trees(
     )
     _refuse_overlaps(trees, collection, data_type_dirs, layout)
     return trees
-
-
-def find_target(name: str | None) -> TargetTable | None:
-    """Find a built-in target; None if there is none of that name.
-
-    Parameters
-    ----------
-    name
-        What the user wrote; None for the default.
-    """
-    return BUILTIN_TARGETS.get((name or DEFAULT_TARGET).lower())
 
 
 def _own_rows(

@@ -23,6 +23,7 @@ from pdb_cli.operations.update_judge import Verdict, is_dated, judge
 from pdb_cli.operations.update_lists import ArchiveLists
 from pdb_cli.operations.update_model import FileState, JudgedFile
 from pdb_cli.operations.update_reading import read_current
+from pdb_cli.operations.verification_record import stat_file
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.events import Observer
     from pdb_cli.index.catalogue import Catalogue
-    from pdb_cli.index.model import Record
+    from pdb_cli.index.model import Check, Record
     from pdb_cli.operations.update_lists import Dates
     from pdb_cli.operations.update_model import UpdateRequest
     from pdb_cli.storage.collection import Collection
@@ -96,6 +97,8 @@ class CollectionCheck:
         self._asking = Asking(
             request, collection, catalogue, options=options, retry=retry, observe=observe
         )
+        self._locate = collection.locate
+        self._condemned: dict[str, Check] = {}
         self._dates: dict[tuple[DataType, FileFormat], Dates] = {}
         self._shows_current = True
 
@@ -147,6 +150,7 @@ class CollectionCheck:
         self.lists.structure_dates()
         self._asking.listed_at_s = self.lists.listed_at_s
         self._observe(PhaseBegan("comparing"))
+        self._condemned = self._catalogue.condemned()
         files = self._catalogue.files(
             types=request.types, formats=request.formats, entries=request.entries
         )
@@ -187,6 +191,7 @@ class CollectionCheck:
     ) -> Iterator[JudgedFile]:
         """Compare some files with their dates; put those aside that have none."""
         late: list[tuple[CatalogueFile, str]] = []
+        condemned = self._condemned
         current = 0
         dates, kind = None, None
         for file in files:
@@ -196,6 +201,8 @@ class CollectionCheck:
             date = dates.get(file.entry_id)
             if date is None:
                 unlisted.append(file)
+            elif condemned and file.path in condemned and self._is_bad(file):
+                yield self._damaged(file, date, condemned[file.path])
             elif not is_dated(file.mtime_ns, second_of(date)):
                 late.append((file, date))
             elif self._shows_current:
@@ -205,6 +212,21 @@ class CollectionCheck:
         self.up_to_date += current
         if late:
             yield from self._compare_late(late)
+
+    def _is_bad(self, file: CatalogueFile) -> bool:
+        """Tell whether a file that was found bad once is to be taken for bad now."""
+        status = stat_file(self._locate(file.path, file.data_type))
+        if status is None:
+            return False
+        record = self._catalogue.records([file.path]).get(file.path)
+        return self._condemned[file.path].condemns(status, record)
+
+    def _damaged(self, file: CatalogueFile, date: str, check: Check) -> JudgedFile:
+        """Return what there is to say of a file that was found bad."""
+        reason = f"{check.defect}, found by an earlier check"
+        if not file.path.endswith(".gz"):
+            return self._judged(file, FileState.UNKNOWN, reason=reason)
+        return self._judged(file, FileState.DAMAGED, date=date, reason=reason)
 
     def _compare_late(self, late: list[tuple[CatalogueFile, str]]) -> Iterator[JudgedFile]:
         """Compare files that do not carry their dates with what is remembered of them."""

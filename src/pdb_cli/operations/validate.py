@@ -26,6 +26,7 @@ from pdb_cli.operations.validate_model import (
 from pdb_cli.operations.validate_pool import look_at_file, look_at_files
 from pdb_cli.operations.validate_progress import ValidateProgress
 from pdb_cli.operations.validate_repair import repair_findings
+from pdb_cli.operations.verification_record import stat_file
 
 if TYPE_CHECKING:
     import threading
@@ -210,6 +211,9 @@ class _Run:
         now_s = time.time()
         for number, finding in enumerate(findings):
             level = finding.level
+            if finding.status is FileStatus.DEFECT:
+                # At once: were it kept back, it could speak of the file that takes its place.
+                self._catalogue.note_checks(_condemnation(finding, now_s))
             is_told_before = finding.is_from_before or finding.status is FileStatus.SKIPPED
             if is_told_before or level is None or not finding.is_good:
                 continue
@@ -220,8 +224,8 @@ class _Run:
                 detail = "recorded now" if is_new else finding.detail
                 findings[number] = replace(finding, is_new_record=is_new, detail=detail)
             if level >= Level.GZIP and _is_settled(finding.mtime_ns, now_s):
-                path = finding.collected.file.path
-                self._checks.append(Check(path, finding.size_bytes, finding.mtime_ns, level, now_s))
+                facts = finding.collected.file.path, finding.size_bytes, finding.mtime_ns
+                self._checks.append(Check(*facts, level, now_s, finding.ctime_ns))
         if records:
             self._catalogue.remember(records, occasion=Occasion.CHECK)
         if len(self._checks) >= _MOST_CHECKS or time.monotonic() - self._noted_s > _NOTE_EVERY_S:
@@ -236,10 +240,13 @@ class _Run:
         if digest is None:
             return None
         if known is not None and level is Level.HASH:
-            if known.fits(finding.size_bytes, finding.mtime_ns):
+            times = finding.mtime_ns, finding.ctime_ns
+            if (known.mtime_ns, known.ctime_ns) == times:
                 return None
-            # The same bytes with another time: what is known of them is to fit again.
-            return known._replace(mtime_ns=finding.mtime_ns, level=level, verified_at_s=now_s)
+            # The same bytes with other times: what is known of them is to fit again.
+            return known._replace(
+                mtime_ns=times[0], ctime_ns=times[1], level=level, verified_at_s=now_s
+            )
         if collected.is_recorded or not self._request.records:
             return None
         return Record(
@@ -250,6 +257,7 @@ class _Run:
             now_s,
             sha256=digest,
             crc32=finding.crc32,
+            ctime_ns=finding.ctime_ns,
         )
 
     def _look_again(self, finding: Finding) -> Finding:
@@ -275,6 +283,30 @@ class _Run:
             bad += not finding.is_good
             size_bytes += finding.size_bytes
         self._observe(FilesChecked(good, bad, size_bytes))
+
+
+def _condemnation(finding: Finding, now_s: float) -> list[Check]:
+    """Return what is to be remembered of a bad file: nothing if it is another one by now."""
+    status = stat_file(finding.collected.path)
+    if status is None:
+        return []
+    facts = status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    # Of what can not be opened nothing was seen.
+    is_seen = finding.ctime_ns != 0
+    if is_seen and facts != (finding.size_bytes, finding.mtime_ns, finding.ctime_ns):
+        return []
+    failed = Level.SIZE if finding.level is None else Level(min(finding.level + 1, Level.HASH))
+    return [
+        Check(
+            finding.collected.file.path,
+            status.st_size,
+            status.st_mtime_ns,
+            failed,
+            now_s,
+            status.st_ctime_ns,
+            str(finding.defect),
+        )
+    ]
 
 
 def _is_settled(mtime_ns: int, now_s: float) -> bool:

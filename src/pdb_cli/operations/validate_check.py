@@ -245,6 +245,7 @@ class _Look:
             detail,
             size_bytes=status.st_size if status is not None else 0,
             mtime_ns=status.st_mtime_ns if status is not None else 0,
+            ctime_ns=status.st_ctime_ns if status is not None else 0,
             crc32=verified.crc32 if verified is not None else None,
             sha256=verified.sha256 if verified is not None else None,
         )
@@ -260,4 +261,10 @@ def _since(known: Record, status: os.stat_result) -> str:
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
     """Tell one file, and one state of it, from another."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )

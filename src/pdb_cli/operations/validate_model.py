@@ -93,6 +93,8 @@ class Finding:
     """Bytes on disk, as they were looked at."""
     mtime_ns: int = 0
     """Its time then."""
+    ctime_ns: int = 0
+    """When the system last changed anything about it, then."""
     crc32: int | None = None
     """Of the text, where it was inflated."""
     sha256: str | None = None

@@ -148,7 +148,9 @@ def _passed_since(collected: CollectedFile, request: ValidateRequest, since_s: f
         status = os.stat(collected.path)  # noqa: PTH116 - one object less per file
     except OSError:
         return False
-    return any(look.fits(status.st_size, status.st_mtime_ns) for look in looks)
+    if check is not None and check.condemns(status, record):
+        return False
+    return any(look.vouches_for(status) for look in looks)
 
 
 def _handfuls(

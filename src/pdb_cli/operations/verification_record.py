@@ -58,6 +58,7 @@ def record_of_fetch(result: FetchResult) -> Record | None:
         without_credentials(source.url),
         result.etag,
         expected_s,
+        status.st_ctime_ns,
     )
 
 
@@ -84,7 +85,7 @@ def check_of_look(
     now_ns = time.time_ns()
     if _identity(before) != _identity(after) or before.st_mtime_ns > now_ns - _SETTLED_NS:
         return None
-    return Check(path, before.st_size, before.st_mtime_ns, level, now_ns / 1e9)
+    return Check(path, before.st_size, before.st_mtime_ns, level, now_ns / 1e9, before.st_ctime_ns)
 
 
 def stat_file(path: Path | str) -> os.stat_result | None:
@@ -103,4 +104,10 @@ def stat_file(path: Path | str) -> os.stat_result | None:
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
     """Return what tells a file from any other under the same name."""
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdb_cli.storage.state_dir import STATE_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from pdb_cli.archive.datatypes import DataType
-
-STATE_DIR_NAME: Final = ".pdb-cli"
-"""The directory below the root that holds pdb-cli's own state; nothing in it is an entry."""
 
 
 class Collection(NamedTuple):
@@ -38,7 +37,7 @@ class Collection(NamedTuple):
     @property
     def state_dir(self) -> Path:
         """Where pdb-cli keeps what it knows of the collection; it need not exist."""
-        return self.root / STATE_DIR_NAME
+        return self.root / STATE_DIR
 
     def locate(self, path: str, data_type: DataType) -> Path:
         """Return where a file is on the disk.

@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError
+from pdb_cli.storage.atomic import sync_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,19 +47,51 @@ def move_file(file: Path, place: Path) -> bool:
     (True, 'text', False)
     """
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(place):
             return False
-        try:
-            os.rename(file, place)  # noqa: PTH104 - Path.rename is the same with an object more
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            _copy_across(file, place)
-            file.unlink()
+        rename_or_copy(file, place)
     except OSError as error:
         raise FileAccessError.wrap("move", file, error) from error
     return True
+
+
+def rename_or_copy(file: Path, place: Path) -> None:
+    """Give a file another name, which nobody has; on another file system if need be.
+
+    Parameters
+    ----------
+    file
+        The file; a link is moved, not what it leads to.
+    place
+        Where it is to be; directories are made.
+
+    Raises
+    ------
+    OSError
+        The file is where it was.
+    """
+    made = _make_directories(place.parent)
+    try:
+        os.rename(file, place)  # noqa: PTH104 - Path.rename is the same with an object more
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_across(file, place)
+        # The copy must not lose its name in a power failure that comes after the original's end.
+        for directory in (place.parent, *made):
+            sync_directory(directory)
+        file.unlink()
+
+
+def _make_directories(directory: Path) -> list[Path]:
+    """Make a directory and those above it; return the ones in which something was made."""
+    missing: list[Path] = []
+    while not directory.is_dir():
+        missing.append(directory)
+        directory = directory.parent
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+    return [each.parent for each in missing]
 
 
 def _copy_across(file: Path, place: Path) -> None:

@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pdb_cli.storage.state_dir import STATE_DIR
+
 QUARANTINE_DIR_NAME: Final = "quarantine"
-_STATE_DIR_NAME: Final = ".pdb-cli"
 
 
 class Quarantine:
@@ -28,7 +29,7 @@ class Quarantine:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.directory = root / _STATE_DIR_NAME / QUARANTINE_DIR_NAME
+        self.directory = root / STATE_DIR / QUARANTINE_DIR_NAME
         """It need not exist."""
 
     def add(self, path: Path) -> Path | None:

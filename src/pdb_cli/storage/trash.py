@@ -5,14 +5,15 @@ Nothing is ever written over, nothing outside the trash is removed before it is 
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
+import time
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from pdb_cli.errors import FileAccessError
+from pdb_cli.storage.move import rename_or_copy
 from pdb_cli.storage.state_dir import STATE_DIR, TRASH_NAME
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 KEEP_DAYS: Final = 30
 """How long a file stays in the trash."""
 
+_FIRST: Final = "2026-01-01"
+"""Before this day nothing was put into a trash of this kind."""
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -55,19 +58,13 @@ def move_to_trash(collection: Path, file: Path, path: str, day: date) -> Path:
     """
     wanted = trash_dir(collection) / day.isoformat() / path
     try:
-        wanted.parent.mkdir(parents=True, exist_ok=True)
         place = wanted
         number = 0
         # The collection's lock keeps others from taking the name in between.
         while os.path.lexists(place):
             number += 1
             place = wanted.with_name(f"{wanted.name}.{number}")
-        try:
-            os.rename(file, place)  # noqa: PTH104 - Path.rename is the same with an object more
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            _move_across(file, place)
+        rename_or_copy(file, place)
     except OSError as error:
         raise FileAccessError.wrap("move to the trash", file, error) from error
     return place
@@ -76,7 +73,10 @@ def move_to_trash(collection: Path, file: Path, path: str, day: date) -> Path:
 def empty_trash(collection: Path, today: date, *, keep_days: int = KEEP_DAYS) -> int:
     """Remove what has been in the trash for long enough.
 
-    Only directories that are named by a date are looked at; links are not followed.
+    Only directories that are named by a date are looked at; links are not followed. The name tells
+    what the clock said, which may have been wrong: a directory is as old as its name says, and the
+    system, which ever of the two is later. What is dated in the future stays; what is dated before
+    there was such a trash is dated anew.
 
     Parameters
     ----------
@@ -99,10 +99,29 @@ def empty_trash(collection: Path, today: date, *, keep_days: int = KEEP_DAYS) ->
     except OSError:
         return 0
     for name in days:
-        if name < last:
+        if name < last and _last_changed(trash_dir(collection) / name) < last:
             shutil.rmtree(trash_dir(collection) / name, ignore_errors=True)
             removed += 1
     return removed
+
+
+def _last_changed(directory: Path) -> str:
+    """Return the date when a directory was last changed, as its name would be; or no such date."""
+    never = date.max.isoformat()
+    try:
+        day = date(*time.gmtime(_changed_at_s(directory))[:3]).isoformat()
+        if day < _FIRST:
+            # The clock was wrong, so nobody knows for how long it has been here: it is from now.
+            os.utime(directory)
+            return never
+    except (OSError, OverflowError, ValueError):
+        return never
+    return day
+
+
+def _changed_at_s(directory: Path) -> float:
+    """Return when the system last changed a directory, in seconds since 1970."""
+    return directory.lstat().st_ctime
 
 
 def remove_empty_directories(top: Path, directory: Path) -> None:
@@ -126,21 +145,3 @@ def remove_empty_directories(top: Path, directory: Path) -> None:
 def _is_day(entry: os.DirEntry[str]) -> bool:
     """Tell whether something in the trash is the directory of a day."""
     return _DAY.fullmatch(entry.name) is not None and entry.is_dir(follow_symlinks=False)
-
-
-def _move_across(file: Path, place: Path) -> None:
-    """Move between file systems: the original goes when the copy is on the disk."""
-    new = place.with_name(f".{place.name}.new")
-    try:
-        shutil.copy2(file, new, follow_symlinks=False)
-        if not new.is_symlink():
-            descriptor = os.open(new, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        new.replace(place)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
-    file.unlink()

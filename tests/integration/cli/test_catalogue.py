@@ -11,6 +11,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pdb_cli.index.catalogue import Level, open_catalogue
 from pdb_cli.storage.collection import Collection
 from support.fault_server import FaultServer
@@ -44,13 +46,25 @@ def spoil(path: Path) -> bytes:
     return good
 
 
+def spoil_unnoticed(root: Path, path: str) -> bytes:
+    """Damage a file as a failing disk does: the system knows of no change; return what it was."""
+    good = spoil(root / path)
+    ctime_ns = (root / path).stat().st_ctime_ns
+    with open_catalogue(Collection(root)) as catalogue:
+        records = catalogue.records([path]).values()
+        catalogue.remember(record._replace(ctime_ns=ctime_ns) for record in records)
+        checks = catalogue.checks([path]).values()
+        catalogue.note_checks([check._replace(ctime_ns=ctime_ns) for check in checks])
+    return good
+
+
 def test_what_arrives_is_recorded_as_it_is(lab: Lab) -> None:
     started_s = time.time()
     assert lab.run("download", *THREE).returncode == 0
     records, checks = known(lab.collection)
     assert (len(records), checks) == (3, {})
     record, file = records[FIRST], lab.collection / FIRST
-    assert record.fits(file.stat().st_size, file.stat().st_mtime_ns)
+    assert record.vouches_for(file.stat())
     assert record.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert record.level is Level.CONTENT
     assert record.url == f"{lab.mirror.url}/data/{FIRST}"
@@ -60,7 +74,7 @@ def test_what_arrives_is_recorded_as_it_is(lab: Lab) -> None:
 
 def test_a_file_that_is_known_is_not_read_again(lab: Lab) -> None:
     lab.run("download", *THREE)
-    good = spoil(lab.collection / FIRST)
+    good = spoil_unnoticed(lab.collection, FIRST)
     again = lab.run("download", *THREE, "-o", "json", "--report", str(lab.run.cwd / "r.jsonl"))
     # Its damage can not be known without reading it: the record is believed.
     assert again.stderr.endswith("0 downloaded, 3 up to date\n")
@@ -75,6 +89,72 @@ def test_a_file_that_is_known_is_not_read_again(lab: Lab) -> None:
     os.utime(lab.collection / FIRST)
     assert lab.run("download", *THREE).stderr.startswith("1 downloaded, 2 up to date")
     assert (lab.collection / FIRST).read_bytes() == good
+
+
+def test_a_file_that_somebody_touched_is_read_again_and_its_record_renewed(lab: Lab) -> None:
+    lab.run("download", *THREE)
+    target = lab.collection / FIRST
+    # Size and time stay; what the system changed last does not.
+    target.chmod(0o600)
+    link = lab.run.cwd / "link"
+    link.hardlink_to(target)
+    os.utime(target, (1_000_000_000, 1_000_000_000))
+    with open_catalogue(Collection(lab.collection)) as catalogue:
+        record = catalogue.records([FIRST])[FIRST]
+        catalogue.remember([record._replace(mtime_ns=1_000_000_000 * 10**9)])
+    assert lab.run("download", "3hya").stderr == "0 downloaded, 1 up to date\n"
+    records, checks = known(lab.collection)
+    assert records[FIRST].vouches_for(target.stat())
+    assert (records[FIRST].sha256, records[FIRST].url) == (record.sha256, record.url)
+    assert not checks
+    good = spoil(target)
+    assert lab.run("download", "3hya").stderr.startswith("1 downloaded, 0 up to date")
+    assert target.read_bytes() == good
+
+
+def test_another_text_of_the_same_size_and_time_is_not_taken_for_what_was_recorded(
+    lab: Lab,
+) -> None:
+    lab.run("download", "3hya")
+    target = lab.collection / FIRST
+    status, good = target.stat(), target.read_bytes()
+    # The time in a gzip file's head is of no account to its text: it is good but not the same.
+    target.write_bytes(good[:4] + bytes([good[4] ^ 1]) + good[5:])
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert lab.run("download", "3hya").stderr.startswith("1 downloaded, 0 up to date")
+    assert target.read_bytes() == good
+
+
+@pytest.mark.parametrize("level", ["gzip", "content", "hash"])
+def test_what_validate_found_bad_is_never_up_to_date_afterwards(lab: Lab, level: str) -> None:
+    lab.run("download", *THREE)
+    good = spoil_unnoticed(lab.collection, FIRST)
+    target = lab.collection / FIRST
+    assert lab.run("validate", "--level", level).returncode == 3
+    assert lab.run("download", *THREE, "--dry-run", "-o", "ids").stdout == "3hya\n"
+    target.chmod(0o600)
+    assert lab.run("download", *THREE).stderr.startswith("1 downloaded, 2 up to date")
+    assert target.read_bytes() == good
+    assert known(lab.collection)[1].keys() == {
+        path for path in known(lab.collection)[0] if path != FIRST
+    }
+    assert lab.run("download", *THREE).stderr == "0 downloaded, 3 up to date\n"
+    assert lab.run("validate", "--level", "hash").returncode == 0
+
+
+def test_only_as_close_a_look_absolves_a_file(lab: Lab) -> None:
+    lab.run("download", "3hya")
+    target = lab.collection / FIRST
+    status, good = target.stat(), target.read_bytes()
+    target.write_bytes(good[:4] + bytes([good[4] ^ 1]) + good[5:])
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert lab.run("validate", "--level", "hash").returncode == 3
+    assert lab.run("validate").returncode == 0, "it inflates, and is the right entry"
+    assert lab.run("download", "3hya", "--dry-run", "-o", "ids").stdout == "3hya\n"
+    target.write_bytes(good)
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert lab.run("validate", "--level", "hash").returncode == 0
+    assert lab.run("download", "3hya").stderr == "0 downloaded, 1 up to date\n"
 
 
 def test_overwrite_fetches_what_is_known_to_be_good(lab: Lab) -> None:
@@ -93,7 +173,7 @@ def test_a_file_that_was_there_is_checked_once(lab: Lab) -> None:
     records, checks = known(lab.collection)
     # It has been read to its end, but nobody knows where it came from: that is no record.
     assert (records, checks[FIRST].level) == ({}, Level.CONTENT)
-    spoil(target)
+    spoil_unnoticed(lab.collection, FIRST)
     assert lab.run("download", "3hya").stderr == "0 downloaded, 1 up to date\n"
 
 

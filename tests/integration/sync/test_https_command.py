@@ -52,7 +52,7 @@ def test_what_arrives_is_recorded_and_what_was_asked_is_not_asked_again(lab: Syn
     assert lab.sync("--transport", "https", *types).returncode == 0
     (path,) = lab.local()
     with open_catalogue(Collection(lab.collection)) as catalogue:
-        record = catalogue.record(path)
+        record = catalogue.records([path]).get(path)
     assert record is not None
     assert record.sha256 is not None
     assert record.url == f"{lab.https}/data/{path}"

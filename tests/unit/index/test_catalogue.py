@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,9 +60,6 @@ def test_files_are_told_by_type_format_and_entry(root: Path, catalogue: Catalogu
         EntryId.parse(f"1{number:03}") for number in range(200)
     }
     assert {str(file.entry) for file in catalogue.files(entries=many)} == {"1abc", "2abc"}
-    assert catalogue.find(first.path) == first
-    assert catalogue.find(path_of("9zzz")) is None
-    assert catalogue.find("README") is None
 
 
 def test_types_that_are_kept_elsewhere_belong_to_the_collection(tmp_path: Path) -> None:
@@ -77,15 +75,14 @@ def test_types_that_are_kept_elsewhere_belong_to_the_collection(tmp_path: Path) 
         assert [each.path for each in catalogue.files()] == [path_of("2abc"), path]
         assert [each.path for each in catalogue.other_files()] == ["assemblies/notes.txt"]
         assert here.locate(path, DataType.ASSEMBLIES) == file
-        found = catalogue.find(path)
-        assert found is not None
         file.unlink()
         catalogue.refresh()
-        assert (catalogue.find(path), catalogue.gone()) == (None, [path])
+        assert path not in {each.path for each in catalogue.files()}
+        assert list(catalogue.gone()) == [path]
     # Moved back: the directory elsewhere is none of ours any more, and nothing in it is missed.
     with open_catalogue(Collection(root)) as catalogue:
         assert {each.path for each in catalogue.files()} == {path_of("2abc"), path}
-        assert catalogue.gone() == []
+        assert list(catalogue.gone()) == []
 
 
 def test_records_are_kept_and_told_whether_they_fit_or_not(root: Path) -> None:
@@ -96,7 +93,7 @@ def test_records_are_kept_and_told_whether_they_fit_or_not(root: Path) -> None:
         assert catalogue.records([*records, "other"]) == records
         assert list(catalogue.all_records()) == sorted(records.values())
         status = (root / path).stat()
-        record = catalogue.record(path)
+        record = catalogue.records([path]).get(path)
         assert record is not None
         assert not record.fits(status.st_size, status.st_mtime_ns)
 
@@ -110,20 +107,22 @@ def test_a_check_only_adds_to_a_record(root: Path, catalogue: Catalogue) -> None
         catalogue.flush()
 
     after(url=None)
-    assert catalogue.record(path) == record._replace(url=None)
+    assert catalogue.records([path]).get(path) == record._replace(url=None)
     catalogue.remember([record])
     after(sha256="ab" * 32, crc32=9, verified_at_s=5.0, url=None)
     kept = record._replace(sha256="ab" * 32, crc32=9, verified_at_s=5.0)
-    assert catalogue.record(path) == kept
+    assert catalogue.records([path]).get(path) == kept
     after(sha256="cd" * 32, level=Level.HASH)
     after(sha256=None, mtime_ns=1)
     after(sha256=None, size_bytes=1)
-    assert catalogue.record(path) == kept
+    assert catalogue.records([path]).get(path) == kept
     after(sha256="ab" * 32, mtime_ns=77, level=Level.HASH, verified_at_s=9.0)
-    assert catalogue.record(path) == kept._replace(mtime_ns=77, level=Level.HASH, verified_at_s=9.0)
+    assert catalogue.records([path]).get(path) == kept._replace(
+        mtime_ns=77, level=Level.HASH, verified_at_s=9.0
+    )
     catalogue.remember([record._replace(sha256="cd" * 32)])
     catalogue.flush()
-    assert catalogue.record(path) == record._replace(sha256="cd" * 32)
+    assert catalogue.records([path]).get(path) == record._replace(sha256="cd" * 32)
 
 
 def test_checks_and_marks_stand_beside_records_until_a_file_arrives(
@@ -135,7 +134,7 @@ def test_checks_and_marks_stand_beside_records_until_a_file_arrives(
     catalogue.settle([mark])
     assert (catalogue.checks([path]), catalogue.marks([path])) == ({path: check}, {path: mark})
     assert catalogue.marks() == {path: mark}
-    assert catalogue.record(path) is None
+    assert catalogue.records([path]).get(path) is None
     (known,) = [each for batch in catalogue.batches() for each in batch]
     assert (known.record, known.check) == (None, check)
     catalogue.remember([record_of(root, path)])
@@ -152,18 +151,59 @@ def test_what_is_gone_is_told_until_it_is_forgotten_or_back(root: Path) -> None:
             (root / path_of(entry)).unlink()
         assert catalogue.refresh().files == 0
     with open_catalogue(Collection(root)) as catalogue:
-        assert catalogue.gone() == sorted(map(path_of, ("1abc", "2abc", "1xyz")))
+        assert sorted(catalogue.gone()) == sorted(map(path_of, ("1abc", "2abc", "1xyz")))
         make_files(root, ["2abc"])
         catalogue.forget([path_of("1abc")])
         catalogue.refresh()
-        assert catalogue.gone() == [path_of("1xyz")]
+        assert list(catalogue.gone()) == [path_of("1xyz")]
         assert list(catalogue.all_records()) == [records[path_of("2abc")]]
     # Moved away and forgotten before anybody looked.
     (root / path_of("2abc")).unlink()
     with open_catalogue(Collection(root)) as catalogue:
         catalogue.forget([path_of("2abc")])
         catalogue.refresh()
-        assert catalogue.gone() == [path_of("1xyz")]
+        assert list(catalogue.gone()) == [path_of("1xyz")]
+
+
+def test_what_is_gone_is_told_once_wherever_it_is_known_from(root: Path) -> None:
+    seen = make_recorded(root, ["1abc", "2abc"])
+    make_files(root, ["3abc", "1xyz"])
+    with open_catalogue(Collection(root)) as catalogue:
+        # Of these only the records tell; their directories were never read, or are no more.
+        never = [path_of("4abc"), path_of("7qrs"), "structures/divided/mmCIF/é/1abc.cif.gz"]
+        catalogue.remember(record_of(root, path_of("3abc"))._replace(path=path) for path in never)
+        (root / path_of("1abc")).unlink()
+        catalogue.refresh()
+        assert sorted(catalogue.gone()) == sorted([path_of("1abc"), *never])
+        assert next(catalogue.gone()) == path_of("1abc")
+    assert path_of("1abc") in seen
+
+
+def test_what_is_gone_takes_little_memory(root: Path) -> None:
+    make_recorded(root, ["1abc"])
+    with open_catalogue(Collection(root)) as catalogue:
+        record = record_of(root, path_of("1abc"))
+        paths = (
+            f"structures/divided/mmCIF/{n // 100 % 100:02}/{n:04}.cif.gz" for n in range(20_000)
+        )
+        catalogue.remember(record._replace(path=path) for path in paths)
+        catalogue.flush()
+        catalogue.refresh()
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in catalogue.gone()) == 20_000
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak_bytes < 1024**2, "all their names would be three times that"
+
+
+def test_recorded_sizes_are_those_below_a_directory(root: Path) -> None:
+    records = make_recorded(root, ["1abc", "2abc", "1xyz"])
+    with open_catalogue(Collection(root)) as catalogue:
+        sizes = catalogue.sizes("structures/divided/mmCIF/ab")
+    paths = [path_of("1abc"), path_of("2abc")]
+    assert sizes == {path: (records[path].size_bytes, records[path].mtime_ns) for path in paths}
 
 
 def test_a_file_written_in_place_is_seen_by_a_thorough_look(
@@ -189,7 +229,7 @@ def test_records_wait_for_one_another_but_not_for_long(
         open_catalogue(Collection(root)) as other,
     ):
         catalogue.remember(records[:1])
-        assert catalogue.record(records[0].path) == records[0]
+        assert catalogue.records([records[0].path]) == {records[0].path: records[0]}
         assert other.records([records[0].path]) == {}
         monkeypatch.setattr("pdb_cli.index.catalogue._BATCH", 2)
         monkeypatch.setattr("pdb_cli.index.catalogue._SHARED_BATCH", 2)
@@ -207,7 +247,7 @@ def test_a_record_that_waits_alone_is_written_soon(
 
     def seen() -> bool:
         with open_catalogue(Collection(root), writable=False) as other:
-            return other.record(path) is not None
+            return other.records([path]).get(path) is not None
 
     with open_catalogue(Collection(root)) as catalogue:
         for _ in range(2):

@@ -113,6 +113,54 @@ def test_another_time_is_another_file_be_it_newer_or_older(
     assert tree_state(sync.collection)[path][1] == int(mirror.tree.file_time_s)
 
 
+def _cut(path: Path, size_bytes: int) -> None:
+    """Cut a file off that keeps its time, as a power failure does it."""
+    status = path.stat()
+    os.truncate(path, size_bytes)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_file_that_was_cut_off_and_kept_its_time_is_fetched_again(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    sync.run("structures-mmcif", "structures-pdb")
+    paths = [
+        "structures/divided/mmCIF/kq/1kqe.cif.gz",
+        "structures/divided/pdb/wk/pdb5wkd.ent.gz",
+    ]
+    for path in paths:
+        _cut(sync.collection / path, 0)
+    unrecorded = HttpsSync(sync.collection, mirror.url)
+    assert unrecorded.plan("structures-mmcif", "structures-pdb").said() == dict.fromkeys(
+        paths, "changed (empty)"
+    )
+    sync.marks.flush()
+    for path in paths:
+        _cut(sync.collection / path, 100)
+    for transferred in (set(paths), set()):
+        run = sync.run("structures-mmcif", "structures-pdb")
+        assert run.said() == dict.fromkeys(transferred, "changed (size)")
+        assert run.transferred() == transferred
+        sync.marks.flush()
+    good = archive_state(mirror.tree.root)
+    assert {path: tree_state(sync.collection)[path] for path in paths} == {
+        path: good[path] for path in paths
+    }
+
+
+def test_a_file_of_another_size_than_recorded_is_asked_about_once(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    sync.run("structures-pdb")
+    sync.marks.flush()
+    path = "structures/divided/pdb/wk/pdb5wkd.ent.gz"
+    sync.marks.records[path] = sync.marks.records[path]._replace(size_bytes=1)
+    for expected in (1, 0):
+        mirror.forget_requests()
+        assert not sync.run("structures-pdb").said()
+        assert [r.method for r in mirror.requests].count("HEAD") == expected
+
+
 def test_what_was_made_before_its_entry_changed_is_asked_about_once(
     sync: HttpsSync, mirror: ArchiveSimulator
 ) -> None:

@@ -20,7 +20,7 @@ from pdb_cli.archive.sync_targets import (
 from pdb_cli.errors import InvalidValueError, UnknownNameError, UnsupportedError
 from pdb_cli.operations.sync_model import SyncSelection, SyncTree
 from pdb_cli.operations.sync_patterns import make_filter, takes_everything, wildcards
-from pdb_cli.operations.sync_trees import choose_rows, find_target, make_trees
+from pdb_cli.operations.sync_trees import choose_rows, make_trees
 
 ROOT = Path("/pdb")
 MMCIF = frozenset({FileFormat.MMCIF})
@@ -79,14 +79,9 @@ def test_what_does_not_go_together_is_said() -> None:
         _rows("wwpdb", "sifts")
 
 
-def test_names_are_unique_and_targets_are_found() -> None:
+def test_names_are_unique() -> None:
     for rows in (*ARCHIVE_ROWS.values(), PDBJ_ROWS, PDBE_ROWS):
         assert len({row.name for row in rows}) == len(rows)
-    target = find_target("PDBJ")
-    assert target is not None
-    assert (target.name, target.mirror) == ("pdbj", "pdbj")
-    assert find_target(None) == BUILTIN_TARGETS["wwpdb"]
-    assert find_target("weekly") is None
 
 
 @pytest.mark.parametrize("row", [row for rows in ARCHIVE_ROWS.values() for row in rows])

@@ -13,6 +13,9 @@ from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.errors import ConnectionFailedError
 from pdb_cli.events import Note
+from pdb_cli.index.catalogue import Level, open_catalogue
+from pdb_cli.operations.validate import ValidateRequest, run_validate
+from pdb_cli.storage.collection import Collection
 from support.archive_gzip import archive_gzip
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
@@ -274,6 +277,22 @@ def test_only_reading_finds_damage(here: Updating) -> None:
     found = here.check(verify=True)[HYA]
     assert str(found.state) == "damaged"
     assert found.reason
+
+
+def test_what_was_found_bad_is_damaged_though_its_date_is_right(here: Updating) -> None:
+    path = here.root / HYA
+    good, times = path.read_bytes(), path.stat()
+    path.write_bytes(good[:200] + bytes([good[200] ^ 1]) + good[201:])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with open_catalogue(Collection(here.root)) as catalogue:
+        found = run_validate(Collection(here.root), catalogue, ValidateRequest(Level.CONTENT))
+        assert [one.collected.file.path for one in found if not one.is_good] == [HYA]
+    path.chmod(0o600)
+    judged = here.check()[HYA]
+    assert (str(judged.state), judged.reason) == ("damaged", "corrupt, found by an earlier check")
+    assert here.results()["3hya.cif.gz"] == "updated"
+    assert path.read_bytes() == good
+    assert here.states()["3hya.cif.gz"] == "up-to-date"
 
 
 def test_a_mirror_that_does_not_answer_leaves_the_rest_settled(

@@ -242,7 +242,7 @@ def test_a_touched_file_fits_its_record_again_once_its_bytes_are_compared(
     assert validate(collection, HASH)[0][HYA].status is FileStatus.OK
     assert validate(collection, lately)[0][HYA].status is FileStatus.SKIPPED
     with open_catalogue(collection) as catalogue:
-        record = catalogue.record(HYA)
+        record = catalogue.records([HYA]).get(HYA)
     assert record is not None
     assert record.mtime_ns == 1_500_000_000_000_000_000
 

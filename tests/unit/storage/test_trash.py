@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import calendar
 import errno
 import os
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pdb_cli.errors import FileAccessError
+from pdb_cli.storage.move import move_file
 from pdb_cli.storage.trash import (
+    KEEP_DAYS,
     empty_trash,
     move_to_trash,
     remove_empty_directories,
@@ -71,13 +74,62 @@ def test_file_that_can_not_be_moved_stays(tmp_path: Path) -> None:
     assert file.read_text() == "data"
 
 
-def test_trash_is_emptied_after_thirty_days(tmp_path: Path) -> None:
+def _changed_on(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
+    """Have the system say of everything that it was last changed on a day."""
+    second = float(calendar.timegm(day.timetuple()))
+    monkeypatch.setattr("pdb_cli.storage.trash._changed_at_s", lambda _: second)
+
+
+def test_a_name_and_a_copy_are_on_the_disk_before_the_original_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, place, synced = _file(tmp_path), tmp_path / "a" / "b" / "file", []
+
+    def refuse(source: Any, target: Any) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link", str(source), None, str(target))
+
+    def sync(directory: Path) -> None:
+        assert file.exists()
+        assert place.exists()
+        synced.append(directory)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    monkeypatch.setattr("pdb_cli.storage.move.sync_directory", sync)
+    assert move_file(file, place)
+    assert set(synced) == {tmp_path / "a" / "b", tmp_path / "a", tmp_path}
+    assert not file.exists()
+
+
+def test_what_was_trashed_with_a_wrong_clock_stays_thirty_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["1970-01-01", "2031-01-01"]
+    for name in names:
+        (trash_dir(tmp_path) / name / "a").mkdir(parents=True)
+    # Put there when the clock said otherwise; the system's time is that of now.
+    now = datetime.now(UTC).date()
+    assert empty_trash(tmp_path, now) == 0
+    assert empty_trash(tmp_path, now + timedelta(days=KEEP_DAYS)) == 0
+    assert empty_trash(tmp_path, now + timedelta(days=KEEP_DAYS + 1)) == 1
+    (trash_dir(tmp_path) / "1970-01-01").mkdir()
+    # The system's time was wrong as well: it counts from now on.
+    _changed_on(monkeypatch, date(1970, 1, 1))
+    assert empty_trash(tmp_path, now + timedelta(days=KEEP_DAYS + 1)) == 0
+    monkeypatch.undo()
+    assert sorted(path.name for path in trash_dir(tmp_path).iterdir()) == names
+
+
+def test_trash_is_emptied_after_thirty_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _changed_on(monkeypatch, date(2026, 3, 1))
     for day in ("2026-10-26", "2026-10-27", "2026-11-25"):
         (trash_dir(tmp_path) / day / "a").mkdir(parents=True)
     (trash_dir(tmp_path) / "mine").mkdir()
     (tmp_path / "outside").mkdir()
     (trash_dir(tmp_path) / "2020-01-01").symlink_to(tmp_path / "outside")
     assert empty_trash(tmp_path, DAY) == 1
+    monkeypatch.undo()
     left = sorted(path.name for path in trash_dir(tmp_path).iterdir())
     assert left == ["2020-01-01", "2026-10-27", "2026-11-25", "mine"]
     assert (tmp_path / "outside").is_dir()

@@ -81,7 +81,7 @@ def _row(catalogue: Catalogue, refreshed: Refreshed) -> dict[str, Any]:
         "directories": refreshed.directories,
         "directories_read": refreshed.directories_read,
         "records": sum(1 for _ in catalogue.all_records()),
-        "gone": len(catalogue.gone()),
+        "gone": sum(1 for _ in catalogue.gone()),
         "unreadable": [path for path, _ in refreshed.unreadable],
         "saved": refreshed.saved,
     }
