@@ -31,19 +31,26 @@ from pdb_cli.events import (
     ignore_event,
 )
 from pdb_cli.operations.collection_plan import CollectionPlan, Tally
-from pdb_cli.operations.sync_guards import PathGuard, check_deletions, check_list
+from pdb_cli.operations.sync_guards import (
+    PathGuard,
+    check_deletions,
+    check_list,
+    check_places,
+    check_still_here,
+)
 from pdb_cli.operations.sync_lists import read_seen_list, remember_list
 from pdb_cli.operations.sync_model import SettledStatus
-from pdb_cli.operations.sync_removal import remove_files
+from pdb_cli.operations.sync_removal import only_own, remove_files
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
 from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
 from pdb_cli.storage.collection import Collection
-from pdb_cli.storage.trash import empty_trash
+from pdb_cli.storage.trash import empty_trash, trash_dir
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
     from datetime import date
+    from pathlib import Path
 
     from pdb_cli.events import Observer
     from pdb_cli.operations.collection_plan import GroupPlan
@@ -130,9 +137,12 @@ class SyncRun:
             More files would go than allowed.
         NoSpaceError
             There is no room for what would come.
+        UnsafeTreeError
+            Files would go from where others have theirs.
         """
+        check_places(((one.tree, one.plan) for one in self._planned), self._request)
         check_deletions((one.plan for one in self._planned), self._request.limit)
-        check_space((one.tree, one.plan) for one in self._planned)
+        check_space(((one.tree, one.plan) for one in self._planned), trash=self._trash)
 
     def carry_out(self, lock: CollectionLock) -> SyncResult:  # noqa: ARG002 - a proof
         """Plan, and do what the plan says.
@@ -170,6 +180,12 @@ class SyncRun:
         self._remove(done)
         return self.result
 
+    @property
+    def _trash(self) -> Path | None:
+        """Where files go to, if they go to a trash."""
+        request = self._request
+        return trash_dir(request.collection) if request.use_trash else None
+
     def _plan_trees(self) -> Iterator[_Planned]:
         """Plan every tree by the first way that can."""
         pending = list(self._request.trees)
@@ -192,7 +208,7 @@ class SyncRun:
             with closing(self._ask(transport, trees)) as answers:
                 for tree, answer, error in answers:
                     outcome = self.result.trees[tree.name]
-                    plan = None if answer is None else self._checked(answer)
+                    plan = None if answer is None else self._checked(tree, answer)
                     if plan is not None:
                         outcome.plan, outcome.error = plan, None
                         yield _Planned(tree, plan, route)
@@ -225,7 +241,7 @@ class SyncRun:
             for tree in left.values():
                 yield tree, None, error
 
-    def _checked(self, plan: GroupPlan) -> GroupPlan | None:
+    def _checked(self, tree: SyncTree, plan: GroupPlan) -> GroupPlan | None:
         """See that a list may be believed; None when it is of no use but harms nothing."""
         request = self._request
         seen = read_seen_list(request.collection, plan.name, request.selection)
@@ -238,6 +254,8 @@ class SyncRun:
             # Nothing is here and nothing ever was: the other trees may go on.
             self.result.trees[plan.name].error = error
             return None
+        check_still_here(tree, plan, seen, trust=request.trust_list)
+        plan = only_own(tree, plan)
         if plan.deleted.files and not plan.listing.complete:
             self._observe(Note(f"{plan.name}: the list is not complete: nothing is deleted"))
             return plan._replace(deletions=(), deleted=type(plan.deleted)())
@@ -295,10 +313,17 @@ class SyncRun:
             with closing(self._ask(transport, [tree])) as answers:
                 for _, plan, error in answers:
                     outcome.error = error
-                    checked = None if plan is None else self._checked(plan)
+                    checked = None if plan is None else self._checked(tree, plan)
                     if checked is not None:
-                        check_deletions([checked], self._request.limit)
-                        check_space([(tree, checked)])
+                        check_places([(tree, checked)], self._request)
+                        others = (one.plan for one in self._planned if one.tree is not tree)
+                        check_deletions([*others, checked], self._request.limit)
+                        check_space([(tree, checked)], trash=self._trash)
+                        # The next tree that is planned anew is counted together with this plan.
+                        self._planned = tuple(
+                            one._replace(plan=checked) if one.tree is tree else one
+                            for one in self._planned
+                        )
                         return checked
         except SyncError as error:
             outcome.error = error
@@ -348,7 +373,8 @@ class SyncRun:
             outcome = self.result.trees[tree.name]
             try:
                 self._remove_from(tree, plan, today)
-            except SyncError as error:
+            except (FileAccessError, SyncError) as error:
+                # What has come and gone so far stays, and is told; other trees may be elsewhere.
                 outcome.error = error
                 continue
             if (transport := self._route(route)) is not None:

@@ -61,9 +61,12 @@ def append_run(collection: Path, record: dict[str, Any]) -> None:
         if path.exists() and path.stat().st_size + len(line) > _LARGEST_BYTES:
             kept = path.read_bytes()[-_LARGEST_BYTES // 2 :].partition(b"\n")[2]
             write_atomic(path, kept, durable=False)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
-            os.write(descriptor, line)
+            end = os.fstat(descriptor).st_size
+            if end and os.pread(descriptor, 1, end - 1) != b"\n":
+                line = b"\n" + line  # the last record was cut short: it must not take this one along
+            _write_all(descriptor, line, end)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -108,6 +111,17 @@ def last_run(collection: Path, target: str | None) -> dict[str, Any] | None:
         if target is None or record.get("target") == target:
             return record
     return None
+
+
+def _write_all(descriptor: int, line: bytes, end: int) -> None:
+    """Write a line, or nothing of it."""
+    try:
+        written = 0
+        while written < len(line):
+            written += os.write(descriptor, line[written:])
+    except OSError:
+        os.ftruncate(descriptor, end)
+        raise
 
 
 def _path(collection: Path) -> Path:

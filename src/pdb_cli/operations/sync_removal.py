@@ -7,7 +7,10 @@ import stat
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError
+from pdb_cli.operations.collection_plan import Tally
 from pdb_cli.operations.sync_guards import PathGuard
+from pdb_cli.operations.sync_model import SyncSelection
+from pdb_cli.operations.sync_patterns import make_filter
 from pdb_cli.storage.trash import move_to_trash, remove_empty_directories
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from pdb_cli.operations.collection_plan import PlannedChange
+    from pdb_cli.operations.collection_plan import Changes, GroupPlan, PlannedChange
     from pdb_cli.operations.sync_model import SyncTree
 
 
@@ -68,6 +71,56 @@ def remove_files(
             _delete(place)
         remove_empty_directories(tree.root, place.parent)
         yield change.path, status.st_size
+
+
+class OwnDeletions:
+    """Those deletions whose names are of a tree; the others are nobody's business.
+
+    Parameters
+    ----------
+    tree
+        The tree.
+    deletions
+        Of a plan of it.
+    """
+
+    def __init__(self, tree: SyncTree, deletions: Changes) -> None:
+        # Of the tree alone, whatever else may be in the directory.
+        self._fits = make_filter(tree._replace(shared=True), SyncSelection())
+        self._start = len(tree.directory) + 1
+        self._deletions = deletions
+        self.tally = Tally.of(self)
+        """How many they are, and their bytes."""
+
+    def __len__(self) -> int:
+        return self.tally.files
+
+    def __iter__(self) -> Iterator[PlannedChange]:
+        start, fits = self._start, self._fits
+        return (change for change in self._deletions if fits(change.path[start:]))
+
+
+def only_own(tree: SyncTree, plan: GroupPlan) -> GroupPlan:
+    """Leave in a plan only deletions of files whose names are of its tree.
+
+    Parameters
+    ----------
+    tree
+        One without a pattern takes any name.
+    plan
+        Of any transport.
+
+    Returns
+    -------
+    GroupPlan
+        The same where there is nothing to leave out.
+    """
+    if tree.pattern is None or not plan.deleted.files:
+        return plan
+    own = OwnDeletions(tree, plan.deletions)
+    if len(own) == plan.deleted.files:
+        return plan
+    return plan._replace(deletions=own, deleted=own.tally)
 
 
 def _delete(place: Path) -> None:
