@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import (
+    CollectionBusyError,
     FileAccessError,
     ListDoubtError,
     PdbCliError,
@@ -48,7 +49,7 @@ from pdb_cli.storage.collection import Collection
 from pdb_cli.storage.trash import empty_trash, trash_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -104,6 +105,7 @@ class SyncRun:
         self._observe = observe
         self._routes = Routes(request.mirrors, factories, observe)
         self._planned: tuple[_Planned, ...] = ()
+        self._check_lock: Callable[[], None] = lambda: None
 
     def plan(self) -> CollectionPlan:
         """Find out what would change; change nothing.
@@ -144,7 +146,7 @@ class SyncRun:
         check_deletions((one.plan for one in self._planned), self._request.limit)
         check_space(((one.tree, one.plan) for one in self._planned), trash=self._trash)
 
-    def carry_out(self, lock: CollectionLock) -> SyncResult:  # noqa: ARG002 - a proof
+    def carry_out(self, lock: CollectionLock) -> SyncResult:
         """Plan, and do what the plan says.
 
         Nothing is transferred before all plans are made and checked; nothing goes from a tree
@@ -154,7 +156,7 @@ class SyncRun:
         Parameters
         ----------
         lock
-            The collection is ours until this returns.
+            The collection is ours until this returns, or until the lock says otherwise.
 
         Returns
         -------
@@ -167,8 +169,11 @@ class SyncRun:
             As :meth:`plan` and :meth:`check_plan`; nothing has been changed.
         FileAccessError
             Nothing more can be written.
+        CollectionBusyError
+            The lock was lost to somebody else; nothing has been changed since.
         """
         request = self._request
+        self._check_lock = lock.check
         self.plan()
         self.check_plan()
         planned = self._planned
@@ -338,12 +343,14 @@ class SyncRun:
         settled_files = 0
         try:
             PathGuard(tree).check_all(plan.transfers)
+            self._check_lock()
             with closing(transport.execute(tree, plan, observe=self._observe)) as files:
                 for settled in files:
+                    self._check_lock()
                     settled_files += 1
                     outcome.settle(settled)
                     self._tell(settled)
-        except FileAccessError as error:
+        except (CollectionBusyError, FileAccessError) as error:
             outcome.error = error
             raise
         except PdbCliError as error:
@@ -394,6 +401,7 @@ class SyncRun:
                 plan.deletions,
                 collection=request.collection,
                 day=today if request.use_trash else None,
+                check=self._check_lock,
             ):
                 self._observe(FileRemoved(path))
                 outcome.removed += Tally(1, size_bytes)

@@ -14,7 +14,7 @@ from pdb_cli.operations.sync_patterns import make_filter
 from pdb_cli.storage.trash import move_to_trash, remove_empty_directories
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import date
     from pathlib import Path
 
@@ -28,6 +28,7 @@ def remove_files(
     *,
     collection: Path,
     day: date | None,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[str, int]]:
     """Remove files of a tree; directories that become empty go with them.
 
@@ -43,6 +44,8 @@ def remove_files(
         The root of the collection, for its trash.
     day
         The day under which they go to the trash; None to delete them.
+    check
+        Called before each; raises what must stop it.
 
     Yields
     ------
@@ -58,6 +61,7 @@ def remove_files(
     """
     guard = PathGuard(tree)
     for change in deletions:
+        check()
         place = guard.check(change)
         try:
             status = place.lstat()
