@@ -51,6 +51,8 @@ class MemoryArchive:
     """Files that never arrive."""
     vanishing: set[str] = field(default_factory=set)
     """Files that are removed when they are asked for."""
+    phantoms: set[str] = field(default_factory=set)
+    """Files that are listed, and never there."""
     probe: ProbeResult = _USABLE
     plans: int = 0
     executions: int = 0
@@ -105,7 +107,8 @@ class MemoryTransport(SyncTransport):
             if name in self._archive.vanishing:
                 self._archive.vanishing.discard(name)
                 del self._archive.files[f"{tree.remote}/{name}"]
-            if f"{tree.remote}/{name}" not in self._archive.files:
+            gone = name in self._archive.phantoms
+            if gone or f"{tree.remote}/{name}" not in self._archive.files:
                 yield FileSettled(change.path, SettledStatus.VANISHED)
                 continue
             data, mtime_s = self._archive.files[f"{tree.remote}/{name}"]

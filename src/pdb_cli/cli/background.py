@@ -257,9 +257,9 @@ def _arguments(context: click.Context, without: frozenset[str], extra: list[str]
     yield from extra
     for parameter in context.command.params:
         if isinstance(parameter, click.Argument) and parameter.name not in without:
+            words = [str(item) for item in context.params[str(parameter.name)]]
             # After --, an id can never be taken for an option.
-            yield "--"
-            yield from (str(item) for item in context.params[str(parameter.name)])
+            yield from ["--", *words] if words else ()
 
 
 def _options(context: click.Context, without: frozenset[str]) -> Iterator[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pdb_cli.cli.registry import PROGRAM
+from pdb_cli.errors import PdbCliError
 from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import utc_now
 from pdb_cli.jobs.spawn import command_line
@@ -48,11 +50,28 @@ def hold(session: Session, root: Path, *, wait: bool, observe: Observer) -> Coll
     holder = Holder(
         host=this_place().host,
         pid=os.getpid(),
-        command=f"{PROGRAM} {command_line(session.argv)}",
+        command=typed_command(session),
         job=None if job_dir is None else job_dir.name,
         started_at=utc_now(),
     )
     return CollectionLock.acquire(root, holder, wait=wait, observe=observe)
+
+
+def typed_command(session: Session) -> str:
+    """Return the command of this run as the user typed it, without secrets.
+
+    Parameters
+    ----------
+    session
+        This run; that of a job has other arguments than those it was started with.
+    """
+    if (job_dir := session.job_dir()) is not None:
+        from pdb_cli.jobs.store import JobStore  # noqa: PLC0415 - only in a job
+
+        # Without its record, what this process was started with says enough.
+        with suppress(PdbCliError):
+            return f"{PROGRAM} {JobStore(job_dir.parent).read(job_dir.name).command}"
+    return f"{PROGRAM} {command_line(session.argv)}"
 
 
 def check_free(root: Path) -> None:

@@ -128,6 +128,8 @@ def _(error: e.UnknownNameError) -> Message:
     hints = [f"did you mean {near[0]}?"] if near else []
     if len(error.known) <= _MOST_NAMES_SHOWN:
         hints.append(f"known: {', '.join(error.known)}")
+    if error.kind == "target":
+        hints.append("(a PREFIX begins with a digit or pdb_)")
     return _one(f"no {error.kind} {error.name!r}; {' '.join(hints)}".rstrip("; "), ExitCode.USAGE)
 
 

@@ -225,6 +225,9 @@ def _selection(
     """Return which entries are wanted, and the ids that were read for a job to keep."""
     if ids_file is None:
         return SyncSelection(prefixes), None
+    if parse_prefix(ids_file) is not None and not os.path.lexists(ids_file):
+        expected = f"a file with ids; an entry or a PREFIX goes without it: sync {ids_file}"
+        raise InvalidValueError("--ids", ids_file, expected)
     ids = read_ids((), lists=(ids_file,), skip_invalid=False, say=session.say)
     return SyncSelection(prefixes, frozenset(ids.entries)), ids.frozen()
 

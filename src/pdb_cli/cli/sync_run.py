@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pdb_cli.cli.collection import hold
+from pdb_cli.cli.collection import hold, typed_command
 from pdb_cli.cli.errors import describe, reason_of
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.output import (
@@ -25,12 +24,13 @@ from pdb_cli.cli.sync_ways import make_factories
 from pdb_cli.errors import DeleteLimitError, FileAccessError, ListDoubtError, PdbCliError
 from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import utc_now
-from pdb_cli.jobs.spawn import command_line
 from pdb_cli.operations.collection_plan import PLAN_SCHEMA, change_row, group_row
 from pdb_cli.operations.sync import SyncRun
+from pdb_cli.operations.sync_absent import absent_entries
 from pdb_cli.operations.sync_record import append_run, result_row
 
 if TYPE_CHECKING:
+    from pdb_cli.archive.ids import EntryId
     from pdb_cli.cli.session import Session
     from pdb_cli.cli.sync_request import Asked
     from pdb_cli.operations.collection_plan import CollectionPlan, Tally
@@ -40,6 +40,7 @@ _SHORT_S = 10.0
 _SIGNAL_BASE = 128
 _WIDTH_OF_SIZE = 8
 _WIDTH_OF_REASON = 18
+_MOST_NAMED = 10
 
 
 def show_plan(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> int:
@@ -73,11 +74,13 @@ def show_plan(session: Session, asked: Asked, *, mode: OutputMode, progress: boo
         _write_json(plan, asked.request.target)
     else:
         _write_text(plan)
+        # The sums come last also where both streams go to one pipe.
+        sys.stdout.flush()
         for line in _sums(plan):
             session.say(line)
     # Who is told that too much would go wants to see what.
     run.check_plan()
-    return _tell_errors(session, run.result, planned_only=True)
+    return _tell_errors(session, asked, run.result, planned_only=True)
 
 
 def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> int:
@@ -114,18 +117,23 @@ def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> 
         try:
             run.carry_out(lock)
         except BaseException as error:
-            record.write(run.result, code=_code_of(error), reason=_reason_of(error))
-            if run.result.transferred.files:
+            code = _code_of(error)
+            did_something = run.result.transferred.files or run.result.removed.files
+            if did_something and code == ExitCode.FAILED and isinstance(error, PdbCliError):
+                code = ExitCode.PARTIAL
+            record.write(run.result, code=code, reason=_reason_of(error))
+            if did_something:
                 session.say(record.summary(run.result))
-            raise
-        code = exit_code(run.result)
+            if code != ExitCode.PARTIAL:
+                raise
+            session.complain(f"{PROGRAM}: {_reason_of(error)}")
+            return code
+        code = _exit_code(asked, run.result)
         record.write(run.result, code=code, reason=_first_error(run.result))
     session.say(record.summary(run.result))
-    if not asked.request.selection.is_all and _lists_nothing(run.result):
-        session.complain(f"{PROGRAM}: the mirror has no such files of these entries")
     if mode is OutputMode.JSON:
         write_document({"target": asked.request.target, **result_row(run.result)})
-    return _tell_errors(session, run.result, planned_only=False)
+    return _tell_errors(session, asked, run.result, planned_only=False)
 
 
 def exit_code(result: SyncResult) -> ExitCode:
@@ -163,7 +171,7 @@ class _Record:
         job_dir = self._session.job_dir()
         content = {
             "target": self._asked.request.target,
-            "command": f"{PROGRAM} {command_line(self._session.argv)}",
+            "command": typed_command(self._session),
             "host": this_place().host,
             "job": None if job_dir is None else job_dir.name,
             "started_at": self._started_at,
@@ -172,8 +180,10 @@ class _Record:
             "reason": reason,
             **result_row(result),
         }
-        with suppress(FileAccessError):
+        try:
             append_run(self._asked.request.collection, content)
+        except FileAccessError as error:
+            self._session.complain(f"{PROGRAM}: --last will not show this run: {reason_of(error)}")
 
     def summary(self, result: SyncResult) -> str:
         """Sum up in one line."""
@@ -184,7 +194,7 @@ class _Record:
         vanished = sum(tree.vanished for tree in result.trees.values())
         for number, what in (
             (result.removed.files, "removed"),
-            (vanished, "gone from the mirror meanwhile"),
+            (vanished, "not on the mirror"),
             (result.failed_files, "failed"),
         ):
             if number:
@@ -197,17 +207,40 @@ class _Record:
         return text
 
 
-def _tell_errors(session: Session, result: SyncResult, *, planned_only: bool) -> int:
+def _tell_errors(session: Session, asked: Asked, result: SyncResult, *, planned_only: bool) -> int:
     """Say what is not done, a line per tree; return the exit code."""
     wrong = [tree for tree in result.trees.values() if not tree.is_done]
     for tree in wrong:
         if tree.error is not None:
             session.complain(f"{PROGRAM}: {_error_text(tree)}")
-    if planned_only:
-        if not wrong:
-            return ExitCode.DONE
+    if _has_nothing(asked, result):
+        session.complain(f"{PROGRAM}: the mirror has no such files of these entries")
+        return ExitCode.FAILED
+    if absent := _absent(asked, result):
+        more = f" and {len(absent) - _MOST_NAMED} more" if len(absent) > _MOST_NAMED else ""
+        names = ", ".join(map(str, absent[:_MOST_NAMED]))
+        session.complain(f"{PROGRAM}: the mirror has no such files of {names}{more}")
+    if planned_only and wrong:
         return ExitCode.PARTIAL if len(wrong) < len(result.trees) else ExitCode.FAILED
-    return exit_code(result)
+    return _exit_code(asked, result)
+
+
+def _exit_code(asked: Asked, result: SyncResult) -> ExitCode:
+    """Return the exit code, entries that do not exist considered."""
+    if _has_nothing(asked, result):
+        return ExitCode.FAILED
+    code = exit_code(result)
+    return ExitCode.PARTIAL if code is ExitCode.DONE and _absent(asked, result) else code
+
+
+def _absent(asked: Asked, result: SyncResult) -> tuple[EntryId, ...]:
+    """Return the entries that were asked for by their ids and that nobody has."""
+    if not asked.request.selection.entries:
+        return ()
+    planned = [(tree.tree, tree.plan) for tree in result.trees.values() if tree.plan is not None]
+    if len(planned) < len(result.trees):
+        return ()  # what was not listed may have them
+    return absent_entries(asked.request.selection, planned)
 
 
 def _first_error(result: SyncResult) -> str | None:
@@ -218,10 +251,12 @@ def _first_error(result: SyncResult) -> str | None:
     return _error_text(errors[0])
 
 
-def _lists_nothing(result: SyncResult) -> bool:
-    """Tell whether all went well, and there was nothing in it."""
+def _has_nothing(asked: Asked, result: SyncResult) -> bool:
+    """Tell whether all went well, and not a file of the entries is on the mirror or here."""
+    if asked.request.selection.is_all or not result.is_done:
+        return False
     plans = [tree.plan for tree in result.trees.values()]
-    return result.is_done and not any(plan is None or plan.listing.files for plan in plans)
+    return not any(plan is None or plan.listing.files or plan.local_files for plan in plans)
 
 
 def _error_text(tree: TreeResult) -> str:
@@ -281,7 +316,10 @@ def _sums(plan: CollectionPlan) -> list[str]:
         }
         for group in plan.groups
     ]
-    return text_table(rows, columns)
+    lines = text_table(rows, columns)
+    if any(group.new.unsized or group.changed.unsized for group in plan.groups):
+        lines = [*lines, "size unknown where none is shown: the lists that https reads have none"]
+    return lines
 
 
 def _tally_text(tally: Tally) -> str:
@@ -289,7 +327,7 @@ def _tally_text(tally: Tally) -> str:
     if not tally.files:
         return "0"
     if tally.unsized == tally.files:
-        return f"{tally.files} (size not known)"
+        return str(tally.files)
     more = "more than " if tally.unsized else ""
     return f"{tally.files} ({more}{human_size(tally.size_bytes)})"
 

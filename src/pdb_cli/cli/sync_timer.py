@@ -12,15 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdb_cli.cli.registry import PROGRAM
+from pdb_cli.config.paths import config_file
+from pdb_cli.errors import InvalidValueError
+from pdb_cli.jobs.identity import user_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pdb_cli.cli.session import Session
 
 _WEDNESDAY = 2
 _EARLIEST = timedelta(hours=1, minutes=30)
 """After the release at 00:00 UTC also when summer time moves the local clock."""
 _SPREAD_MINUTES = 240
-_VARIABLES = ("PDB_DIR", "PDB_CLI_CONFIG", "PDB_CLI_MIRROR")
+_VARIABLES = ("PDB_DIR", "PDB_CLI_MIRROR")
+_STDIN = frozenset({"-", "/dev/stdin", "/dev/fd/0"})
 _UNITS = """\
 # {folder}/pdb-cli-sync.service
 [Unit]
@@ -58,8 +64,9 @@ WantedBy=timers.target
 def print_timer(session: Session) -> None:
     """Print units and a line that run this command line every week.
 
-    The variables that say where collection and configuration are go with it, and so does the
-    current directory, for paths that are relative to it.
+    The variables that say where the collection is go with it, and so do the configuration's file,
+    which a system service would not find in its home, and the current directory, for paths that
+    are relative to it.
 
     Parameters
     ----------
@@ -67,18 +74,22 @@ def print_timer(session: Session) -> None:
         This run.
     """
     arguments = [item for item in session.argv if item != "--print-timer"]
+    arguments = list(_without_config(arguments))
     variables = {name: session.environ[name] for name in _VARIABLES if session.environ.get(name)}
     here = os.getcwd()  # noqa: PTH109 - a text is what is needed
+    is_root = os.geteuid() == 0
     settings = [f"WorkingDirectory={here.replace('%', '%%')}"]
+    # A unit of the user's own manager runs as the user, and must not say so again.
+    if is_root:
+        settings.insert(0, f"User={user_name()}")
     settings += [
         f"Environment={_for_systemd(f'{key}={value}')}" for key, value in variables.items()
     ]
-    program = _program()
+    program = [*_program(), *_config(session)]
     # Cron sends whatever is written by mail: errors only.
     line = shlex.join([*(f"{key}={value}" for key, value in variables.items())])
     cron = f"cd {shlex.quote(here)} && " + (f"env {line} " if line else "")
     cron += shlex.join([*program, "-q", *arguments])
-    is_root = os.geteuid() == 0
     when = cron_time(datetime.now(UTC), int.from_bytes(os.urandom(2), "big"))
     sys.stdout.write(
         _UNITS.format(
@@ -97,6 +108,24 @@ def print_timer(session: Session) -> None:
     )
 
 
+def check_repeatable(ids_file: str | None) -> None:
+    """See that a command can run again without anybody who types.
+
+    Parameters
+    ----------
+    ids_file
+        The value of ``--ids``.
+
+    Raises
+    ------
+    InvalidValueError
+        It is standard input.
+    """
+    if ids_file in _STDIN:
+        expected = "a file with --print-timer, since a timer has no standard input"
+        raise InvalidValueError("--ids", str(ids_file), expected)
+
+
 def cron_time(now: datetime, number: int) -> datetime:
     """Return a local time on the next release day, some hours after the release.
 
@@ -110,6 +139,24 @@ def cron_time(now: datetime, number: int) -> datetime:
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     release = today + timedelta(days=(_WEDNESDAY - today.weekday()) % 7)
     return (release + _EARLIEST + timedelta(minutes=number % _SPREAD_MINUTES)).astimezone()
+
+
+def _config(session: Session) -> list[str]:
+    """Return the option that names the file of the configuration, if there is one."""
+    path = session.config_path or config_file(session.environ)
+    return ["--config", os.path.abspath(path)] if path.is_file() else []  # noqa: PTH100 - links stay as they are
+
+
+def _without_config(arguments: list[str]) -> Iterator[str]:
+    """Yield arguments without the option that names the configuration."""
+    before_command = True
+    items = iter(arguments)
+    for item in items:
+        if before_command and item == "--config":
+            next(items, None)
+        elif not (before_command and item.startswith("--config=")):
+            before_command = before_command and item != "sync"
+            yield item
 
 
 def _program() -> list[str]:

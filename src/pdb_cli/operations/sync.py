@@ -39,7 +39,7 @@ from pdb_cli.operations.sync_guards import (
     check_places,
     check_still_here,
 )
-from pdb_cli.operations.sync_lists import read_seen_list, remember_list
+from pdb_cli.operations.sync_lists import SeenList, read_seen_list, remember_list
 from pdb_cli.operations.sync_model import SettledStatus
 from pdb_cli.operations.sync_removal import only_own, remove_files
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
@@ -106,6 +106,9 @@ class SyncRun:
         self._routes = Routes(request.mirrors, factories, observe)
         self._planned: tuple[_Planned, ...] = ()
         self._check_lock: Callable[[], None] = lambda: None
+        self._newest_s: dict[str, dict[str, float]] = {}
+        """By tree and transport, how new the lists of this run are: a mirror that is behind must
+        not go on where another one has begun."""
 
     def plan(self) -> CollectionPlan:
         """Find out what would change; change nothing.
@@ -172,13 +175,10 @@ class SyncRun:
         CollectionBusyError
             The lock was lost to somebody else; nothing has been changed since.
         """
-        request = self._request
         self._check_lock = lock.check
         self.plan()
         self.check_plan()
         planned = self._planned
-        for one in planned:
-            remember_list(request.collection, one.plan, request.selection)
         self._observe(PlanMade(sum(len(one.plan.transfers) for one in planned)))
         self._observe(PhaseBegan("downloading"))
         done = [brought for one in planned if (brought := self._bring(one)) is not None]
@@ -250,6 +250,9 @@ class SyncRun:
         """See that a list may be believed; None when it is of no use but harms nothing."""
         request = self._request
         seen = read_seen_list(request.collection, plan.name, request.selection)
+        newest_s = self._newest_s.setdefault(plan.name, {})
+        if newest_s:
+            seen = SeenList(0, newest_s) if seen is None else seen.newer(newest_s)
         whole = request.selection.is_all
         try:
             check_list(plan, seen, trust=request.trust_list, whole=whole)
@@ -259,6 +262,8 @@ class SyncRun:
             # Nothing is here and nothing ever was: the other trees may go on.
             self.result.trees[plan.name].error = error
             return None
+        if plan.listing.newest_s is not None:
+            newest_s[plan.listing.transport] = plan.listing.newest_s
         check_still_here(tree, plan, seen, trust=request.trust_list)
         plan = only_own(tree, plan)
         if plan.deleted.files and not plan.listing.complete:
@@ -386,6 +391,9 @@ class SyncRun:
                 continue
             if (transport := self._route(route)) is not None:
                 transport.finish(tree, plan, observe=self._observe)
+            # Only now has the list proved true: all it names is here. A run that ended before this
+            # leaves the mark where the last one that was completed has set it.
+            remember_list(request.collection, plan, request.selection)
         empty_trash(request.collection, today)
 
     def _remove_from(self, tree: SyncTree, plan: GroupPlan, today: date) -> None:

@@ -1,4 +1,4 @@
-"""Which of the entries that were asked for does neither the mirror nor the collection have?"""
+"""Entries that were asked for and that neither the mirror nor the collection has."""
 
 from __future__ import annotations
 

@@ -134,7 +134,9 @@ def check_list(plan: GroupPlan, seen: SeenList | None, *, trust: bool, whole: bo
     raise ListDoubtError(plan.name, listing.source, ListDoubt.OLDER, now, then)
 
 
-def check_still_here(tree: SyncTree, plan: GroupPlan, seen: SeenList | None, *, trust: bool) -> None:
+def check_still_here(
+    tree: SyncTree, plan: GroupPlan, seen: SeenList | None, *, trust: bool
+) -> None:
     """See that what earlier runs have brought has not gone all at once: a disk is not mounted.
 
     Parameters

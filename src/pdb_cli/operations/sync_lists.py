@@ -32,6 +32,16 @@ class SeenList(NamedTuple):
     newest_s: Mapping[str, float]
     """By transport, since each measures it its own way."""
 
+    def newer(self, newest_s: Mapping[str, float]) -> SeenList:
+        """Return the same, with times that are known for some transports.
+
+        Parameters
+        ----------
+        newest_s
+            By transport.
+        """
+        return self._replace(newest_s={**self.newest_s, **newest_s})
+
 
 def read_seen_list(collection: Path, name: str, selection: SyncSelection) -> SeenList | None:
     """Read what the last complete list was like.
@@ -63,7 +73,10 @@ def read_seen_list(collection: Path, name: str, selection: SyncSelection) -> See
 
 
 def remember_list(collection: Path, plan: GroupPlan, selection: SyncSelection) -> None:
-    """Remember a list that was believed, if it is complete.
+    """Remember a list that has proved true, if it is complete.
+
+    To be called when all that it names is here: a list with files that the mirror does not have
+    would make every true one look cut short.
 
     Parameters
     ----------

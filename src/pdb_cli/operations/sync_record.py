@@ -65,7 +65,9 @@ def append_run(collection: Path, record: dict[str, Any]) -> None:
         try:
             end = os.fstat(descriptor).st_size
             if end and os.pread(descriptor, 1, end - 1) != b"\n":
-                line = b"\n" + line  # the last record was cut short: it must not take this one along
+                line = (
+                    b"\n" + line
+                )  # the last record was cut short: it must not take this one along
             _write_all(descriptor, line, end)
         finally:
             os.close(descriptor)

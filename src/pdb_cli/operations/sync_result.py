@@ -28,7 +28,7 @@ class TreeResult:
     unchanged: int = 0
     """Files that were planned, but that the mirror said are the same as here."""
     vanished: int = 0
-    """Files that the mirror had no more when they were asked for."""
+    """Files that the mirror lists, and did not have when they were asked for."""
     failed: dict[str, str] = field(default_factory=dict)
     """Some of the files that did not come in the end, and why."""
     failed_files: int = 0
@@ -45,7 +45,11 @@ class TreeResult:
     @property
     def did_something(self) -> bool:
         """Whether anything was of use."""
-        return self.is_done or bool(self.transferred.files or self.removed.files)
+        if self.is_done or self.transferred.files or self.removed.files:
+            return True
+        # With a list that names more than there is, the rest is as the mirror has it all the same.
+        kept = self.plan.kept.files if self.plan is not None else 0
+        return bool(self.vanished and kept + self.unchanged)
 
     def begin_attempt(self) -> None:
         """Forget why an earlier attempt failed; what it brought stays counted."""

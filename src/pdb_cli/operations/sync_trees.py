@@ -60,10 +60,10 @@ def choose_rows(
     UnknownNameError
         The target has no such type.
     UnsupportedError
-        The layout has no known place for a type, or the format does not apply to any of them.
+        The layout has no known place for a type, the format does not apply to any of them, or no
+        type is named and the target has no usual one.
     InvalidValueError
-        No type is named and the target has no usual one, or the target has only one and another is
-        named.
+        The target has only one type, and another is named.
     """
     if table.rows is not None:
         return _own_rows(table, table.rows, types)
@@ -190,8 +190,9 @@ def _own_rows(
     """Choose among the rows that a target has for itself."""
     known = {row.type_name: row for row in rows}
     if not types:
-        expected = f"one or more of {', '.join(known)}"
-        raise InvalidValueError("--type", "", expected)
+        raise UnsupportedError(
+            f"the target {table.name}", f"it needs -t, one or more of {', '.join(known)}"
+        )
     chosen: dict[str, TargetRow] = {}
     for name in types:
         key = name.strip().lower().replace("_", "-")

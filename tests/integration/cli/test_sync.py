@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,6 +80,22 @@ def test_s1_prefixes_and_ids_are_true_filters(lab: SyncLab, transport: str, tmp_
     lab.put("data/status/x", "")
     plan = lab.plan("--ids", ids, "--delete", "--max-delete", "100%", *way)
     assert plan["changes"] == []
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_s1_entries_that_do_not_exist_are_named(
+    lab: SyncLab, transport: str, tmp_path: Path
+) -> None:
+    ids = tmp_path / "ids.txt"
+    ids.write_text("1kqe\n9zzz\n1xxx\n")
+    for flags in (("--plan",), (), ()):
+        done = lab.sync("--ids", ids, "--transport", transport, *flags)
+        assert done.returncode == 3, done.stderr
+        assert "no such files of 1xxx, 9zzz" in done.stderr
+    assert set(lab.local()) == {f"{MMCIF}/kq/1kqe.cif.gz"}
+    assert lab.last()["exit_code"] == 3
+    ids.write_text("9zzz\n")
+    assert lab.sync("--ids", ids, "--transport", transport).returncode == 1
 
 
 def test_auto_says_which_way_and_why(lab: SyncLab) -> None:
@@ -200,6 +218,7 @@ def test_s6_background_job_counts_what_came(lab: SyncLab) -> None:
     sizes = sum(len(file.data) for file in lab.local().values())
     assert progress["bytes_received"] >= sizes // 2
     assert lab.last()["job"] == status["id"]
+    assert lab.last()["command"] == "pdb-cli sync structures --ids -"
 
 
 def test_terminated_run_says_so_and_the_next_one_goes_on(lab: SyncLab) -> None:
@@ -235,6 +254,59 @@ def test_timer_is_for_this_command(lab: SyncLab) -> None:
     assert weekday in "234"
     assert cron.endswith("-q sync structures -d 'a b' --delete")
     assert not lab.collection.exists()
+
+
+def test_timer_finds_the_same_settings_as_root(lab: SyncLab, tmp_path: Path) -> None:
+    config = lab.config.name
+    for before in ((), ("--config", config), (f"--config={config}",)):
+        done = lab.run(*before, "-v", "sync", "--print-timer", cwd=lab.config.parent)
+        assert done.returncode == 0, done.stderr
+        unit, _, timer = done.stdout.partition("# /etc/systemd/system/pdb-cli-sync.timer\n")
+        (command,) = [line for line in unit.splitlines() if line.startswith("ExecStart=")]
+        assert command.endswith(f" --config {lab.config} -v sync")
+        assert done.stdout.splitlines()[-1].endswith(f" --config {lab.config} -q -v sync")
+        if os.geteuid() == 0:
+            assert "User=root\n" in unit
+            _verify_units(tmp_path / "units", unit, timer.partition("\n# To")[0])
+    lab.config.unlink()
+    assert "--config" not in lab.sync("--print-timer", "-d", "x").stdout
+
+
+def _verify_units(folder: Path, *texts: str) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        return
+    folder.mkdir(exist_ok=True)
+    units = [folder / f"pdb-cli-sync.{kind}" for kind in ("service", "timer")]
+    for unit, text in zip(units, texts, strict=True):
+        unit.write_text(text)
+    subprocess.run([program, "verify", *units], check=True)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_entries_that_are_nowhere_are_a_failure(lab: SyncLab, transport: str) -> None:
+    for flags in ((), ("--plan",)):
+        done = lab.sync("9zzz", "--transport", transport, *flags)
+        assert done.returncode == 1
+        assert done.stderr.count("no such files of these entries") == 1
+    assert lab.sync("9zzz", "1kqe", "--transport", transport).returncode == 0
+
+
+def test_plan_ends_with_its_sums_also_in_a_pipe(lab: SyncLab) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pdb_cli", "sync", "--plan", "--transport", "https"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert done.stdout.lower().count("size unknown") == 1
+    changes = [number for number, line in enumerate(lines) if line.startswith("new ")]
+    (sums,) = [number for number, line in enumerate(lines) if "CHANGED" in line]
+    assert len(changes) == 4
+    assert sums > max(changes)
+    assert lab.collection.exists() is False
 
 
 def test_last_before_any_run(lab: SyncLab) -> None:

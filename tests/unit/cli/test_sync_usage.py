@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     [
         (("nonsense",), "known: wwpdb"),
         (("structures", "xyz"), "xyz"),
-        (("pdbj",), "emdb"),
+        (("pdbj",), "the target pdbj: it needs -t, one or more of emdb"),
+        (("zz!",), "PREFIX begins with a digit or pdb_"),
+        (("--ids", "1c58"), "goes without it: sync 1c58"),
+        (("--ids", "-", "--print-timer"), "standard input"),
         (("pdbj", "-t", "emd"), "did you mean emdb"),
         (("structures", "-t", "assemblies"), "--type"),
         (("pdbj", "1ab", "-t", "emdb"), "not those of entries"),

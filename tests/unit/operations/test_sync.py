@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pdb_cli.archive.ids import EntryId
 from pdb_cli.errors import (
     ConnectionFailedError,
     DeleteLimitError,
@@ -19,8 +20,11 @@ from pdb_cli.errors import (
 from pdb_cli.events import AttemptFailed, FileFailed
 from pdb_cli.operations.collection_plan import PlanAction, Tally
 from pdb_cli.operations.sync import SyncRun
+from pdb_cli.operations.sync_absent import absent_entries
+from pdb_cli.operations.sync_lists import read_seen_list
 from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection, TransportFactory
-from support.memory_setting import DIRECTORY, REMOTE, MemorySetting, make_files
+from pdb_cli.storage.collection_lock import CollectionLock
+from support.memory_setting import DIRECTORY, HOLDER, REMOTE, MemorySetting, make_files
 from support.memory_transport import MemoryArchive, MemoryTransport
 
 if TYPE_CHECKING:
@@ -42,6 +46,10 @@ def _drop(setting: MemorySetting, count: int) -> list[str]:
     for path in gone:
         del setting.archive.files[path]
     return gone
+
+
+def _names(setting: MemorySetting) -> list[str]:
+    return [path.removeprefix(f"{REMOTE}/") for path in setting.archive.files]
 
 
 def test_second_run_transfers_nothing(setting: MemorySetting) -> None:
@@ -208,6 +216,87 @@ def test_few_entries_may_have_become_older(setting: MemorySetting) -> None:
     assert setting.sync().result.is_done
 
 
+def test_time_of_the_future_is_no_mark(setting: MemorySetting) -> None:
+    setting.archive.newest_s = 4_000_000_000.0
+    setting.sync()
+    setting.archive.newest_s = 2000.0
+    assert setting.sync().result.is_done
+    setting.archive.newest_s = 1000.0
+    with pytest.raises(ListDoubtError):
+        setting.sync()
+
+
+def test_withdrawn_entry_of_a_small_selection_goes_when_the_user_says_so(
+    setting: MemorySetting,
+) -> None:
+    limit = DeleteLimit(percent=100.0)
+    selection = SyncSelection(prefixes=("10a0",))
+    setting.request = setting.request._replace(selection=selection, limit=limit)
+    assert setting.sync().result.transferred.files == 1
+    setting.archive.files = {
+        path: file for path, file in setting.archive.files.items() if "10a0" not in path
+    }
+    with pytest.raises(ListDoubtError) as refusal:
+        setting.sync()
+    assert refusal.value.doubt is ListDoubt.SHORT
+    assert len(setting.local()) == 1
+    setting.request = setting.request._replace(trust_list=True)
+    assert setting.sync().result.removed.files == 1
+    setting.request = setting.request._replace(trust_list=False)
+    assert setting.sync().result.is_done
+
+
+def test_number_of_deletions_holds_for_plans_made_anew_too(setting: MemorySetting) -> None:
+    other = setting.make_tree("assemblies", "assemblies", "{hash}/{id}.cif.gz")
+    setting.archive.files |= make_files(20, directory="data/assemblies")
+    setting.request = setting.request._replace(
+        trees=(setting.tree, other), limit=DeleteLimit(files=2), retries=0
+    )
+    setting.sync()
+    # One goes from each tree, and one more from the first when it is planned again.
+    for directory in (REMOTE, "data/assemblies"):
+        names = [path for path in setting.archive.files if path.startswith(directory)]
+        del setting.archive.files[names[0]]
+    setting.archive.files[f"{REMOTE}/za/1za1.cif.gz"] = (b"new", 5000.0)
+    setting.archive.vanishing.add("za/1za1.cif.gz")
+    run = setting.make_run()
+    before = len(setting.local())
+    first = next(iter(setting.archive.files))
+    real = MemoryTransport.execute
+    calls = 0
+
+    def execute(self: MemoryTransport, *arguments: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            del setting.archive.files[first]
+        return real(self, *arguments, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryTransport, "execute", execute)
+        with CollectionLock.acquire(setting.root, HOLDER, wait=False) as lock:
+            result = run.carry_out(lock)
+    assert isinstance(result.trees["structures-mmcif"].error, DeleteLimitError)
+    assert result.removed.files <= 2
+    assert len(setting.local()) >= before - 2
+
+
+@pytest.mark.parametrize("planned_only", [True, False])
+def test_entries_that_nobody_has_are_found(setting: MemorySetting, *, planned_only: bool) -> None:
+    entries = frozenset(map(EntryId.parse, ("10a0", "11a0", "9zzz", "pdb_00001xxx")))
+    selection = SyncSelection(entries=entries)
+    setting.request = setting.request._replace(selection=selection)
+    run = setting.make_run()
+    if planned_only:
+        run.plan()
+    else:
+        setting.sync()
+        with CollectionLock.acquire(setting.root, HOLDER, wait=False) as lock:
+            run.carry_out(lock)
+    planned = [(tree.tree, tree.plan) for tree in run.result.trees.values() if tree.plan]
+    assert list(map(str, absent_entries(selection, planned))) == ["1xxx", "9zzz"]
+
+
 def test_incomplete_list_deletes_nothing(setting: MemorySetting) -> None:
     setting.sync()
     _drop(setting, 1)
@@ -305,6 +394,60 @@ def test_file_that_goes_meanwhile_is_looked_up_again(setting: MemorySetting) -> 
     assert run.result.is_done
     assert setting.is_equal()
     assert (setting.archive.plans, run.result.retries) == (2, 0)
+
+
+def test_list_with_files_that_are_not_there_is_no_mark(setting: MemorySetting) -> None:
+    setting.archive.phantoms = set(_names(setting)[:10])
+    result = setting.sync().result
+    assert (result.is_done, result.did_something) == (False, True)
+    assert result.trees["structures-mmcif"].vanished == 10
+    # The same once more: all that there is, is here.
+    result = setting.sync().result
+    assert (result.is_done, result.did_something) == (False, True)
+    # Another mirror, or another way to it, lists what there is.
+    _drop(setting, 10)
+    setting.archive.phantoms = set()
+    assert setting.sync().result.is_done
+
+
+def test_list_without_any_file_that_is_there_was_of_no_use(setting: MemorySetting) -> None:
+    setting.archive.phantoms = set(_names(setting))
+    assert not setting.sync().result.did_something
+
+
+@pytest.mark.parametrize("count", [40, 16])
+def test_interrupted_run_moves_no_mark(setting: MemorySetting, count: int) -> None:
+    setting.sync()
+    before = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert before is not None
+    assert before.files == 20
+    setting.request = setting.request._replace(trust_list=True, limit=DeleteLimit(percent=50.0))
+    setting.archive.files = make_files(count)
+    first = next(iter(setting.archive.files))
+    setting.archive.files[first] = (b"changed", 9000.0)
+    setting.archive.execute_errors = [FINAL]
+    assert not setting.sync().result.is_done
+    assert read_seen_list(setting.root, "structures-mmcif", SyncSelection()) == before
+    assert setting.sync().result.is_done
+    after = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert after is not None
+    assert after.files == count
+
+
+def test_selection_leaves_the_mark_of_all_alone(setting: MemorySetting) -> None:
+    setting.sync()
+    before = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert before is not None
+    for selection in (
+        SyncSelection(prefixes=("11",)),
+        SyncSelection(entries=frozenset({EntryId.parse("11a0")})),
+    ):
+        setting.request = setting.request._replace(selection=selection)
+        assert setting.sync().result.is_done
+        seen = read_seen_list(setting.root, "structures-mmcif", selection)
+        assert seen is not None
+        assert 0 < seen.files < 20
+    assert read_seen_list(setting.root, "structures-mmcif", SyncSelection()) == before
 
 
 def test_no_way_to_any_mirror(setting: MemorySetting) -> None:

@@ -73,7 +73,7 @@ def test_what_does_not_go_together_is_said() -> None:
         _rows("wwpdb", "biounit", layout=Layout.ENTRY)
     with pytest.raises(UnknownNameError):
         _rows("pdbj", "sifts")
-    with pytest.raises(InvalidValueError):
+    with pytest.raises(UnsupportedError, match="needs -t, one or more of emdb"):
         _rows("pdbj")
     with pytest.raises(UnknownNameError):
         _rows("wwpdb", "sifts")

@@ -183,6 +183,11 @@ def command(context: click.Context, /, **options: Any) -> int:
         from pdb_cli.cli.sync_last import show_last  # noqa: PLC0415 - only with --last
 
         return show_last(session, options)
+    if options["print_timer"]:
+        from pdb_cli.cli.sync_timer import check_repeatable  # noqa: PLC0415 - only with it
+
+        # Before the list is read, and waited for.
+        check_repeatable(options["ids_file"])
     asked = sync_request.read(session, options)
     if options["print_timer"]:
         from pdb_cli.cli.sync_timer import print_timer  # noqa: PLC0415 - only with --print-timer
