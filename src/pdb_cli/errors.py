@@ -13,7 +13,7 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     ├── FileAccessError       the operating system refused a file operation
     ├── RsyncUnavailableError the system's rsync is missing, or will not do
     ├── TransferError         a mirror did not deliver
-    │   ├── RsyncError (RsyncTransientError, RsyncBusyError)
+    │   ├── RsyncError (RsyncTransientError, RsyncRefusedError, RsyncBusyError)
     │   ├── ConnectionFailedError   ├── HttpStatusError
     │   ├── RedirectError           ├── ResumeError
     │   └── StaleVersionError
@@ -232,6 +232,10 @@ class RsyncTransientError(RsyncError):
     """The same, where asking the same daemon again later may help."""
 
     transient = True
+
+
+class RsyncRefusedError(RsyncTransientError):
+    """Nothing listens at the daemon's port: it is down, and seldom for seconds only."""
 
 
 class RsyncBusyError(RsyncTransientError):

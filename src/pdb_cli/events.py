@@ -72,6 +72,8 @@ class AttemptFailed:
     """Seconds until the next attempt."""
     next_url: str
     """Where the next attempt goes; another mirror, perhaps."""
+    holds_up: bool = False
+    """Whether nothing else happens until then, for the first time: a person should be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,7 @@ def line_of(event: Event, *, every_file: bool) -> str | None:
         case AttemptFailed():
             again = f"next try in {event.delay_s:.1f} s: {event.next_url}"
             line = f"{event.name}: {event.reason}; {again}"
+            every_file = every_file or event.holds_up
         case FileFailed():
             return f"{event.name}: {event.reason}"
         case MoreFilesFailed():

@@ -16,6 +16,7 @@ from pdb_cli.errors import (
     FileAccessError,
     ListDoubtError,
     PdbCliError,
+    RsyncRefusedError,
     SyncError,
     TransferError,
 )
@@ -65,6 +66,8 @@ if TYPE_CHECKING:
     from pdb_cli.storage.collection_lock import CollectionLock
 
 _LONGEST_DELAY_S = 30.0
+_TRIES_IF_REFUSED = 2
+"""After the first, where nothing listens: a daemon that is started anew is back by then."""
 
 
 class _Planned(NamedTuple):
@@ -222,7 +225,8 @@ class SyncRun:
                     may_help = error is not None and error.transient
                     (pending if may_help else given_up).append(tree)
             trees = pending
-            if not trees:
+            refused = all(self._is_refused(tree) for tree in trees)
+            if not trees or (refused and attempt >= self._most_tries(refused=True)):
                 break
         return given_up + trees
 
@@ -310,7 +314,7 @@ class SyncRun:
                 looked_again = True
                 continue
             may_help = outcome.error is not None and outcome.error.transient
-            if not may_help or tries >= self._request.retries:
+            if not may_help or tries >= self._most_tries(refused=self._is_refused(tree)):
                 return None
             tries += 1
             self._wait(tries, _way(transport), [tree])
@@ -426,13 +430,24 @@ class SyncRun:
         """Return a way; before the first is given up, look again for as long as that may help."""
         transport = self._routes.get(number)
         attempt = 0
-        while transport is None and number == 0 and attempt < self._request.retries:
-            if not self._routes.look_again():
+        while transport is None and number == 0:
+            refused = self._routes.are_refused
+            if attempt >= self._most_tries(refused=refused) or not self._routes.look_again():
                 break
             attempt += 1
-            self._wait(attempt, "no mirror answers", [])
+            self._wait(attempt, "all mirrors", [])
             transport = self._routes.get(number)
         return transport
+
+    def _is_refused(self, tree: SyncTree) -> bool:
+        """Tell whether nothing listens where a tree was asked for last."""
+        return isinstance(self.result.trees[tree.name].error, RsyncRefusedError)
+
+    def _most_tries(self, *, refused: bool) -> int:
+        """Return how many more tries are worth it; who says how long to wait means it."""
+        retries = self._request.retries
+        patient = not refused or self._request.retry_delay_s is not None
+        return retries if patient else min(retries, _TRIES_IF_REFUSED)
 
     def _wait(self, attempt: int, what: str, trees: list[SyncTree]) -> None:
         """Wait before another try."""
@@ -443,7 +458,7 @@ class SyncRun:
         error = self.result.trees[trees[0].name].error if trees else None
         reason = _reason(error) if error is not None else "no answer"
         names = ", ".join(tree.name for tree in trees)
-        self._observe(AttemptFailed(names or "sync", reason, delay_s, what))
+        self._observe(AttemptFailed(names or "sync", reason, delay_s, what, holds_up=attempt == 1))
         time.sleep(delay_s)
 
     def _tell(self, settled: FileSettled) -> None:

@@ -143,6 +143,8 @@ class ProbeResult(NamedTuple):
     may_pass: bool = False
     """With one that is not usable: whether it may be in a while (the port does not answer), rather
     than never (no program, no address). Then a run looks again, as often as ``--retry`` says."""
+    refused: bool = False
+    """With one that may pass: whether nothing listens there. Then it looks again briefly only."""
 
 
 class TreePlanned(NamedTuple):

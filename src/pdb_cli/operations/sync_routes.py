@@ -43,6 +43,8 @@ class Routes:
         self._reasons: list[tuple[str, str, str]] = []
         self._told: set[tuple[str, str, str]] = set()
         self._may_pass = False
+        self._is_silent = False
+        """Whether anything that may pass is more than a port where nothing listens."""
 
     def get(self, number: int) -> SyncTransport | None:
         """Return a way by its number, from 0; None when there are not so many.
@@ -70,9 +72,14 @@ class Routes:
         if not self._may_pass:
             return False
         self._reasons.clear()
-        self._may_pass = False
+        self._may_pass = self._is_silent = False
         self._search = self._usable()
         return True
+
+    @property
+    def are_refused(self) -> bool:
+        """Whether nothing listens wherever something may answer in a while."""
+        return self._may_pass and not self._is_silent
 
     def failure(self) -> NoTransportError:
         """Return the error that says what was found."""
@@ -110,6 +117,7 @@ class Routes:
             self._observe(Note(f"{mirror.name} by {transport.name}: {found.reason}"))
             return transport
         self._may_pass = self._may_pass or found.may_pass
+        self._is_silent = self._is_silent or (found.may_pass and not found.refused)
         self._refuse(mirror, transport.name, found.reason)
         return None
 

@@ -15,6 +15,7 @@ from pdb_cli.errors import (
     PdbCliError,
     RsyncBusyError,
     RsyncError,
+    RsyncRefusedError,
     RsyncUnavailableError,
     UnsupportedError,
 )
@@ -81,7 +82,12 @@ class RsyncTransport:
             return ProbeResult(usable=False, reason=error.reason)
         if probed.error is not None:
             reason = getattr(probed.error, "reason", str(probed.error))
-            return ProbeResult(usable=False, reason=reason, may_pass=probed.error.transient)
+            return ProbeResult(
+                usable=False,
+                reason=reason,
+                may_pass=probed.error.transient,
+                refused=isinstance(probed.error, RsyncRefusedError),
+            )
         self._prefer(probed.root)
         address = f"{probed.root.host} port {probed.root.port}"
         reason = f"{self._options.program}, {address} answers"

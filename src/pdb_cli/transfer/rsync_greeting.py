@@ -11,7 +11,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
-from pdb_cli.errors import RsyncError, RsyncTransientError
+from pdb_cli.errors import RsyncError, RsyncRefusedError, RsyncTransientError
 from pdb_cli.transfer.rsync_outcome import daemon_error
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def greet(root: RsyncRoot, *, has_password: bool, within_s: float) -> RsyncError
             return _listen(connection, url, has_password=has_password, limit_s=limit_s)
     except TimeoutError:
         return RsyncTransientError(url, f"no answer within {within_s:g} s")
+    except ConnectionRefusedError:
+        return RsyncRefusedError(url, "connection refused")
     except OSError as error:
         return RsyncTransientError(url, (error.strerror or str(error)).lower())
 

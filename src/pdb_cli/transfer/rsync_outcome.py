@@ -14,6 +14,7 @@ from pdb_cli.errors import (
     PdbCliError,
     RsyncBusyError,
     RsyncError,
+    RsyncRefusedError,
     RsyncTransientError,
 )
 from pdb_cli.transfer.urls import without_credentials
@@ -39,6 +40,8 @@ _MEANINGS: Final[Mapping[int, str]] = {
     30: "the mirror fell silent",
     35: "the mirror did not answer in time",
 }
+_NO_CONNECTION: Final = 10
+_REFUSED = re.compile(r"connection refused", re.IGNORECASE)
 _LOCAL_CODES: Final = frozenset({3, 11})
 """Our own files and directories."""
 _LOST_CHILD: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
@@ -131,6 +134,8 @@ def failure(url: str, exit_code: int, lines: list[str], *, root: Path) -> PdbCli
     if refused := _refused_here(exit_code, lines, root):
         return refused
     reason = _reason(exit_code, lines)
+    if exit_code == _NO_CONNECTION and any(_REFUSED.search(line) for line in lines):
+        return RsyncRefusedError(url, reason, exit_code)
     kind = RsyncTransientError if exit_code in TRANSIENT_CODES else RsyncError
     return kind(url, reason, exit_code)
 

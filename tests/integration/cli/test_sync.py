@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pdb_cli.archive.layouts import Layout
+from support.ports import free_port
 from support.sync_lab import ENTRIES, SyncLab
 from support.wait import wait_until
 
@@ -307,6 +309,18 @@ def test_plan_ends_with_its_sums_also_in_a_pipe(lab: SyncLab) -> None:
     assert len(changes) == 4
     assert sums > max(changes)
     assert lab.collection.exists() is False
+
+
+def test_daemon_that_is_down_is_said_at_once(lab: SyncLab) -> None:
+    lab.write_config(rsync=f"rsync://127.0.0.1:{free_port()}/ftp")
+    done = lab.sync("--transport", "rsync", "--retry", "9", "--retry-delay", "0.01")
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if "next try in" in line]
+    assert len(told) == 1
+    assert "refused" in told[0]
+    began_s = time.monotonic()
+    assert lab.sync("--transport", "rsync", "--retry", "9").returncode == 1
+    assert time.monotonic() - began_s < 15
 
 
 def test_last_before_any_run(lab: SyncLab) -> None:

@@ -263,7 +263,7 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
             "rsync://host/ftp/data: max connections (25) reached; try another mirror with -m",
             ExitCode.FAILED,
         )
-        for kind in (e.RsyncError, e.RsyncTransientError, e.RsyncBusyError)
+        for kind in (e.RsyncError, e.RsyncTransientError, e.RsyncRefusedError, e.RsyncBusyError)
     ),
     (
         e.WaitTimeoutError(2.5, ("job_aaaaaa", "job_bbbbbb")),

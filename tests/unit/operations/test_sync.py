@@ -15,6 +15,7 @@ from pdb_cli.errors import (
     ListDoubtError,
     NoTransportError,
     PdbCliError,
+    RsyncRefusedError,
     TransferError,
 )
 from pdb_cli.events import AttemptFailed, FileFailed
@@ -469,6 +470,49 @@ def test_port_that_does_not_answer_is_looked_at_again(setting: MemorySetting) ->
     with pytest.raises(NoTransportError):
         run.plan()
     assert run.result.retries == 2
+
+
+@pytest.mark.parametrize("where", ["plan", "execute"])
+def test_where_nothing_listens_is_not_tried_for_long(
+    setting: MemorySetting, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    errors: list[PdbCliError] = [RsyncRefusedError("rsync://one", "connection refused")] * 9
+    if where == "plan":
+        setting.archive.plan_errors = errors
+    else:
+        setting.archive.execute_errors = errors
+    setting.request = setting.request._replace(retries=5, retry_delay_s=None)
+    setting.add_mirror("two", MemoryArchive(make_files(20)))
+    run = setting.sync()
+    assert run.result.is_done
+    assert waits == [1.0, 2.0]
+    failed = [event for event in setting.events if isinstance(event, AttemptFailed)]
+    assert [event.holds_up for event in failed] == [True, False]
+    assert failed[0].reason == "connection refused"
+
+
+def test_who_says_how_long_to_wait_is_waited_for(setting: MemorySetting) -> None:
+    refused = RsyncRefusedError("rsync://one", "connection refused")
+    setting.archive.plan_errors = [refused] * 4
+    setting.request = setting.request._replace(retries=4)
+    assert setting.sync().result.is_done
+
+
+@pytest.mark.parametrize(("refused", "retries"), [(True, 2), (False, 4)])
+def test_ports_where_nothing_listens_are_not_looked_at_for_long(
+    setting: MemorySetting, monkeypatch: pytest.MonkeyPatch, retries: int, *, refused: bool
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    setting.archive.probe = ProbeResult(usable=False, reason="refused", may_pass=True, refused=True)
+    silent = ProbeResult(usable=False, reason="silent", may_pass=True, refused=refused)
+    setting.add_mirror("two", MemoryArchive(probe=silent))
+    setting.request = setting.request._replace(retries=4, retry_delay_s=None)
+    run = setting.make_run()
+    with pytest.raises(NoTransportError):
+        run.plan()
+    assert run.result.retries == retries
 
 
 def test_the_only_way_is_not_probed(setting: MemorySetting) -> None:

@@ -348,10 +348,10 @@ def test_files_come_from_other_mirrors_when_one_has_them_not(
 
 def test_a_look_at_the_mirror_is_no_request(sync: HttpsSync, mirror: ArchiveSimulator) -> None:
     host = mirror.origin.removeprefix("http://")
-    assert sync.transport().probe() == (True, f"{host} answers", False)
+    assert sync.transport().probe() == (True, f"{host} answers", False, False)
     assert not mirror.requests
     sync.url = "http://127.0.0.1:9/pub/pdb"
-    usable, reason, may_pass = sync.transport().probe()
+    usable, reason, may_pass, _ = sync.transport().probe()
     assert (usable, may_pass) == (False, True)
     assert "127.0.0.1:9" in reason
 

@@ -9,7 +9,7 @@ import click
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.options import output_option
 from pdb_cli.cli.output import OutputMode, write_document
-from pdb_cli.errors import FileAccessError, InvalidValueError
+from pdb_cli.errors import FileAccessError, NoCollectionError
 from pdb_cli.events import Note
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.storage.collection import Collection
@@ -64,8 +64,7 @@ def _open(session: Session) -> Catalogue:
     """Open the catalogue of the user's collection."""
     paths = session.settings().paths
     if paths.pdb_dir is None:
-        expected = "the collection's directory; 'pdb-cli config set paths.pdb_dir DIR' keeps it"
-        raise InvalidValueError("--pdb-dir", "", expected)
+        raise NoCollectionError
     if not paths.pdb_dir.is_dir():
         raise FileAccessError("read", paths.pdb_dir, "No such file or directory")
 
