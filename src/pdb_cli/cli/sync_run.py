@@ -264,6 +264,9 @@ def _error_text(tree: TreeResult) -> str:
     if tree.error is None:
         return ""
     text = reason_of(tree.error)
+    if tree.transferred.files:
+        # A plan that was made anew, after files had come.
+        text = text.replace("nothing was changed", "nothing more was changed")
     named = isinstance(tree.error, ListDoubtError | DeleteLimitError)
     return text if named else f"{tree.tree.name}: {text}"
 
