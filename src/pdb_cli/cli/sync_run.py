@@ -59,7 +59,7 @@ def show_plan(session: Session, asked: Asked, *, mode: OutputMode, progress: boo
     Returns
     -------
     int
-        0, or 3 when some trees could not be planned, 1 when none could.
+        0, or 3 when some trees could not be planned or only in part, 1 when none could at all.
 
     Raises
     ------
@@ -201,18 +201,19 @@ def _tell_errors(session: Session, result: SyncResult, *, planned_only: bool) ->
     """Say what is not done, a line per tree; return the exit code."""
     wrong = [tree for tree in result.trees.values() if not tree.is_done]
     for tree in wrong:
-        if tree.error is not None:
+        if tree.reason is not None:
             session.complain(f"{PROGRAM}: {_error_text(tree)}")
     if planned_only:
         if not wrong:
             return ExitCode.DONE
-        return ExitCode.PARTIAL if len(wrong) < len(result.trees) else ExitCode.FAILED
+        nothing = all(tree.state == "not done" for tree in result.trees.values())
+        return ExitCode.FAILED if nothing else ExitCode.PARTIAL
     return exit_code(result)
 
 
 def _first_error(result: SyncResult) -> str | None:
     """Return why the run did not do all, if it did not."""
-    errors = [tree for tree in result.trees.values() if tree.error is not None]
+    errors = [tree for tree in result.trees.values() if tree.reason is not None]
     if not errors:
         return None
     return _error_text(errors[0])
@@ -226,10 +227,13 @@ def _lists_nothing(result: SyncResult) -> bool:
 
 def _error_text(tree: TreeResult) -> str:
     """Return why a tree is not done, with its name."""
-    if tree.error is None:
+    error = tree.reason
+    if error is None:
         return ""
-    text = reason_of(tree.error)
-    named = isinstance(tree.error, ListDoubtError | DeleteLimitError)
+    text = reason_of(error)
+    if error is tree.incomplete:
+        text += "; only what is listed is synced, nothing is deleted"
+    named = isinstance(error, ListDoubtError | DeleteLimitError)
     return text if named else f"{tree.tree.name}: {text}"
 
 

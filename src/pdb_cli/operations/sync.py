@@ -97,6 +97,8 @@ class SyncRun:
         self._observe = observe
         self._routes = Routes(request.mirrors, factories, observe)
         self._planned: tuple[_Planned, ...] = ()
+        self._makeshifts: dict[str, _Planned] = {}
+        """Plans of incomplete lists, for trees that get no better one."""
 
     def plan(self) -> CollectionPlan:
         """Find out what would change; change nothing.
@@ -179,6 +181,21 @@ class SyncRun:
             route += 1
         if not route:
             raise self._routes.failure()
+        yield from self._take_makeshifts(pending)
+
+    def _take_makeshifts(self, trees: list[SyncTree]) -> Iterator[_Planned]:
+        """Take for trees that no mirror lists to the end what was listed: it is better than none.
+
+        Nothing is deleted by it, and the tree is not done.
+        """
+        for tree in trees:
+            made = self._makeshifts.pop(tree.name, None)
+            plan = None if made is None else self._checked(made.plan)
+            if made is None or plan is None:
+                continue
+            outcome = self.result.trees[tree.name]
+            outcome.plan, outcome.incomplete, outcome.error = plan, outcome.error, None
+            yield made._replace(plan=plan)
 
     def _plan_by(
         self, transport: SyncTransport, route: int, trees: list[SyncTree]
@@ -192,7 +209,9 @@ class SyncRun:
             with closing(self._ask(transport, trees)) as answers:
                 for tree, answer, error in answers:
                     outcome = self.result.trees[tree.name]
-                    plan = None if answer is None else self._checked(answer)
+                    if answer is not None and error is not None:
+                        self._keep_makeshift(_Planned(tree, answer, route))
+                    plan = None if answer is None or error else self._checked(answer)
                     if plan is not None:
                         outcome.plan, outcome.error = plan, None
                         yield _Planned(tree, plan, route)
@@ -204,6 +223,15 @@ class SyncRun:
             if not trees:
                 break
         return given_up + trees
+
+    def _keep_makeshift(self, planned: _Planned) -> None:
+        """Keep a plan of an incomplete list, unless another mirror has listed more."""
+        kept = self._makeshifts.get(planned.tree.name)
+        # A way is known by its last plan: what it said before is void.
+        if kept is None or (
+            kept.route == planned.route or planned.plan.listing.files > kept.plan.listing.files
+        ):
+            self._makeshifts[planned.tree.name] = planned
 
     def _ask(
         self, transport: SyncTransport, trees: list[SyncTree]
@@ -295,8 +323,12 @@ class SyncRun:
             with closing(self._ask(transport, [tree])) as answers:
                 for _, plan, error in answers:
                     outcome.error = error
+                    if error is not None and outcome.incomplete is None:
+                        # The first plan was whole; another mirror's may be.
+                        continue
                     checked = None if plan is None else self._checked(plan)
                     if checked is not None:
+                        outcome.incomplete, outcome.error = error, None
                         check_deletions([checked], self._request.limit)
                         check_space([(tree, checked)])
                         return checked

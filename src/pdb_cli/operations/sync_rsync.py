@@ -98,13 +98,13 @@ class RsyncTransport:
         """Compare trees with the mirror, each by one dry run; see ``SyncTransport``."""
         for tree in trees:
             try:
-                plan = self._plan_tree(tree, selection, delete=delete, observe=observe)
+                answer = self._plan_tree(tree, selection, delete=delete, observe=observe)
             except FileAccessError:
                 raise
             except PdbCliError as error:
                 yield TreePlanned(tree, None, error)
             else:
-                yield TreePlanned(tree, plan)
+                yield answer
 
     def execute(
         self, tree: SyncTree, plan: GroupPlan, *, observe: Observer
@@ -156,14 +156,18 @@ class RsyncTransport:
 
     def _plan_tree(
         self, tree: SyncTree, selection: SyncSelection, *, delete: bool, observe: Observer
-    ) -> GroupPlan:
-        """Plan one tree: ask the daemons of the mirror in their order, until one lists it."""
+    ) -> TreePlanned:
+        """Plan one tree: ask the daemons of the mirror in their order, until one lists all of it.
+
+        If none does, what one listed is a plan too, with the error that says what it lacks.
+        """
         if tree.root.exists() and not tree.root.is_dir():
             raise FileAccessError("read", tree.root, "it is no directory")
         everything = takes_everything(tree, selection)
         rules = tree_rules(None if everything else wildcards(tree, selection))
         wanted = None if everything else make_filter(tree, selection)
         first_error: PdbCliError | None = None
+        makeshift: TreePlanned | None = None
         for root in self._roots:
             maker = PlanMaker(tree)
             try:
@@ -181,6 +185,9 @@ class RsyncTransport:
             except (RsyncError, UnsupportedError) as error:
                 first_error = first_error or error
                 continue
+            incomplete = listing.incompleteness(source)
+            if incomplete is not None and makeshift is not None:
+                continue
             self._prefer(root)
             plan, self._trees[tree.name] = maker.make(
                 listing,
@@ -189,7 +196,11 @@ class RsyncTransport:
                 everything=everything,
                 observe=observe,
             )
-            return plan
+            if incomplete is None:
+                return TreePlanned(tree, plan)
+            makeshift = TreePlanned(tree, plan, incomplete)
+        if makeshift is not None:
+            return makeshift
         if first_error is None:
             raise UnsupportedError(
                 f"rsync from mirror {self.mirror.name}",
