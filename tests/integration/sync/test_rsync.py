@@ -18,9 +18,11 @@ from pdb_cli.errors import (
     UnsafeTreeError,
     UnsupportedError,
 )
+from pdb_cli.operations import sync_rsync
 from pdb_cli.operations.collection_plan import PlanAction
 from pdb_cli.operations.sync_guards import PathGuard
 from pdb_cli.operations.sync_model import SettledStatus, SyncSelection
+from pdb_cli.transfer.rsync_leftovers import NameLists
 from support.programs import require_program
 from support.rsync_changes import OLD_NS, check_plan_is_run, paths, put, releases
 from support.rsync_daemon import RsyncDaemon
@@ -351,6 +353,46 @@ class TestInTheWay:
         assert isinstance(planned.error, RsyncError)
         assert not planned.error.transient
         assert "1abc.cif.gz" in planned.error.reason
+
+
+class TestManyFiles:
+    def test_they_come_some_at_a_time_and_are_flushed_once(
+        self, lab: RsyncLab, archive: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        flushed: list[Path] = []
+        monkeypatch.setattr(sync_rsync, "_MOST_AT_ONCE", 3)
+        monkeypatch.setattr(sync_rsync, "flush_file_system", flushed.append)
+        noise = random.Random(1)
+        for number in range(1, 9):
+            put(archive, f"cd/{number}cde.cif.gz", noise.randbytes(500))
+        (archive / "empty").mkdir()
+        os.utime(archive / "empty", ns=(OLD_NS, OLD_NS))
+        synced = lab.sync()
+        assert len(synced.transferred) == 12
+        assert len(synced.settled) == 12
+        assert snapshot(lab.root) == snapshot(archive)
+        assert flushed == [lab.root]
+        assert list((lab.collection / ".pdb-cli" / "rsync").iterdir()) == []
+        assert lab.sync().settled == []
+        assert flushed == [lab.root]
+
+    def test_what_was_begun_goes_on_first(
+        self, lab: RsyncLab, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sync_rsync, "_MOST_AT_ONCE", 1)
+        lists = NameLists(lab.collection / ".pdb-cli" / "rsync", "structures-mmcif")
+        lists.write(7, ["xy/3xyz.cif.gz", "zz/gone.cif.gz"], below=REMOTE)
+        put(lab.root, "xy/.3xyz.cif.gz.AbCdEf", b"begun")
+        put(lab.root, "zz/.gone.cif.gz.AbCdEf", b"begun")
+        transport = lab.transport()
+        plan = lab.plan(transport, delete=False)
+        settled = [
+            one.path.rpartition("/")[2]
+            for one in transport.execute(lab.tree(), plan, observe=lab.events.append)
+        ]
+        assert settled[0] == "3xyz.cif.gz"
+        assert len(settled) == 4
+        assert not list(lab.root.rglob(".*"))
 
 
 class TestChangesMeanwhile:
