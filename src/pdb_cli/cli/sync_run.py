@@ -60,7 +60,7 @@ def show_plan(session: Session, asked: Asked, *, mode: OutputMode, progress: boo
     Returns
     -------
     int
-        0, or 3 when some trees could not be planned, 1 when none could.
+        0, or 3 when some trees could not be planned or only in part, 1 when none could at all.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def _tell_errors(session: Session, asked: Asked, result: SyncResult, *, planned_
     """Say what is not done, a line per tree; return the exit code."""
     wrong = [tree for tree in result.trees.values() if not tree.is_done]
     for tree in wrong:
-        if tree.error is not None:
+        if tree.reason is not None:
             session.complain(f"{PROGRAM}: {_error_text(tree)}")
     if _has_nothing(asked, result):
         session.complain(f"{PROGRAM}: the mirror has no such files of these entries")
@@ -221,7 +221,8 @@ def _tell_errors(session: Session, asked: Asked, result: SyncResult, *, planned_
         names = ", ".join(map(str, absent[:_MOST_NAMED]))
         session.complain(f"{PROGRAM}: the mirror has no such files of {names}{more}")
     if planned_only and wrong:
-        return ExitCode.PARTIAL if len(wrong) < len(result.trees) else ExitCode.FAILED
+        nothing = all(tree.state == "not done" for tree in result.trees.values())
+        return ExitCode.FAILED if nothing else ExitCode.PARTIAL
     return _exit_code(asked, result)
 
 
@@ -245,7 +246,7 @@ def _absent(asked: Asked, result: SyncResult) -> tuple[EntryId, ...]:
 
 def _first_error(result: SyncResult) -> str | None:
     """Return why the run did not do all, if it did not."""
-    errors = [tree for tree in result.trees.values() if tree.error is not None]
+    errors = [tree for tree in result.trees.values() if tree.reason is not None]
     if not errors:
         return None
     return _error_text(errors[0])
@@ -261,13 +262,16 @@ def _has_nothing(asked: Asked, result: SyncResult) -> bool:
 
 def _error_text(tree: TreeResult) -> str:
     """Return why a tree is not done, with its name."""
-    if tree.error is None:
+    error = tree.reason
+    if error is None:
         return ""
-    text = reason_of(tree.error)
+    text = reason_of(error)
+    if error is tree.incomplete:
+        text += "; only what is listed is synced, nothing is deleted"
     if tree.transferred.files:
         # A plan that was made anew, after files had come.
         text = text.replace("nothing was changed", "nothing more was changed")
-    named = isinstance(tree.error, ListDoubtError | DeleteLimitError)
+    named = isinstance(error, ListDoubtError | DeleteLimitError)
     return text if named else f"{tree.tree.name}: {text}"
 
 

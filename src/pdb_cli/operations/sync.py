@@ -25,14 +25,13 @@ from pdb_cli.events import (
     FileFailed,
     FilePresent,
     FilePublished,
-    FileRemoved,
     MoreFilesFailed,
     Note,
     PhaseBegan,
     PlanMade,
     ignore_event,
 )
-from pdb_cli.operations.collection_plan import CollectionPlan, Tally
+from pdb_cli.operations.collection_plan import CollectionPlan
 from pdb_cli.operations.sync_guards import (
     PathGuard,
     check_deletions,
@@ -42,16 +41,14 @@ from pdb_cli.operations.sync_guards import (
 )
 from pdb_cli.operations.sync_lists import SeenList, read_seen_list, remember_list
 from pdb_cli.operations.sync_model import SettledStatus
-from pdb_cli.operations.sync_removal import only_own, remove_files
+from pdb_cli.operations.sync_removal import only_own, remove_gone
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
 from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
-from pdb_cli.storage.collection import Collection
 from pdb_cli.storage.trash import empty_trash, trash_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
-    from datetime import date
     from pathlib import Path
 
     from pdb_cli.events import Observer
@@ -112,6 +109,8 @@ class SyncRun:
         self._newest_s: dict[str, dict[str, float]] = {}
         """By tree and transport, how new the lists of this run are: a mirror that is behind must
         not go on where another one has begun."""
+        self._makeshifts: dict[str, _Planned] = {}
+        """Plans of incomplete lists, for trees that get no better one."""
 
     def plan(self) -> CollectionPlan:
         """Find out what would change; change nothing.
@@ -203,6 +202,21 @@ class SyncRun:
             route += 1
         if not route:
             raise self._routes.failure()
+        yield from self._take_makeshifts(pending)
+
+    def _take_makeshifts(self, trees: list[SyncTree]) -> Iterator[_Planned]:
+        """Take for trees that no mirror lists to the end what was listed: it is better than none.
+
+        Nothing is deleted by it, and the tree is not done.
+        """
+        for tree in trees:
+            made = self._makeshifts.pop(tree.name, None)
+            plan = None if made is None else self._checked(made.tree, made.plan)
+            if made is None or plan is None:
+                continue
+            outcome = self.result.trees[tree.name]
+            outcome.plan, outcome.incomplete, outcome.error = plan, outcome.error, None
+            yield made._replace(plan=plan)
 
     def _plan_by(
         self, transport: SyncTransport, route: int, trees: list[SyncTree]
@@ -216,7 +230,9 @@ class SyncRun:
             with closing(self._ask(transport, trees)) as answers:
                 for tree, answer, error in answers:
                     outcome = self.result.trees[tree.name]
-                    plan = None if answer is None else self._checked(tree, answer)
+                    if answer is not None and error is not None:
+                        self._keep_makeshift(_Planned(tree, answer, route))
+                    plan = None if answer is None or error else self._checked(tree, answer)
                     if plan is not None:
                         outcome.plan, outcome.error = plan, None
                         yield _Planned(tree, plan, route)
@@ -229,6 +245,15 @@ class SyncRun:
             if not trees or (refused and attempt >= self._most_tries(refused=True)):
                 break
         return given_up + trees
+
+    def _keep_makeshift(self, planned: _Planned) -> None:
+        """Keep a plan of an incomplete list, unless another mirror has listed more."""
+        kept = self._makeshifts.get(planned.tree.name)
+        # A way is known by its last plan: what it said before is void.
+        if kept is None or (
+            kept.route == planned.route or planned.plan.listing.files > kept.plan.listing.files
+        ):
+            self._makeshifts[planned.tree.name] = planned
 
     def _ask(
         self, transport: SyncTransport, trees: list[SyncTree]
@@ -327,8 +352,12 @@ class SyncRun:
             with closing(self._ask(transport, [tree])) as answers:
                 for _, plan, error in answers:
                     outcome.error = error
+                    if error is not None and outcome.incomplete is None:
+                        # The first plan was whole; another mirror's may be.
+                        continue
                     checked = None if plan is None else self._checked(tree, plan)
                     if checked is not None:
+                        outcome.incomplete, outcome.error = error, None
                         check_places([(tree, checked)], self._request)
                         others = (one.plan for one in self._planned if one.tree is not tree)
                         check_deletions([*others, checked], self._request.limit)
@@ -388,7 +417,14 @@ class SyncRun:
         for tree, plan, route in done:
             outcome = self.result.trees[tree.name]
             try:
-                self._remove_from(tree, plan, today)
+                remove_gone(
+                    outcome,
+                    plan.deletions,
+                    request=request,
+                    day=today,
+                    observe=self._observe,
+                    check=self._check_lock,
+                )
             except (FileAccessError, SyncError) as error:
                 # What has come and gone so far stays, and is told; other trees may be elsewhere.
                 outcome.error = error
@@ -399,32 +435,6 @@ class SyncRun:
             # leaves the mark where the last one that was completed has set it.
             remember_list(request.collection, plan, request.selection)
         empty_trash(request.collection, today)
-
-    def _remove_from(self, tree: SyncTree, plan: GroupPlan, today: date) -> None:
-        """Remove what is gone from one tree."""
-        if not len(plan.deletions):
-            return
-        request = self._request
-        outcome = self.result.trees[tree.name]
-        forgotten: list[str] = []
-        try:
-            for path, size_bytes in remove_files(
-                tree,
-                plan.deletions,
-                collection=request.collection,
-                day=today if request.use_trash else None,
-                check=self._check_lock,
-            ):
-                self._observe(FileRemoved(path))
-                outcome.removed += Tally(1, size_bytes)
-                forgotten.append(path)
-        finally:
-            if forgotten:
-                from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - seldom
-
-                collection = Collection(request.collection, request.data_type_dirs)
-                with open_catalogue(collection, observe=self._observe) as catalogue:
-                    catalogue.forget(forgotten)
 
     def _route(self, number: int) -> SyncTransport | None:
         """Return a way; before the first is given up, look again for as long as that may help."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -228,7 +229,11 @@ def check_places(planned: Iterable[tuple[SyncTree, GroupPlan]], request: SyncReq
 
 
 class PathGuard:
-    """Tells whether paths of a plan stay in their tree, links on the disk considered.
+    """Tells whether paths of a plan are those of plain directories and files of their tree.
+
+    A link below the tree's root is none, wherever it leads: what a transport replaced would be the
+    user's link, and what went to the trash a file of another place. Nor is a file in the place of
+    a directory: it is nobody's to overwrite.
 
     Parameters
     ----------
@@ -240,7 +245,9 @@ class PathGuard:
         self._tree = tree
         self._top = os.path.realpath(tree.root)
         # Paths come directory by directory, of which the archive has some thousand.
-        self._is_inside: Callable[[str], bool] = lru_cache(maxsize=4096)(self._look)
+        self._blocker: Callable[[str], tuple[Path, str] | None] = lru_cache(maxsize=4096)(
+            self._look
+        )
 
     def check(self, change: PlannedChange) -> Path:
         """Return where a change is on the disk.
@@ -253,7 +260,7 @@ class PathGuard:
         Raises
         ------
         UnsafeTreeError
-            Its path is none, or a link leads out of the tree.
+            Its path is none, or a link or a file is where one of its directories belongs.
         """
         self._check(change.path)
         return self._tree.path_of(change.path)
@@ -274,19 +281,45 @@ class PathGuard:
         for change in changes:
             self._check(change.path)
 
+    def is_free(self, directory: str) -> bool:
+        """Tell whether a directory is a plain one, or may be made.
+
+        Parameters
+        ----------
+        directory
+            Relative to the collection, with ``/``, in the tree.
+        """
+        return self._blocker(directory) is None
+
     def _check(self, path: str) -> None:
         """See that a path is safe."""
         if not path.startswith(self._tree.directory + "/") or not is_safe_path(path):
             raise UnsafeTreeError(self._tree.root / path, "its name is no path of the tree")
-        directory = path.rpartition("/")[0]
-        if not self._is_inside(directory):
-            place = self._tree.path_of(f"{directory}/")
-            raise UnsafeTreeError(place, "a link leads out of the tree")
+        blocker = self._blocker(path.rpartition("/")[0])
+        if blocker is not None:
+            raise UnsafeTreeError(*blocker)
 
-    def _look(self, directory: str) -> bool:
-        """Tell whether a directory of a plan, which need not exist, is below the top."""
-        real = os.path.realpath(self._tree.path_of(f"{directory}/"))
-        return _is_in(real, self._top)
+    def _look(self, directory: str) -> tuple[Path, str] | None:
+        """Return what is in the way of a directory of a plan, which need not exist, and why."""
+        if directory == self._tree.directory:
+            return None
+        above = self._blocker(directory.rpartition("/")[0])
+        if above is not None:
+            return above
+        place = self._tree.path_of(directory)
+        try:
+            mode = place.lstat().st_mode
+        except OSError:
+            # Not there, or not to be looked at: who wants to write in it says why not.
+            return None
+        if stat.S_ISDIR(mode):
+            return None
+        if not stat.S_ISLNK(mode):
+            return place, "a file is where a directory of the archive belongs: move it away"
+        real = os.path.realpath(place)
+        if _is_in(real, self._top):
+            return place, "a link is where a directory of the archive belongs: move it away"
+        return place, "a link leads out of the tree"
 
 
 def _is_in(place: str, top: str) -> bool:

@@ -133,10 +133,11 @@ def _path(collection: Path) -> Path:
 
 def _tree_row(tree: TreeResult) -> dict[str, Any]:
     """Return what came of one tree."""
-    error = tree.error
+    error = tree.reason
     return {
         "name": tree.tree.name,
         "done": tree.is_done,
+        "state": tree.state,
         "planned": None if tree.plan is None else group_row(tree.plan),
         "transferred": tree.transferred._asdict(),
         "unchanged": tree.unchanged,

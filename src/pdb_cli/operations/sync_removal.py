@@ -7,10 +7,12 @@ import stat
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError
+from pdb_cli.events import FileRemoved
 from pdb_cli.operations.collection_plan import Tally
 from pdb_cli.operations.sync_guards import PathGuard
 from pdb_cli.operations.sync_model import SyncSelection
 from pdb_cli.operations.sync_patterns import make_filter
+from pdb_cli.storage.collection import Collection
 from pdb_cli.storage.trash import move_to_trash, remove_empty_directories
 
 if TYPE_CHECKING:
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from pdb_cli.events import Observer
     from pdb_cli.operations.collection_plan import Changes, GroupPlan, PlannedChange
-    from pdb_cli.operations.sync_model import SyncTree
+    from pdb_cli.operations.sync_model import SyncRequest, SyncTree
+    from pdb_cli.operations.sync_result import TreeResult
 
 
 def remove_files(
@@ -75,6 +79,60 @@ def remove_files(
             _delete(place)
         remove_empty_directories(tree.root, place.parent)
         yield change.path, status.st_size
+
+
+def remove_gone(
+    outcome: TreeResult,
+    deletions: Changes,
+    *,
+    request: SyncRequest,
+    day: date,
+    observe: Observer,
+    check: Callable[[], None],
+) -> None:
+    """Remove what is gone from one tree, count it, and let the catalogue forget it.
+
+    Parameters
+    ----------
+    outcome
+        That of the tree; counts what goes, also when something stops it.
+    deletions
+        Of its plan.
+    request
+        What is wanted.
+    day
+        Today, by UTC.
+    observe
+        Gets an event for each.
+    check
+        Called before each; raises what must stop it.
+
+    Raises
+    ------
+    UnsafeTreeError, FileAccessError
+        As :func:`remove_files`.
+    """
+    if not len(deletions):
+        return
+    forgotten: list[str] = []
+    try:
+        for path, size_bytes in remove_files(
+            outcome.tree,
+            deletions,
+            collection=request.collection,
+            day=day if request.use_trash else None,
+            check=check,
+        ):
+            observe(FileRemoved(path))
+            outcome.removed += Tally(1, size_bytes)
+            forgotten.append(path)
+    finally:
+        if forgotten:
+            from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - seldom
+
+            collection = Collection(request.collection, request.data_type_dirs)
+            with open_catalogue(collection, observe=observe) as catalogue:
+                catalogue.forget(forgotten)
 
 
 class OwnDeletions:
