@@ -22,10 +22,6 @@ from pdb_cli.errors import (
 )
 from pdb_cli.events import (
     AttemptFailed,
-    FileFailed,
-    FilePresent,
-    FilePublished,
-    MoreFilesFailed,
     Note,
     PhaseBegan,
     PlanMade,
@@ -40,11 +36,11 @@ from pdb_cli.operations.sync_guards import (
     check_still_here,
 )
 from pdb_cli.operations.sync_lists import SeenList, read_seen_list, remember_list
-from pdb_cli.operations.sync_model import SettledStatus
 from pdb_cli.operations.sync_removal import only_own, remove_gone
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
 from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
+from pdb_cli.operations.sync_telling import tell_failures, tell_settled
 from pdb_cli.storage.trash import empty_trash, trash_dir
 
 if TYPE_CHECKING:
@@ -54,7 +50,6 @@ if TYPE_CHECKING:
     from pdb_cli.events import Observer
     from pdb_cli.operations.collection_plan import GroupPlan
     from pdb_cli.operations.sync_model import (
-        FileSettled,
         SyncRequest,
         SyncTransport,
         SyncTree,
@@ -314,7 +309,7 @@ class SyncRun:
             if self._route(route) is not None:
                 reason = _reason(outcome.error) if outcome.error else "files did not arrive"
                 self._observe(Note(f"{tree.name}: {_way(transport)}: {reason}; trying the next"))
-        self._tell_failures(outcome)
+        tell_failures(outcome, self._observe)
         return None
 
     def _bring_by(
@@ -387,7 +382,7 @@ class SyncRun:
                     self._check_lock()
                     settled_files += 1
                     outcome.settle(settled)
-                    self._tell(settled)
+                    tell_settled(settled, self._observe)
         except (CollectionBusyError, FileAccessError) as error:
             outcome.error = error
             raise
@@ -470,23 +465,6 @@ class SyncRun:
         names = ", ".join(tree.name for tree in trees)
         self._observe(AttemptFailed(names or "sync", reason, delay_s, what, holds_up=attempt == 1))
         time.sleep(delay_s)
-
-    def _tell(self, settled: FileSettled) -> None:
-        """Report one file; what failed may yet come."""
-        match settled.status:
-            case SettledStatus.TRANSFERRED:
-                self._observe(FilePublished(settled.path, settled.size_bytes))
-            case SettledStatus.UNCHANGED:
-                self._observe(FilePresent(settled.path))
-            case SettledStatus.VANISHED | SettledStatus.FAILED:
-                pass
-
-    def _tell_failures(self, outcome: TreeResult) -> None:
-        """Report the files that did not come in the end."""
-        for path, reason in outcome.failed.items():
-            self._observe(FileFailed(path, reason))
-        if (more := outcome.failed_files - len(outcome.failed)) > 0:
-            self._observe(MoreFilesFailed(more))
 
 
 def _way(transport: SyncTransport) -> str:
