@@ -88,7 +88,7 @@ def _tree(tree: Mapping[str, Any]) -> dict[str, Any]:
     listing = planned.get("listing", {}) if isinstance(planned, dict) else {}
     return {
         "name": tree.get("name"),
-        "state": "done" if tree.get("done") else "not done",
+        "state": tree.get("state") or ("done" if tree.get("done") else "not done"),
         "mirror": listing.get("mirror"),
         "transport": listing.get("transport"),
         "listed": listing.get("files"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pdb_cli.cli.collection import hold, typed_command
@@ -27,9 +26,11 @@ from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import utc_now
 from pdb_cli.operations.collection_plan import PLAN_SCHEMA, change_row, group_row
 from pdb_cli.operations.sync import SyncRun
+from pdb_cli.operations.sync_absent import absent_entries
 from pdb_cli.operations.sync_record import append_run, result_row
 
 if TYPE_CHECKING:
+    from pdb_cli.archive.ids import EntryId
     from pdb_cli.cli.session import Session
     from pdb_cli.cli.sync_request import Asked
     from pdb_cli.operations.collection_plan import CollectionPlan, Tally
@@ -39,6 +40,7 @@ _SHORT_S = 10.0
 _SIGNAL_BASE = 128
 _WIDTH_OF_SIZE = 8
 _WIDTH_OF_REASON = 18
+_MOST_NAMED = 10
 
 
 def show_plan(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> int:
@@ -58,7 +60,7 @@ def show_plan(session: Session, asked: Asked, *, mode: OutputMode, progress: boo
     Returns
     -------
     int
-        0, or 3 when some trees could not be planned, 1 when none could.
+        0, or 3 when some trees could not be planned or only in part, 1 when none could at all.
 
     Raises
     ------
@@ -115,13 +117,18 @@ def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> 
         try:
             run.carry_out(lock)
         except BaseException as error:
-            record.write(run.result, code=_code_of(error), reason=_reason_of(error))
-            if run.result.transferred.files:
+            code = _code_of(error)
+            did_something = run.result.transferred.files or run.result.removed.files
+            if did_something and code == ExitCode.FAILED and isinstance(error, PdbCliError):
+                code = ExitCode.PARTIAL
+            record.write(run.result, code=code, reason=_reason_of(error))
+            if did_something:
                 session.say(record.summary(run.result))
-            raise
-        code = exit_code(run.result)
-        if _has_nothing(asked, run.result):
-            code = ExitCode.FAILED
+            if code != ExitCode.PARTIAL:
+                raise
+            session.complain(f"{PROGRAM}: {_reason_of(error)}")
+            return code
+        code = _exit_code(asked, run.result)
         record.write(run.result, code=code, reason=_first_error(run.result))
     session.say(record.summary(run.result))
     if mode is OutputMode.JSON:
@@ -173,8 +180,10 @@ class _Record:
             "reason": reason,
             **result_row(result),
         }
-        with suppress(FileAccessError):
+        try:
             append_run(self._asked.request.collection, content)
+        except FileAccessError as error:
+            self._session.complain(f"{PROGRAM}: --last will not show this run: {reason_of(error)}")
 
     def summary(self, result: SyncResult) -> str:
         """Sum up in one line."""
@@ -202,21 +211,42 @@ def _tell_errors(session: Session, asked: Asked, result: SyncResult, *, planned_
     """Say what is not done, a line per tree; return the exit code."""
     wrong = [tree for tree in result.trees.values() if not tree.is_done]
     for tree in wrong:
-        if tree.error is not None:
+        if tree.reason is not None:
             session.complain(f"{PROGRAM}: {_error_text(tree)}")
     if _has_nothing(asked, result):
         session.complain(f"{PROGRAM}: the mirror has no such files of these entries")
         return ExitCode.FAILED
-    if planned_only:
-        if not wrong:
-            return ExitCode.DONE
-        return ExitCode.PARTIAL if len(wrong) < len(result.trees) else ExitCode.FAILED
-    return exit_code(result)
+    if absent := _absent(asked, result):
+        more = f" and {len(absent) - _MOST_NAMED} more" if len(absent) > _MOST_NAMED else ""
+        names = ", ".join(map(str, absent[:_MOST_NAMED]))
+        session.complain(f"{PROGRAM}: the mirror has no such files of {names}{more}")
+    if planned_only and wrong:
+        nothing = all(tree.state == "not done" for tree in result.trees.values())
+        return ExitCode.FAILED if nothing else ExitCode.PARTIAL
+    return _exit_code(asked, result)
+
+
+def _exit_code(asked: Asked, result: SyncResult) -> ExitCode:
+    """Return the exit code, entries that do not exist considered."""
+    if _has_nothing(asked, result):
+        return ExitCode.FAILED
+    code = exit_code(result)
+    return ExitCode.PARTIAL if code is ExitCode.DONE and _absent(asked, result) else code
+
+
+def _absent(asked: Asked, result: SyncResult) -> tuple[EntryId, ...]:
+    """Return the entries that were asked for by their ids and that nobody has."""
+    if not asked.request.selection.entries:
+        return ()
+    planned = [(tree.tree, tree.plan) for tree in result.trees.values() if tree.plan is not None]
+    if len(planned) < len(result.trees):
+        return ()  # what was not listed may have them
+    return absent_entries(asked.request.selection, planned)
 
 
 def _first_error(result: SyncResult) -> str | None:
     """Return why the run did not do all, if it did not."""
-    errors = [tree for tree in result.trees.values() if tree.error is not None]
+    errors = [tree for tree in result.trees.values() if tree.reason is not None]
     if not errors:
         return None
     return _error_text(errors[0])
@@ -232,10 +262,16 @@ def _has_nothing(asked: Asked, result: SyncResult) -> bool:
 
 def _error_text(tree: TreeResult) -> str:
     """Return why a tree is not done, with its name."""
-    if tree.error is None:
+    error = tree.reason
+    if error is None:
         return ""
-    text = reason_of(tree.error)
-    named = isinstance(tree.error, ListDoubtError | DeleteLimitError)
+    text = reason_of(error)
+    if error is tree.incomplete:
+        text += "; only what is listed is synced, nothing is deleted"
+    if tree.transferred.files:
+        # A plan that was made anew, after files had come.
+        text = text.replace("nothing was changed", "nothing more was changed")
+    named = isinstance(error, ListDoubtError | DeleteLimitError)
     return text if named else f"{tree.tree.name}: {text}"
 
 

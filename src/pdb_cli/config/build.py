@@ -10,12 +10,13 @@ from pdb_cli.archive.mirrors import BUILTIN_MIRRORS, Mirror, find_mirror
 from pdb_cli.config.keys import ANY, KEYS, KeyPath, find_key, nearest_name
 from pdb_cli.config.kinds import MIRROR_NAME, MIRROR_NAMES
 from pdb_cli.config.settings import Origin, OriginKind, Settings, SyncTarget
-from pdb_cli.errors import UnknownNameError
+from pdb_cli.errors import InvalidValueError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pdb_cli.config.given import Given
+    from pdb_cli.config.settings import PathSettings
     from pdb_cli.config.toml_file import ConfigText
 
 _Section = TypeVar("_Section", bound=Any)
@@ -48,13 +49,16 @@ def build_settings(
         elif item.key.kind is MIRROR_NAME:
             (values[item.path],) = _real_names(item, (item.value(environ),), mirrors)
     defaults = Settings()
+    paths = _section(values, ("paths",), defaults.paths)._replace(
+        data_type_dirs={
+            DataType(name): path
+            for name, path in _named(values, ("paths", "data_type_dirs")).items()
+        },
+    )
+    if paths.data_type_dirs:
+        _check_type_dirs(paths, given)
     return Settings(
-        paths=_section(values, ("paths",), defaults.paths)._replace(
-            data_type_dirs={
-                DataType(name): path
-                for name, path in _named(values, ("paths", "data_type_dirs")).items()
-            },
-        ),
+        paths=paths,
         mirror=_section(values, ("mirror",), defaults.mirror),
         mirrors=mirrors,
         download=_section(values, ("download",), defaults.download),
@@ -63,6 +67,20 @@ def build_settings(
         api=_section(values, ("api",), defaults.api),
         origins=_origins({item.path: item.origin for item in given}, mirrors),
     )
+
+
+def _check_type_dirs(paths: PathSettings, given: Sequence[Given]) -> None:
+    """See that no type is kept where another one, or the collection is."""
+    from pdb_cli.operations.sync_trees import check_type_dirs  # noqa: PLC0415 - seldom
+
+    try:
+        check_type_dirs(paths.pdb_dir, paths.data_type_dirs)
+    except InvalidValueError as error:
+        for item in given:
+            if ".".join(item.path) == error.name and item.file is not None:
+                problem = f"expected {error.expected}"
+                raise item.file.error(item.written, problem) from error
+        raise
 
 
 def _real_names(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import (
+    CollectionBusyError,
     FileAccessError,
     ListDoubtError,
     PdbCliError,
@@ -21,40 +22,35 @@ from pdb_cli.errors import (
 )
 from pdb_cli.events import (
     AttemptFailed,
-    FileFailed,
-    FilePresent,
-    FilePublished,
-    FileRemoved,
-    MoreFilesFailed,
     Note,
     PhaseBegan,
     PlanMade,
     ignore_event,
 )
-from pdb_cli.operations.collection_plan import CollectionPlan, PlanAction, Tally
+from pdb_cli.operations.collection_plan import CollectionPlan, PlanAction
 from pdb_cli.operations.sync_guards import (
     PathGuard,
     check_deletions,
     check_lag,
     check_list,
+    check_places,
+    check_still_here,
 )
 from pdb_cli.operations.sync_lists import SeenList, read_seen_list, remember_list
-from pdb_cli.operations.sync_model import SettledStatus
-from pdb_cli.operations.sync_removal import remove_files
+from pdb_cli.operations.sync_removal import forget_files, only_own, remove_gone
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
 from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
-from pdb_cli.storage.collection import Collection
-from pdb_cli.storage.trash import empty_trash
+from pdb_cli.operations.sync_telling import tell_failures, tell_settled
+from pdb_cli.storage.trash import empty_trash, trash_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
-    from datetime import date
+    from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
 
     from pdb_cli.events import Observer
     from pdb_cli.operations.collection_plan import GroupPlan
     from pdb_cli.operations.sync_model import (
-        FileSettled,
         SyncRequest,
         SyncTransport,
         SyncTree,
@@ -105,9 +101,12 @@ class SyncRun:
         self._observe = observe
         self._routes = Routes(request.mirrors, factories, observe)
         self._planned: tuple[_Planned, ...] = ()
+        self._check_lock: Callable[[], None] = lambda: None
         self._newest_s: dict[str, dict[str, float]] = {}
         """By tree and transport, how new the lists of this run are: a mirror that is behind must
         not go on where another one has begun."""
+        self._makeshifts: dict[str, _Planned] = {}
+        """Plans of incomplete lists, for trees that get no better one."""
 
     def plan(self) -> CollectionPlan:
         """Find out what would change; change nothing.
@@ -141,11 +140,14 @@ class SyncRun:
             More files would go than allowed.
         NoSpaceError
             There is no room for what would come.
+        UnsafeTreeError
+            Files would go from where others have theirs.
         """
+        check_places(((one.tree, one.plan) for one in self._planned), self._request)
         check_deletions((one.plan for one in self._planned), self._request.limit)
-        check_space((one.tree, one.plan) for one in self._planned)
+        check_space(((one.tree, one.plan) for one in self._planned), trash=self._trash)
 
-    def carry_out(self, lock: CollectionLock) -> SyncResult:  # noqa: ARG002 - a proof
+    def carry_out(self, lock: CollectionLock) -> SyncResult:
         """Plan, and do what the plan says.
 
         Nothing is transferred before all plans are made and checked; nothing goes from a tree
@@ -155,7 +157,7 @@ class SyncRun:
         Parameters
         ----------
         lock
-            The collection is ours until this returns.
+            The collection is ours until this returns, or until the lock says otherwise.
 
         Returns
         -------
@@ -168,7 +170,10 @@ class SyncRun:
             As :meth:`plan` and :meth:`check_plan`; nothing has been changed.
         FileAccessError
             Nothing more can be written.
+        CollectionBusyError
+            The lock was lost to somebody else; nothing has been changed since.
         """
+        self._check_lock = lock.check
         self.plan()
         self.check_plan()
         planned = self._planned
@@ -177,6 +182,12 @@ class SyncRun:
         done = [brought for one in planned if (brought := self._bring(one)) is not None]
         self._remove(done)
         return self.result
+
+    @property
+    def _trash(self) -> Path | None:
+        """Where files go to, if they go to a trash."""
+        request = self._request
+        return trash_dir(request.collection) if request.use_trash else None
 
     def _plan_trees(self) -> Iterator[_Planned]:
         """Plan every tree by the first way that can."""
@@ -187,6 +198,21 @@ class SyncRun:
             route += 1
         if not route:
             raise self._routes.failure()
+        yield from self._take_makeshifts(pending)
+
+    def _take_makeshifts(self, trees: list[SyncTree]) -> Iterator[_Planned]:
+        """Take for trees that no mirror lists to the end what was listed: it is better than none.
+
+        Nothing is deleted by it, and the tree is not done.
+        """
+        for tree in trees:
+            made = self._makeshifts.pop(tree.name, None)
+            plan = None if made is None else self._checked(made.tree, made.plan)
+            if made is None or plan is None:
+                continue
+            outcome = self.result.trees[tree.name]
+            outcome.plan, outcome.incomplete, outcome.error = plan, outcome.error, None
+            yield made._replace(plan=plan)
 
     def _plan_by(
         self, transport: SyncTransport, route: int, trees: list[SyncTree]
@@ -200,7 +226,9 @@ class SyncRun:
             with closing(self._ask(transport, trees)) as answers:
                 for tree, answer, error in answers:
                     outcome = self.result.trees[tree.name]
-                    plan = None if answer is None else self._checked(answer)
+                    if answer is not None and error is not None:
+                        self._keep_makeshift(_Planned(tree, answer, route))
+                    plan = None if answer is None or error else self._checked(tree, answer)
                     if plan is not None:
                         outcome.plan, outcome.error = plan, None
                         yield _Planned(tree, plan, route)
@@ -213,6 +241,15 @@ class SyncRun:
             if not trees or (refused and attempt >= self._most_tries(refused=True)):
                 break
         return given_up + trees
+
+    def _keep_makeshift(self, planned: _Planned) -> None:
+        """Keep a plan of an incomplete list, unless another mirror has listed more."""
+        kept = self._makeshifts.get(planned.tree.name)
+        # A way is known by its last plan: what it said before is void.
+        if kept is None or (
+            kept.route == planned.route or planned.plan.listing.files > kept.plan.listing.files
+        ):
+            self._makeshifts[planned.tree.name] = planned
 
     def _ask(
         self, transport: SyncTransport, trees: list[SyncTree]
@@ -234,7 +271,7 @@ class SyncRun:
             for tree in left.values():
                 yield tree, None, error
 
-    def _checked(self, plan: GroupPlan) -> GroupPlan | None:
+    def _checked(self, tree: SyncTree, plan: GroupPlan) -> GroupPlan | None:
         """See that a list may be believed; None when it is of no use but harms nothing."""
         request = self._request
         seen = read_seen_list(request.collection, plan.name, request.selection)
@@ -254,6 +291,8 @@ class SyncRun:
             return None
         if plan.listing.newest_s is not None:
             newest_s[plan.listing.transport] = plan.listing.newest_s
+        check_still_here(tree, plan, seen, trust=request.trust_list)
+        plan = only_own(tree, plan)
         if plan.deleted.files and not plan.listing.complete:
             self._observe(Note(f"{plan.name}: the list is not complete: nothing is deleted"))
             return plan._replace(deletions=(), deleted=type(plan.deleted)())
@@ -273,7 +312,7 @@ class SyncRun:
             if self._route(route) is not None:
                 reason = _reason(outcome.error) if outcome.error else "files did not arrive"
                 self._observe(Note(f"{tree.name}: {_way(transport)}: {reason}; trying the next"))
-        self._tell_failures(outcome)
+        tell_failures(outcome, self._observe)
         return None
 
     def _bring_by(
@@ -311,10 +350,21 @@ class SyncRun:
             with closing(self._ask(transport, [tree])) as answers:
                 for _, plan, error in answers:
                     outcome.error = error
-                    checked = None if plan is None else self._checked(plan)
+                    if error is not None and outcome.incomplete is None:
+                        # The first plan was whole; another mirror's may be.
+                        continue
+                    checked = None if plan is None else self._checked(tree, plan)
                     if checked is not None:
-                        check_deletions([checked], self._request.limit)
-                        check_space([(tree, checked)])
+                        outcome.incomplete, outcome.error = error, None
+                        check_places([(tree, checked)], self._request)
+                        others = (one.plan for one in self._planned if one.tree is not tree)
+                        check_deletions([*others, checked], self._request.limit)
+                        check_space([(tree, checked)], trash=self._trash)
+                        # The next tree that is planned anew is counted together with this plan.
+                        self._planned = tuple(
+                            one._replace(plan=checked) if one.tree is tree else one
+                            for one in self._planned
+                        )
                         return checked
         except SyncError as error:
             outcome.error = error
@@ -332,13 +382,17 @@ class SyncRun:
             if not transport.keeps_records and plan.changed.files:
                 # Before the first one: the record of what is no more would accuse what comes.
                 changed = (one for one in plan.transfers if one.action is PlanAction.CHANGED)
-                self._forget(one.path for one in changed)
+                forget_files(
+                    (one.path for one in changed), request=self._request, observe=self._observe
+                )
+            self._check_lock()
             with closing(transport.execute(tree, plan, observe=self._observe)) as files:
                 for settled in files:
+                    self._check_lock()
                     settled_files += 1
                     outcome.settle(settled)
-                    self._tell(settled)
-        except FileAccessError as error:
+                    tell_settled(settled, self._observe)
+        except (CollectionBusyError, FileAccessError) as error:
             outcome.error = error
             raise
         except PdbCliError as error:
@@ -367,8 +421,16 @@ class SyncRun:
         for tree, plan, route in done:
             outcome = self.result.trees[tree.name]
             try:
-                self._remove_from(tree, plan, today)
-            except SyncError as error:
+                remove_gone(
+                    outcome,
+                    plan.deletions,
+                    request=request,
+                    day=today,
+                    observe=self._observe,
+                    check=self._check_lock,
+                )
+            except (FileAccessError, SyncError) as error:
+                # What has come and gone so far stays, and is told; other trees may be elsewhere.
                 outcome.error = error
                 continue
             if (transport := self._route(route)) is not None:
@@ -377,35 +439,6 @@ class SyncRun:
             # leaves the mark where the last one that was completed has set it.
             remember_list(request.collection, plan, request.selection)
         empty_trash(request.collection, today)
-
-    def _remove_from(self, tree: SyncTree, plan: GroupPlan, today: date) -> None:
-        """Remove what is gone from one tree."""
-        if not len(plan.deletions):
-            return
-        request = self._request
-        outcome = self.result.trees[tree.name]
-        forgotten: list[str] = []
-        try:
-            for path, size_bytes in remove_files(
-                tree,
-                plan.deletions,
-                collection=request.collection,
-                day=today if request.use_trash else None,
-            ):
-                self._observe(FileRemoved(path))
-                outcome.removed += Tally(1, size_bytes)
-                forgotten.append(path)
-        finally:
-            if forgotten:
-                self._forget(forgotten)
-
-    def _forget(self, paths: Iterable[str]) -> None:
-        """Drop what the catalogue has of files that go, or are replaced."""
-        from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - seldom
-
-        collection = Collection(self._request.collection, self._request.data_type_dirs)
-        with open_catalogue(collection, observe=self._observe) as catalogue:
-            catalogue.forget(paths)
 
     def _route(self, number: int) -> SyncTransport | None:
         """Return a way; before the first is given up, look again for as long as that may help."""
@@ -441,23 +474,6 @@ class SyncRun:
         names = ", ".join(tree.name for tree in trees)
         self._observe(AttemptFailed(names or "sync", reason, delay_s, what, holds_up=attempt == 1))
         time.sleep(delay_s)
-
-    def _tell(self, settled: FileSettled) -> None:
-        """Report one file; what failed may yet come."""
-        match settled.status:
-            case SettledStatus.TRANSFERRED:
-                self._observe(FilePublished(settled.path, settled.size_bytes))
-            case SettledStatus.UNCHANGED:
-                self._observe(FilePresent(settled.path))
-            case SettledStatus.VANISHED | SettledStatus.FAILED:
-                pass
-
-    def _tell_failures(self, outcome: TreeResult) -> None:
-        """Report the files that did not come in the end."""
-        for path, reason in outcome.failed.items():
-            self._observe(FileFailed(path, reason))
-        if (more := outcome.failed_files - len(outcome.failed)) > 0:
-            self._observe(MoreFilesFailed(more))
 
 
 def _way(transport: SyncTransport) -> str:

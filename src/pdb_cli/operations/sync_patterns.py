@@ -87,6 +87,30 @@ def make_filter(tree: SyncTree, selection: SyncSelection) -> Callable[[str], boo
     return has
 
 
+def make_id_reader(tree: SyncTree) -> Callable[[str], EntryId | None]:
+    """Return what tells of which entry a file is.
+
+    Parameters
+    ----------
+    tree
+        The tree.
+
+    Returns
+    -------
+    callable
+        Takes a path below ``tree.remote``; returns None where the name is not that of an entry.
+    """
+    if tree.pattern is None:
+        return lambda _: None
+    match = _expression(tree.pattern, tree.layout).fullmatch
+
+    def read_id(path: str) -> EntryId | None:
+        found = match(path)
+        return None if found is None else EntryId.parse(found["id"])
+
+    return read_id
+
+
 def wildcards(tree: SyncTree, selection: SyncSelection) -> Iterator[str]:
     """Yield what the wanted files of a tree look like.
 

@@ -61,9 +61,14 @@ def append_run(collection: Path, record: dict[str, Any]) -> None:
         if path.exists() and path.stat().st_size + len(line) > _LARGEST_BYTES:
             kept = path.read_bytes()[-_LARGEST_BYTES // 2 :].partition(b"\n")[2]
             write_atomic(path, kept, durable=False)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
-            os.write(descriptor, line)
+            end = os.fstat(descriptor).st_size
+            if end and os.pread(descriptor, 1, end - 1) != b"\n":
+                line = (
+                    b"\n" + line
+                )  # the last record was cut short: it must not take this one along
+            _write_all(descriptor, line, end)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -110,6 +115,17 @@ def last_run(collection: Path, target: str | None) -> dict[str, Any] | None:
     return None
 
 
+def _write_all(descriptor: int, line: bytes, end: int) -> None:
+    """Write a line, or nothing of it."""
+    try:
+        written = 0
+        while written < len(line):
+            written += os.write(descriptor, line[written:])
+    except OSError:
+        os.ftruncate(descriptor, end)
+        raise
+
+
 def _path(collection: Path) -> Path:
     """Return the file of the records."""
     return collection / STATE_DIR / RUNS_NAME / _NAME
@@ -117,10 +133,11 @@ def _path(collection: Path) -> Path:
 
 def _tree_row(tree: TreeResult) -> dict[str, Any]:
     """Return what came of one tree."""
-    error = tree.error
+    error = tree.reason
     return {
         "name": tree.tree.name,
         "done": tree.is_done,
+        "state": tree.state,
         "planned": None if tree.plan is None else group_row(tree.plan),
         "transferred": tree.transferred._asdict(),
         "unchanged": tree.unchanged,

@@ -7,16 +7,23 @@ import stat
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError
+from pdb_cli.events import FileRemoved
+from pdb_cli.operations.collection_plan import Tally
 from pdb_cli.operations.sync_guards import PathGuard
+from pdb_cli.operations.sync_model import SyncSelection
+from pdb_cli.operations.sync_patterns import make_filter
+from pdb_cli.storage.collection import Collection
 from pdb_cli.storage.trash import move_to_trash, remove_empty_directories
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import date
     from pathlib import Path
 
-    from pdb_cli.operations.collection_plan import PlannedChange
-    from pdb_cli.operations.sync_model import SyncTree
+    from pdb_cli.events import Observer
+    from pdb_cli.operations.collection_plan import Changes, GroupPlan, PlannedChange
+    from pdb_cli.operations.sync_model import SyncRequest, SyncTree
+    from pdb_cli.operations.sync_result import TreeResult
 
 
 def remove_files(
@@ -25,6 +32,7 @@ def remove_files(
     *,
     collection: Path,
     day: date | None,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[str, int]]:
     """Remove files of a tree; directories that become empty go with them.
 
@@ -40,6 +48,8 @@ def remove_files(
         The root of the collection, for its trash.
     day
         The day under which they go to the trash; None to delete them.
+    check
+        Called before each; raises what must stop it.
 
     Yields
     ------
@@ -55,6 +65,7 @@ def remove_files(
     """
     guard = PathGuard(tree)
     for change in deletions:
+        check()
         place = guard.check(change)
         try:
             status = place.lstat()
@@ -68,6 +79,125 @@ def remove_files(
             _delete(place)
         remove_empty_directories(tree.root, place.parent)
         yield change.path, status.st_size
+
+
+def remove_gone(
+    outcome: TreeResult,
+    deletions: Changes,
+    *,
+    request: SyncRequest,
+    day: date,
+    observe: Observer,
+    check: Callable[[], None],
+) -> None:
+    """Remove what is gone from one tree, count it, and let the catalogue forget it.
+
+    Parameters
+    ----------
+    outcome
+        That of the tree; counts what goes, also when something stops it.
+    deletions
+        Of its plan.
+    request
+        What is wanted.
+    day
+        Today, by UTC.
+    observe
+        Gets an event for each.
+    check
+        Called before each; raises what must stop it.
+
+    Raises
+    ------
+    UnsafeTreeError, FileAccessError
+        As :func:`remove_files`.
+    """
+    if not len(deletions):
+        return
+    forgotten: list[str] = []
+    try:
+        for path, size_bytes in remove_files(
+            outcome.tree,
+            deletions,
+            collection=request.collection,
+            day=day if request.use_trash else None,
+            check=check,
+        ):
+            observe(FileRemoved(path))
+            outcome.removed += Tally(1, size_bytes)
+            forgotten.append(path)
+    finally:
+        if forgotten:
+            forget_files(forgotten, request=request, observe=observe)
+
+
+def forget_files(paths: Iterable[str], *, request: SyncRequest, observe: Observer) -> None:
+    """Drop what the catalogue has of files that go, or are replaced.
+
+    Parameters
+    ----------
+    paths
+        In the collection.
+    request
+        Which collection.
+    observe
+        Gets a ``Note`` about a catalogue that can not be used.
+    """
+    from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - seldom
+
+    collection = Collection(request.collection, request.data_type_dirs)
+    with open_catalogue(collection, observe=observe) as catalogue:
+        catalogue.forget(paths)
+
+
+class OwnDeletions:
+    """Those deletions whose names are of a tree; the others are nobody's business.
+
+    Parameters
+    ----------
+    tree
+        The tree.
+    deletions
+        Of a plan of it.
+    """
+
+    def __init__(self, tree: SyncTree, deletions: Changes) -> None:
+        # Of the tree alone, whatever else may be in the directory.
+        self._fits = make_filter(tree._replace(shared=True), SyncSelection())
+        self._start = len(tree.directory) + 1
+        self._deletions = deletions
+        self.tally = Tally.of(self)
+        """How many they are, and their bytes."""
+
+    def __len__(self) -> int:
+        return self.tally.files
+
+    def __iter__(self) -> Iterator[PlannedChange]:
+        start, fits = self._start, self._fits
+        return (change for change in self._deletions if fits(change.path[start:]))
+
+
+def only_own(tree: SyncTree, plan: GroupPlan) -> GroupPlan:
+    """Leave in a plan only deletions of files whose names are of its tree.
+
+    Parameters
+    ----------
+    tree
+        One without a pattern takes any name.
+    plan
+        Of any transport.
+
+    Returns
+    -------
+    GroupPlan
+        The same where there is nothing to leave out.
+    """
+    if tree.pattern is None or not plan.deleted.files:
+        return plan
+    own = OwnDeletions(tree, plan.deletions)
+    if len(own) == plan.deleted.files:
+        return plan
+    return plan._replace(deletions=own, deleted=own.tally)
 
 
 def _delete(place: Path) -> None:

@@ -35,17 +35,30 @@ class TreeResult:
     removed: Tally = field(default_factory=Tally)
     error: PdbCliError | None = None
     """Why it is not done, if it is not."""
+    incomplete: PdbCliError | None = None
+    """What the list lacks that the plan was made of: no mirror gave a better one."""
 
     @property
     def is_done(self) -> bool:
         """Whether it is as the mirror has it."""
-        missing = self.failed_files or self.vanished
-        return self.error is None and not missing and self.plan is not None
+        return self.state == "done"
+
+    @property
+    def state(self) -> str:
+        """How it is, in a word for people: ``done``, ``incomplete`` or ``not done``."""
+        if self.error is not None or self.failed_files or self.vanished or self.plan is None:
+            return "not done"
+        return "done" if self.incomplete is None else "incomplete"
+
+    @property
+    def reason(self) -> PdbCliError | None:
+        """Why it is not done, whatever kept it."""
+        return self.error or self.incomplete
 
     @property
     def did_something(self) -> bool:
-        """Whether anything was of use."""
-        if self.is_done or self.transferred.files or self.removed.files:
+        """Whether anything was of use; what is listed may all be here, though more may exist."""
+        if self.state != "not done" or self.transferred.files or self.removed.files:
             return True
         # With a list that names more than there is, the rest is as the mirror has it all the same.
         kept = self.plan.kept.files if self.plan is not None else 0

@@ -8,7 +8,8 @@ docs/explanation/sync-rsync.md.
 from __future__ import annotations
 
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from pdb_cli.errors import (
     FileAccessError,
@@ -28,6 +29,7 @@ from pdb_cli.operations.sync_model import (
 )
 from pdb_cli.operations.sync_patterns import make_filter, takes_everything, wildcards
 from pdb_cli.operations.sync_rsync_plan import NOT_ON_MIRROR, PlanMaker, TreeState
+from pdb_cli.storage.flush import flush_file_system
 from pdb_cli.transfer.rsync_fetch import Fetched, RsyncFetch
 from pdb_cli.transfer.rsync_leftovers import NameLists, take_over
 from pdb_cli.transfer.rsync_listing import list_tree
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.rsync_arguments import RsyncOptions
 
 _NOT_SENT = "the mirror did not send it"
+_MOST_AT_ONCE: Final = 50_000
+"""Files that are shared out together: what is in memory is that much, however large the plan."""
 
 
 class RsyncTransport:
@@ -105,13 +109,13 @@ class RsyncTransport:
         """Compare trees with the mirror, each by one dry run; see ``SyncTransport``."""
         for tree in trees:
             try:
-                plan = self._plan_tree(tree, selection, delete=delete, observe=observe)
+                answer = self._plan_tree(tree, selection, delete=delete, observe=observe)
             except FileAccessError:
                 raise
             except PdbCliError as error:
                 yield TreePlanned(tree, None, error)
             else:
-                yield TreePlanned(tree, plan)
+                yield answer
 
     def execute(
         self, tree: SyncTree, plan: GroupPlan, *, observe: Observer
@@ -119,35 +123,99 @@ class RsyncTransport:
         """Fetch what is new or changed; see ``SyncTransport``."""
         if not len(plan.transfers):
             return
-        prefix = len(tree.directory) + 1
-        files = [(one.path[prefix:], one.size_bytes or 0) for one in plan.transfers]
-        unsettled = dict.fromkeys(path for path, _ in files)
-        fetch = self._fetch(tree, files)
+        brought = False
+        unsettled = 0
+        notes: list[str] = []
+        above: set[str] = set()
+        lists = self._lists(tree)
+        batches = self._batches(tree, plan, lists)
+        batch = next(batches)
+        first_number = 0
+        while batch:
+            following = next(batches, [])
+            above.update(_directories_of(path for path, _ in batch))
+            # What has no file above which it is made, comes with the last ones.
+            alone = [] if following else self._alone(tree, above)
+            shares = self._shares(batch, alone)
+            fetch = self._fetch(tree, shares, first_number=first_number)
+            first_number += len(shares)
+            left = dict.fromkeys(path for path, _ in batch)
+            batch = following
+            try:
+                with closing(self._run(tree, fetch, left, observe)) as came:
+                    for settled in came:
+                        brought = brought or settled.status is SettledStatus.TRANSFERRED
+                        yield settled
+                for path in _named_in(fetch.gone, left):
+                    del left[path]
+                    yield FileSettled(
+                        f"{tree.directory}/{path}", SettledStatus.VANISHED, reason=NOT_ON_MIRROR
+                    )
+                if left and fetch.errors:
+                    raise _worst(fetch.errors)
+            except PdbCliError:
+                self._state_of(tree).look(tree.root)
+                if brought:
+                    with suppress(FileAccessError):
+                        flush_file_system(tree.root)
+                raise
+            for path in left:
+                yield FileSettled(
+                    f"{tree.directory}/{path}", SettledStatus.FAILED, reason=_NOT_SENT
+                )
+            unsettled += len(left)
+            if not unsettled:
+                lists.remove()
+            notes += fetch.notes[:1] if fetch.errors else ()
+        self._state_of(tree).look(tree.root)
+        if brought:
+            # Before the run is called done: rsync does not wait for the disk.
+            flush_file_system(tree.root)
+        for line in () if unsettled else notes[:1]:
+            observe(Note(line))
+
+    def _run(
+        self, tree: SyncTree, fetch: RsyncFetch, left: dict[str, None], observe: Observer
+    ) -> Generator[FileSettled, None, None]:
+        """Run one fetch; take what has come from what is left."""
         with closing(fetch.run()) as events:
             for event in events:
                 if not isinstance(event, Fetched):
                     observe(BytesReceived(event.size_bytes))
-                elif event.path in unsettled:
-                    del unsettled[event.path]
+                elif event.path in left:
+                    del left[event.path]
                     yield FileSettled(
                         f"{tree.directory}/{event.path}",
                         SettledStatus.TRANSFERRED if event.is_new else SettledStatus.UNCHANGED,
                         event.size_bytes,
                     )
-        for path in _named_in(fetch.gone, unsettled):
-            del unsettled[path]
-            yield FileSettled(
-                f"{tree.directory}/{path}", SettledStatus.VANISHED, reason=NOT_ON_MIRROR
-            )
-        self._state_of(tree).look(tree.root)
-        if unsettled and fetch.errors:
-            raise _worst(fetch.errors)
-        for path in unsettled:
-            yield FileSettled(f"{tree.directory}/{path}", SettledStatus.FAILED, reason=_NOT_SENT)
-        if not unsettled:
-            self._lists(tree).remove()
-            for line in fetch.notes[:1] if fetch.errors else ():
-                observe(Note(line))
+
+    def _batches(
+        self, tree: SyncTree, plan: GroupPlan, lists: NameLists
+    ) -> Iterator[list[tuple[str, int]]]:
+        """Yield the files of a plan, some at a time: there may be millions.
+
+        First come all that an earlier run may have begun: its lists, which say so, make room for
+        ours.
+        """
+        prefix = len(tree.directory) + 1
+        earlier = set(lists.read())
+        begun = [
+            (path, one.size_bytes or 0)
+            for one in (plan.transfers if earlier else ())
+            if (path := one.path[prefix:]) in earlier
+        ]
+        earlier = {path for path, _ in begun}
+        take_over(tree.root, lists, wanted=earlier)
+        files = (
+            (path, one.size_bytes or 0)
+            for one in plan.transfers
+            if (path := one.path[prefix:]) not in earlier
+        )
+        batch = [*begun, *islice(files, max(0, _MOST_AT_ONCE - len(begun)))]
+        while batch:
+            yield batch
+            batch = list(islice(files, _MOST_AT_ONCE))
 
     def finish(self, tree: SyncTree, plan: GroupPlan, *, observe: Observer) -> None:  # noqa: ARG002 - all is said
         """Leave directories as the mirror has them; see ``SyncTransport``."""
@@ -155,7 +223,8 @@ class RsyncTransport:
         if state.extra and not len(plan.transfers) and tree.root.is_dir():
             # Only what no rsync has looked at in this run; the next one would do it as well.
             with suppress(PdbCliError):
-                for _ in self._fetch(tree, ()).run():
+                take_over(tree.root, self._lists(tree), wanted=())
+                for _ in self._fetch(tree, self._shares((), state.extra)).run():
                     pass
                 state.look(tree.root)
                 self._lists(tree).remove()
@@ -163,14 +232,18 @@ class RsyncTransport:
 
     def _plan_tree(
         self, tree: SyncTree, selection: SyncSelection, *, delete: bool, observe: Observer
-    ) -> GroupPlan:
-        """Plan one tree: ask the daemons of the mirror in their order, until one lists it."""
+    ) -> TreePlanned:
+        """Plan one tree: ask the daemons of the mirror in their order, until one lists all of it.
+
+        If none does, what one listed is a plan too, with the error that says what it lacks.
+        """
         if tree.root.exists() and not tree.root.is_dir():
             raise FileAccessError("read", tree.root, "it is no directory")
         everything = takes_everything(tree, selection)
         rules = tree_rules(None if everything else wildcards(tree, selection))
         wanted = None if everything else make_filter(tree, selection)
         first_error: PdbCliError | None = None
+        makeshift: TreePlanned | None = None
         for root in self._roots:
             maker = PlanMaker(tree)
             try:
@@ -188,6 +261,9 @@ class RsyncTransport:
             except (RsyncError, UnsupportedError) as error:
                 first_error = first_error or error
                 continue
+            incomplete = listing.incompleteness(source)
+            if incomplete is not None and makeshift is not None:
+                continue
             self._prefer(root)
             plan, self._trees[tree.name] = maker.make(
                 listing,
@@ -196,7 +272,11 @@ class RsyncTransport:
                 everything=everything,
                 observe=observe,
             )
-            return plan
+            if incomplete is None:
+                return TreePlanned(tree, plan)
+            makeshift = TreePlanned(tree, plan, incomplete)
+        if makeshift is not None:
+            return makeshift
         if first_error is None:
             raise UnsupportedError(
                 f"rsync from mirror {self.mirror.name}",
@@ -204,29 +284,34 @@ class RsyncTransport:
             )
         raise first_error
 
-    def _fetch(self, tree: SyncTree, files: Sequence[tuple[str, int]]) -> RsyncFetch:
-        """Get ready to fetch: our directory, what an earlier run left, who brings what."""
+    def _alone(self, tree: SyncTree, above: set[str]) -> list[str]:
+        """Return what needs times, but does not come with files: these bring what is above them."""
+        return [path for path in self._state_of(tree).extra if path not in above]
+
+    def _shares(self, files: Iterable[tuple[str, int]], alone: Iterable[str]) -> list[list[str]]:
+        """Say which process brings what."""
         shares = share_out(files, self._options.parallel)
-        # Directories above files come with these, times and all.
-        above = set(_directories_of(path for path, _ in files))
-        alone = [(path, 0) for path in self._state_of(tree).extra if path not in above]
-        others = share_out(alone, 1)
+        others = share_out(((path, 0) for path in alone), 1)
         if len(others) == 1 and shares:
             # Not worth a connection of their own.
             shares[0] = [*others.pop(), *shares[0]]
-        shares += others
-        lists = self._lists(tree)
+        return shares + others
+
+    def _fetch(
+        self, tree: SyncTree, shares: Sequence[Sequence[str]], *, first_number: int = 0
+    ) -> RsyncFetch:
+        """Get ready to fetch: our directory, and who brings what."""
         try:
             tree.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileAccessError.wrap("create", tree.root, error) from error
-        take_over(tree.root, lists, wanted={path for share in shares for path in share})
         return RsyncFetch(
             self._options,
             self._roots[0].url(f"{tree.remote}/"),
             tree.root,
             shares=shares,
-            lists=lists,
+            lists=self._lists(tree),
+            first_number=first_number,
             follow_links=tree.links,
         )
 

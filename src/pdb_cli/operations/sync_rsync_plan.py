@@ -17,6 +17,7 @@ from pdb_cli.operations.collection_plan import (
     Tally,
     is_safe_path,
 )
+from pdb_cli.operations.sync_guards import PathGuard
 from pdb_cli.transfer.rsync_lines import Change
 
 if TYPE_CHECKING:
@@ -143,8 +144,7 @@ class PlanMaker:
         """
         tree = self._tree
         if not listing.is_complete:
-            said = listing.notes[0] if listing.notes else "fewer files named than counted"
-            observe(Note(f"{source} is not listed to its end, nothing is deleted: {said}"))
+            # Its error says so.
             listing.gone.clear()
             listing.gone_directories.clear()
         if self._refused:
@@ -194,7 +194,16 @@ class PlanMaker:
         mtime_s = differing.pop(".", None)
         if mtime_s is not None:
             state.directories["."] = mtime_s * _NS
-        state.extra = [*differing, *filter(is_safe_path, listing.attributes)]
+        guard = PathGuard(self._tree)
+        # What is in the way of a directory is not replaced by one.
+        state.extra = [
+            *(path for path in differing if guard.is_free(f"{self._tree.directory}/{path}")),
+            *(
+                path
+                for path in filter(is_safe_path, listing.attributes)
+                if guard.is_free(f"{self._tree.directory}/{path}".rpartition("/")[0])
+            ),
+        ]
         for path in self._touched:
             if path not in differing and path not in state.directories:
                 # As the mirror has it: what happens in it must not change that.

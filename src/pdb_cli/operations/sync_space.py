@@ -29,18 +29,23 @@ class _Need(NamedTuple):
     files: int
 
 
-def check_space(planned: Iterable[tuple[SyncTree, GroupPlan]]) -> None:
+def check_space(
+    planned: Iterable[tuple[SyncTree, GroupPlan]], *, trash: Path | None = None
+) -> None:
     """See that free bytes and free files suffice, for each file system.
 
     New files count in full. A file that comes in the place of another counts for as much as it is
     larger, since the old one goes when the new one is whole. A thousand new files or more whose
     sizes nobody said count for two thirds of what as many files of the tree take, or of the
-    archive's usual size: enough to notice a disk that is far too small.
+    archive's usual size: enough to notice a disk that is far too small. What goes to a trash on
+    another file system needs room there.
 
     Parameters
     ----------
     planned
         Trees and their plans.
+    trash
+        The directory of the trash, which need not exist; None if nothing goes there.
 
     Raises
     ------
@@ -56,6 +61,14 @@ def check_space(planned: Iterable[tuple[SyncTree, GroupPlan]]) -> None:
             size_bytes=need.size_bytes + _growth_bytes(tree, plan, place),
             files=need.files + plan.new.files,
         )
+        if trash is not None and plan.deleted.files:
+            place = _existing(trash)
+            if (other := place.stat().st_dev) != device:
+                need = needs.get(other, _Need(place, 0, 0))
+                needs[other] = need._replace(
+                    size_bytes=need.size_bytes + plan.deleted.size_bytes,
+                    files=need.files + plan.deleted.files,
+                )
     for need in needs.values():
         status = os.statvfs(need.place)
         free_bytes = status.f_bavail * status.f_frsize

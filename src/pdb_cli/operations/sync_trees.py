@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdb_cli.archive.datatypes import DataType, FileFormat, parse_data_type
+from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.sync_targets import (
     ARCHIVE_ROWS,
     DEFAULT_TARGET,
@@ -19,9 +21,6 @@ from pdb_cli.operations.sync_model import SyncTree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from pdb_cli.archive.layouts import Layout
 
 _WITH_FORMATS = frozenset({DataType.STRUCTURES, DataType.OBSOLETE})
 """Types of which the format can be chosen; all others are kept as the archive has them."""
@@ -137,8 +136,40 @@ def make_trees(
     trees = tuple(
         _tree(row, collection, data_type_dirs, layout, links=links, part=part) for row in rows
     )
-    _refuse_overlaps(trees, collection, data_type_dirs, layout)
+    others = [
+        _tree(row, collection, data_type_dirs, layout, links=False, part=None)
+        for row in ARCHIVE_ROWS[layout]
+    ]
+    _refuse_overlaps(trees, others, collection, data_type_dirs)
     return trees
+
+
+def check_type_dirs(collection: Path | None, data_type_dirs: Mapping[DataType, Path]) -> None:
+    """See that every type that is kept elsewhere has a place of its own.
+
+    Parameters
+    ----------
+    collection
+        The root of the collection; None if none is set up.
+    data_type_dirs
+        Types that are kept elsewhere.
+
+    Raises
+    ------
+    InvalidValueError
+        One is where another one is, or where the collection is; ``name`` is the key.
+    """
+    rows = [
+        row
+        for row in ARCHIVE_ROWS[Layout.CLASSIC]
+        if row.data_type is not None and (collection is not None or row.data_type in data_type_dirs)
+    ]
+    # Without a collection, only what is elsewhere has a place.
+    root = collection or Path()
+    trees = [
+        _tree(row, root, data_type_dirs, Layout.CLASSIC, links=False, part=None) for row in rows
+    ]
+    _refuse_overlaps(trees, trees, collection, data_type_dirs)
 
 
 def _own_rows(
@@ -169,33 +200,42 @@ def _checked_subpath(subpath: str) -> str:
 
 def _refuse_overlaps(
     trees: Iterable[SyncTree],
-    collection: Path,
+    others: Iterable[SyncTree],
+    collection: Path | None,
     data_type_dirs: Mapping[DataType, Path],
-    layout: Layout,
 ) -> None:
     """See that no directory of a tree is, holds, or is in that of another type."""
-    rows = ARCHIVE_ROWS[layout]
-    others = [
-        _tree(row, collection, data_type_dirs, layout, links=False, part=None) for row in rows
-    ]
     places = [(other, os.path.realpath(other.root)) for other in others]
+    top = None if collection is None else os.path.realpath(collection)
     for tree in trees:
         place = os.path.realpath(tree.root)
+        is_alone = not tree.shared and _is_moved(tree, data_type_dirs)
+        if is_alone and top is not None and os.path.commonpath((place, top)) == place:
+            raise _no_place(tree, data_type_dirs, tree, f"the collection in {collection}")
         for other, other_place in places:
             if tree.directory == other.directory or (tree.shared and other.shared):
                 continue
-            moved = [
-                one.data_type
-                for one in (tree, other)
-                if one.data_type in data_type_dirs and one.data_type is not None
-            ]
-            if moved and _overlap(place, other_place):
-                raise InvalidValueError(
-                    f"paths.data_type_dirs.{moved[0]}",
-                    str(data_type_dirs[moved[0]]),
-                    f"a directory apart: {tree.name} would be in {tree.root}, and {other.name} in "
-                    f"{other.root}",
-                )
+            moved = next((one for one in (tree, other) if _is_moved(one, data_type_dirs)), None)
+            if moved is not None and _overlap(place, other_place):
+                text = f"{other.name} in {other.root}"
+                raise _no_place(moved, data_type_dirs, tree, text)
+
+
+def _is_moved(tree: SyncTree, data_type_dirs: Mapping[DataType, Path]) -> bool:
+    """Tell whether a tree is kept elsewhere than in the collection."""
+    return tree.data_type is not None and tree.data_type in data_type_dirs
+
+
+def _no_place(
+    moved: SyncTree, data_type_dirs: Mapping[DataType, Path], tree: SyncTree, other: str
+) -> InvalidValueError:
+    """Return the error about a setting that puts a type where something else is."""
+    data_type = moved.data_type or DataType.STRUCTURES
+    return InvalidValueError(
+        f"paths.data_type_dirs.{data_type}",
+        str(data_type_dirs[data_type]),
+        f"a directory apart: {tree.name} would be in {tree.root}, and {other}",
+    )
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -48,6 +48,7 @@ _PASSING_S: Final = 0.3
 """How long somebody who only looks may be in the way."""
 _SIGN_EVERY_S: Final = 10.0
 _SIGN_LASTS_S: Final = 60.0
+_LOOK_EVERY_S: Final = 1.0
 _LONGEST_TEXT: Final = 400
 
 
@@ -75,10 +76,18 @@ class CollectionLock:
     ----------
     descriptor
         The open file, locked where there are locks.
+    record
+        What it says of us, byte by byte.
+    path, collection
+        The file and the collection, for errors.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, record: bytes, path: Path, collection: Path) -> None:
         self._descriptor: int | None = descriptor
+        self._record = record
+        self._path = path
+        self._collection = collection
+        self._looked_s = time.monotonic()
         self._ended = threading.Event()
         self._signs = threading.Thread(
             target=self._give_signs, name="collection-lock", daemon=True, args=(descriptor,)
@@ -122,13 +131,14 @@ class CollectionLock:
         """
         path = _lock_path(collection)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_root(collection)
+            path.parent.mkdir(exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             raise FileAccessError.wrap("lock", path, error) from error
         try:
             has_locks = _take(descriptor, path, collection, holder, wait=wait, observe=observe)
-            _write_holder(descriptor, holder)
+            record = _write_holder(descriptor, holder)
             if not has_locks:
                 _see_that_it_is_ours(path, collection, holder)
         except BaseException as error:
@@ -136,7 +146,28 @@ class CollectionLock:
             if isinstance(error, OSError):
                 raise FileAccessError.wrap("lock", path, error) from error
             raise
-        return cls(descriptor)
+        return cls(descriptor, record, path, collection)
+
+    def check(self) -> None:
+        """See that the collection is still ours; to be called before each change of it.
+
+        Who gives no signs of life for a minute (a suspended process, a host that hangs) may lose it
+        to another host, or where there are no locks. The file is looked at once a second.
+
+        Raises
+        ------
+        CollectionBusyError
+            Somebody else has it now: nothing more may be changed.
+        """
+        now_s = time.monotonic()
+        descriptor = self._descriptor
+        if descriptor is None or now_s - self._looked_s < _LOOK_EVERY_S:
+            return
+        if not self._is_ours(descriptor):
+            raise CollectionBusyError(
+                self._collection, *(_read_holder(self._path) or Holder("", 0, ""))
+            )
+        self._looked_s = now_s
 
     def release(self) -> None:
         """Let the collection go; harmless when that was done already."""
@@ -146,12 +177,20 @@ class CollectionLock:
         self._ended.set()
         self._signs.join()
         with suppress(OSError):
-            os.ftruncate(descriptor, 0)
+            if self._is_ours(descriptor):
+                os.ftruncate(descriptor, 0)
         os.close(descriptor)
 
+    def _is_ours(self, descriptor: int) -> bool:
+        """Tell whether the file still names us."""
+        try:
+            return os.pread(descriptor, LARGEST_RECORD_BYTES + 1, 0) == self._record
+        except OSError:
+            return True  # a server that does not answer just now has not given it to anybody
+
     def _give_signs(self, descriptor: int) -> None:
-        """Renew the file's time until the end."""
-        while not self._ended.wait(_SIGN_EVERY_S):
+        """Renew the file's time until the end, or until it is somebody else's."""
+        while not self._ended.wait(_SIGN_EVERY_S) and self._is_ours(descriptor):
             with suppress(OSError):
                 os.utime(descriptor)
 
@@ -314,8 +353,8 @@ def _seconds_ago(path: Path) -> float | None:
         return None
 
 
-def _write_holder(descriptor: int, holder: Holder) -> None:
-    """Say in the file who holds it."""
+def _write_holder(descriptor: int, holder: Holder) -> bytes:
+    """Say in the file who holds it; return what was written."""
     record = {"schema": _SCHEMA, **holder._asdict()}
     del record["last_seen_s"]
     # Not more than a reader takes; what is long is the command.
@@ -323,3 +362,14 @@ def _write_holder(descriptor: int, holder: Holder) -> None:
     data = json.dumps(record).encode()[:LARGEST_RECORD_BYTES]
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, data, 0)
+    return data
+
+
+def _make_root(collection: Path) -> None:
+    """Make the root of a collection, but nothing above it: a disk may not be mounted."""
+    if collection.is_dir():
+        return
+    if not collection.parent.is_dir():
+        reason = f"there is no {collection.parent}; make that directory, or mount its disk"
+        raise FileAccessError("create", collection, reason, errno.ENOENT)
+    collection.mkdir(exist_ok=True)

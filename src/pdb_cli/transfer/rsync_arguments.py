@@ -33,7 +33,8 @@ _COMMON = (
     "--8-bit-output",  # names as they are, except for control characters
     "--no-human-readable",  # plain digits
     "--no-motd",
-    "--perms",
+    # No --perms: what is here keeps its permissions, set-group-id of directories included, and what
+    # is new gets those of any new file. Who shares a collection by a group relies on both.
     "--times",
     "--no-links",
     "--no-devices",
@@ -127,8 +128,8 @@ def fetch_arguments(
         *_base(options, url, follow_links=follow_links),
         # No --recursive: a directory in the list is a directory, not what is in it.
         f"--partial-dir={PARTIAL_DIRECTORY}",
-        # What a mirror says must not give a program the rights of the user.
-        "--chmod=Fug-s",
+        # With --perms off: as the umask has it for what is new, whatever the mirror says.
+        "--chmod=Dugo=rwx,Fugo=rw",
         "--itemize-changes",
         "--itemize-changes",
         "--info=progress2",

@@ -70,6 +70,8 @@ class RsyncFetch:
         its time and permissions.
     lists
         Where to write them down.
+    first_number
+        Of the first of these lists: those of lower numbers are kept.
     follow_links
         Whether the files that links lead to are meant.
     """
@@ -82,6 +84,7 @@ class RsyncFetch:
         *,
         shares: Sequence[Sequence[str]],
         lists: NameLists,
+        first_number: int = 0,
         follow_links: bool = False,
     ) -> None:
         self._options = options
@@ -91,7 +94,9 @@ class RsyncFetch:
         self._follow_links = follow_links
         self._lists = lists
         self._at_once = max(1, min(options.parallel, len(shares)))
-        self._parts = [_Part(number, names, root) for number, names in enumerate(shares)]
+        self._parts = [
+            _Part(number, names, root) for number, names in enumerate(shares, first_number)
+        ]
         self._secrets = secrets_of(options.program.environ)
         self.gone: set[str] = set()
         """What the mirror says it does not have, as it names it."""

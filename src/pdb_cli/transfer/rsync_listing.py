@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdb_cli.errors import RsyncTransientError
+from pdb_cli.errors import RsyncError, RsyncTransientError
 from pdb_cli.transfer.rsync_arguments import decode_name, listing_arguments
 from pdb_cli.transfer.rsync_lines import Change, RowKind, read_regular_files, read_row, read_time
-from pdb_cli.transfer.rsync_outcome import PARTIAL, VANISHED, error_lines, failure, secrets_of
+from pdb_cli.transfer.rsync_outcome import (
+    PARTIAL,
+    VANISHED,
+    error_lines,
+    failure,
+    is_about_us,
+    secrets_of,
+)
 from pdb_cli.transfer.rsync_process import RsyncGroup
+from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,11 +65,33 @@ class RsyncListing:
     """Regular files the sums at the end speak of; None without the end."""
     notes: list[str] = field(default_factory=list)
     """What rsync could not read, if anything."""
+    exit_code: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether every file the mirror has of this tree was named."""
         return self.promised == self.listed and not self.notes
+
+    def incompleteness(self, url: str) -> RsyncError | None:
+        """Return why it lacks something, as an error; None if it is complete.
+
+        Parameters
+        ----------
+        url
+            What was listed.
+
+        Returns
+        -------
+        RsyncError or None
+            A transient one, unless all that was complained of is in the way here.
+        """
+        if self.is_complete:
+            return None
+        url = without_credentials(url)
+        said = self.notes[0] if self.notes else "fewer files named than counted"
+        if self.notes and all(map(is_about_us, self.notes)):
+            return RsyncError(url, f"not all of the list can come here: {said}", self.exit_code)
+        return RsyncTransientError(url, f"its list is not complete: {said}", self.exit_code)
 
     @property
     def newest_s(self) -> int | None:
@@ -126,7 +156,7 @@ def list_tree(
             for _, lines in group.lines():
                 reader.take(lines)
     listing = reader.listing
-    code = process.exit_code or 0
+    code = listing.exit_code = process.exit_code or 0
     said = error_lines(process.errors, secrets_of(options.program.environ))
     if code == 0 and listing.promised is None:
         raise RsyncTransientError(url, "the list of the mirror has no end", code)

@@ -58,6 +58,9 @@ _LOCAL_FAILURE = re.compile(
     r"(?:mkstemp|write failed on|mkdir|recv_generator: mkdir|open|rename|failed to set times on"
     r"|chmod) .*\((?P<errno>[0-9]+)\)"
 )
+_IN_THE_WAY = re.compile(
+    r"cannot delete non-empty directory|could not make way for |rsync: \[(?:[Rr]eceiver|generator)\] "
+)
 _QUOTED = re.compile(r'"(?P<path>.*)"(?: -> ".*")?(?: \(in (?P<module>[^)]*)\))?')
 _GONE = re.compile(r"file has vanished:|link_stat .*\(2\)|failed to open .*\(2\)|No such file")
 
@@ -182,6 +185,24 @@ def complaints(lines: list[str]) -> Iterator[Complaint]:
         match = _QUOTED.search(line)
         if match is not None and not line.startswith("rsync error:"):
             yield Complaint(match["path"], _GONE.search(line) is not None, line)
+
+
+def is_about_us(line: str) -> bool:
+    """Tell whether a line speaks of files here, so that no mirror helps.
+
+    Parameters
+    ----------
+    line
+        From :func:`error_lines`.
+
+    Examples
+    --------
+    >>> is_about_us("could not make way for new regular file: ab/1abc.cif.gz")
+    True
+    >>> is_about_us('rsync: [sender] opendir "ab" (in ftp) failed: Permission denied (13)')
+    False
+    """
+    return _IN_THE_WAY.match(line) is not None
 
 
 def _refused_here(exit_code: int, lines: list[str], root: Path) -> FileAccessError | None:

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 
 from pdb_cli.errors import RsyncUnavailableError
+from pdb_cli.transfer.child_handles import ChildHandles
 from pdb_cli.transfer.death_watch import DeathWatch
 
 if TYPE_CHECKING:
@@ -204,6 +205,14 @@ class RsyncGroup:
 
     def _end_all(self) -> None:
         """Ask all to end, wait until they have put aside what they were writing, then insist."""
+        if not self._open:
+            return
+        # Each has forked another rsync that writes; one that hangs would outlive it.
+        with ChildHandles(process.pid for process in self._open) as children:
+            self._end(children)
+
+    def _end(self, children: ChildHandles) -> None:
+        """Do so, with theirs."""
         for process in self._open:
             process._process.terminate()  # noqa: SLF001 - as above
         try:
@@ -213,6 +222,8 @@ class RsyncGroup:
                 for _ in self.lines(timeout_s=left_s):
                     pass
         finally:
+            if self._open:
+                children.kill()
             for process in self._open:
                 process._process.kill()  # noqa: SLF001 - as above
                 process._finish()  # noqa: SLF001 - as above

@@ -84,6 +84,47 @@ def test_s1_prefixes_and_ids_are_true_filters(lab: SyncLab, transport: str, tmp_
     assert plan["changes"] == []
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_s1_entries_that_do_not_exist_are_named(
+    lab: SyncLab, transport: str, tmp_path: Path
+) -> None:
+    ids = tmp_path / "ids.txt"
+    ids.write_text("1kqe\n9zzz\n1xxx\n")
+    for flags in (("--plan",), (), ()):
+        done = lab.sync("--ids", ids, "--transport", transport, *flags)
+        assert done.returncode == 3, done.stderr
+        assert "no such files of 1xxx, 9zzz" in done.stderr
+    assert set(lab.local()) == {f"{MMCIF}/kq/1kqe.cif.gz"}
+    assert lab.last()["exit_code"] == 3
+    ids.write_text("9zzz\n")
+    assert lab.sync("--ids", ids, "--transport", transport).returncode == 1
+
+
+def test_what_was_done_is_told_when_the_disk_refuses_at_the_end(lab: SyncLab) -> None:
+    """A disk that fails in the last phase: the rest is done, told and recorded."""
+    assert lab.sync().returncode == 0
+    lab.tree.publish(copies={"9xyz": "1kqe"}, obsolete={"1dsr": "1kqe"})
+    flags = ("--delete", "--max-delete", "1", "--trust-list")
+    trash = lab.collection / ".pdb-cli" / "trash"
+    trash.write_text("no directory")
+    done = lab.sync(*flags)
+    assert done.returncode == 3, done.stderr
+    assert "1 transferred" in done.stderr
+    assert "trash" in done.stderr
+    record = lab.last()
+    assert (record["exit_code"], record["transferred"]["files"]) == (3, 1)
+    assert f"{MMCIF}/ds/1dsr.cif.gz" in lab.local()
+    # Where not even that can be written, it is said.
+    trash.unlink()
+    records = lab.collection / ".pdb-cli" / "runs" / "sync.jsonl"
+    records.unlink()
+    records.mkdir()
+    done = lab.sync(*flags)
+    assert done.returncode == 0, done.stderr
+    assert "--last will not show this run" in done.stderr
+    assert "1 removed" in done.stderr
+
+
 def test_auto_says_which_way_and_why(lab: SyncLab) -> None:
     done = lab.sync("-t", "structures")
     assert "lab by rsync" in done.stderr

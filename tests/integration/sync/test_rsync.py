@@ -15,11 +15,14 @@ from pdb_cli.errors import (
     FileAccessError,
     RsyncError,
     RsyncTransientError,
+    UnsafeTreeError,
     UnsupportedError,
 )
-from pdb_cli.events import Note
+from pdb_cli.operations import sync_rsync
 from pdb_cli.operations.collection_plan import PlanAction
+from pdb_cli.operations.sync_guards import PathGuard
 from pdb_cli.operations.sync_model import SettledStatus, SyncSelection
+from pdb_cli.transfer.rsync_leftovers import NameLists
 from support.programs import require_program
 from support.rsync_changes import OLD_NS, check_plan_is_run, paths, put, releases
 from support.rsync_daemon import RsyncDaemon
@@ -220,7 +223,7 @@ class TestHostileMirrors:
     def test_setuid_does_not_arrive(self, lab: RsyncLab, archive: Path) -> None:
         (archive / "ab/1abc.cif.gz").chmod(0o6755)
         lab.sync()
-        assert (lab.root / "ab/1abc.cif.gz").stat().st_mode & 0o7777 == 0o755
+        assert (lab.root / "ab/1abc.cif.gz").stat().st_mode & 0o7000 == 0
 
     def test_an_empty_mirror_is_a_list_of_nothing(self, lab: RsyncLab, archive: Path) -> None:
         lab.sync()
@@ -272,12 +275,124 @@ class TestHostileMirrors:
         )
         with nobody:
             lab.port = nobody.port
-            plan = lab.plan(lab.transport())
+            [planned] = lab.transport().plan(
+                [lab.tree()], SyncSelection(), delete=True, observe=lab.events.append
+            )
         (archive / "ab").chmod(0o755)
         assert daemon.port != lab.port
-        assert not plan.listing.complete
-        assert len(plan.deletions) == 0
-        assert any(isinstance(one, Note) and "ab" in one.text for one in lab.events)
+        assert planned.plan is not None
+        assert not planned.plan.listing.complete
+        assert len(planned.plan.deletions) == 0
+        assert isinstance(planned.error, RsyncTransientError)
+        assert "ab" in planned.error.reason
+
+
+class TestSharedCollections:
+    def test_permissions_are_those_of_the_group_and_not_of_the_mirror(
+        self, lab: RsyncLab, archive: Path
+    ) -> None:
+        (archive / "hy/9hyx.cif.gz").chmod(0o600)
+        for folder in (archive, *archive.iterdir()):
+            folder.chmod(0o755)
+        (lab.root / "ab").mkdir(parents=True)
+        for folder in (lab.root, lab.root / "ab"):
+            folder.chmod(0o2770)
+        before = os.umask(0o002)
+        try:
+            lab.sync()
+        finally:
+            os.umask(before)
+        modes = {
+            name: (lab.root / name).stat().st_mode & 0o7777
+            for name in (".", "ab", "hy", "ab/1abc.cif.gz", "hy/9hyx.cif.gz")
+        }
+        assert modes == {
+            ".": 0o2770, "ab": 0o2770, "hy": 0o2775,
+            "ab/1abc.cif.gz": 0o664, "hy/9hyx.cif.gz": 0o664,
+        }  # fmt: skip
+        assert lab.sync().settled == []
+        assert (lab.root / "hy").stat().st_mode & 0o7777 == 0o2775
+
+
+class TestInTheWay:
+    def test_a_file_or_a_link_in_the_place_of_a_directory_stops_the_tree(
+        self, lab: RsyncLab
+    ) -> None:
+        lab.sync()
+        shutil.rmtree(lab.root / "ab")
+        (lab.root / "ab").write_text("mine")
+        (lab.root / "xy").rename(lab.root / "zz")
+        (lab.root / "xy").symlink_to("zz")
+        plan = lab.plan(lab.transport())
+        for change in plan.transfers:
+            with pytest.raises(UnsafeTreeError) as caught:
+                PathGuard(lab.tree()).check(change)
+            assert caught.value.path in {lab.root / "ab", lab.root / "xy"}
+        assert {one.path.split("/")[-2] for one in plan.transfers} == {"ab", "xy"}
+
+    def test_no_empty_directory_of_the_mirror_takes_their_place(
+        self, lab: RsyncLab, archive: Path
+    ) -> None:
+        (archive / "ee").mkdir()
+        (archive / "ff").mkdir()
+        lab.root.mkdir(parents=True)
+        (lab.root / "ee").symlink_to("hy")
+        (lab.root / "ff").write_text("mine")
+        lab.sync()
+        lab.sync()
+        assert (lab.root / "ee").is_symlink()
+        assert (lab.root / "ff").read_text() == "mine"
+
+    def test_a_directory_in_the_place_of_a_file_is_no_success(self, lab: RsyncLab) -> None:
+        (lab.root / "ab/1abc.cif.gz/inner").mkdir(parents=True)
+        [planned] = lab.transport().plan(
+            [lab.tree()], SyncSelection(), delete=False, observe=lab.events.append
+        )
+        assert planned.plan is not None
+        assert not planned.plan.listing.complete
+        assert isinstance(planned.error, RsyncError)
+        assert not planned.error.transient
+        assert "1abc.cif.gz" in planned.error.reason
+
+
+class TestManyFiles:
+    def test_they_come_some_at_a_time_and_are_flushed_once(
+        self, lab: RsyncLab, archive: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        flushed: list[Path] = []
+        monkeypatch.setattr(sync_rsync, "_MOST_AT_ONCE", 3)
+        monkeypatch.setattr(sync_rsync, "flush_file_system", flushed.append)
+        noise = random.Random(1)
+        for number in range(1, 9):
+            put(archive, f"cd/{number}cde.cif.gz", noise.randbytes(500))
+        (archive / "empty").mkdir()
+        os.utime(archive / "empty", ns=(OLD_NS, OLD_NS))
+        synced = lab.sync()
+        assert len(synced.transferred) == 12
+        assert len(synced.settled) == 12
+        assert snapshot(lab.root) == snapshot(archive)
+        assert flushed == [lab.root]
+        assert list((lab.collection / ".pdb-cli" / "rsync").iterdir()) == []
+        assert lab.sync().settled == []
+        assert flushed == [lab.root]
+
+    def test_what_was_begun_goes_on_first(
+        self, lab: RsyncLab, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sync_rsync, "_MOST_AT_ONCE", 1)
+        lists = NameLists(lab.collection / ".pdb-cli" / "rsync", "structures-mmcif")
+        lists.write(7, ["xy/3xyz.cif.gz", "zz/gone.cif.gz"], below=REMOTE)
+        put(lab.root, "xy/.3xyz.cif.gz.AbCdEf", b"begun")
+        put(lab.root, "zz/.gone.cif.gz.AbCdEf", b"begun")
+        transport = lab.transport()
+        plan = lab.plan(transport, delete=False)
+        settled = [
+            one.path.rpartition("/")[2]
+            for one in transport.execute(lab.tree(), plan, observe=lab.events.append)
+        ]
+        assert settled[0] == "3xyz.cif.gz"
+        assert len(settled) == 4
+        assert not list(lab.root.rglob(".*"))
 
 
 class TestChangesMeanwhile:

@@ -19,6 +19,7 @@ from pdb_cli.archive.mirrors import RsyncRoot
 from pdb_cli.errors import RsyncBusyError, RsyncError, RsyncTransientError
 from pdb_cli.events import BytesReceived
 from pdb_cli.operations.sync_model import SettledStatus
+from pdb_cli.transfer import rsync_process
 from pdb_cli.transfer.rsync_arguments import PARTIAL_DIRECTORY, RsyncOptions
 from pdb_cli.transfer.rsync_probe import probe_daemons
 from pdb_cli.transfer.rsync_program import find_rsync
@@ -151,6 +152,30 @@ def test_terminated_it_ends_rsync_and_keeps_what_has_come(
     assert at_work(lab) == []
     assert (lab.root / "ab" / PARTIAL_DIRECTORY / "9abc.cif.gz").stat().st_size > LARGE_BYTES // 3
     assert_none_is_torn(lab, archive)
+
+
+def test_a_receiver_that_hangs_does_not_outlive_the_run(
+    lab: RsyncLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not hasattr(os, "pidfd_open") or not processes.available():
+        pytest.skip("no pidfd_open here: Linux 5.3 and later have it")
+    monkeypatch.setattr(rsync_process.RsyncGroup.__init__, "__kwdefaults__", {
+        "ends_within_s": 0.3, "is_watched": False,
+    })  # fmt: skip
+    transport = lab.transport()
+    plan = lab.plan(transport)
+    files = transport.execute(lab.tree(), plan, observe=lab.events.append)
+    next(files)
+    found = at_work(lab)
+    receivers = [one for one in found if one.parent_pid in {other.pid for other in found}]
+    assert receivers
+    for one in receivers:
+        os.kill(one.pid, signal.SIGSTOP)
+    files.close()
+    wait_until(lambda: not at_work(lab), timeout_s=5, what="the receiver to be ended")
+    monkeypatch.undo()
+    assert lab.sync().plan.transfers
+    assert not list(lab.root.rglob(".*"))
 
 
 def test_a_daemon_that_dies_is_an_error_that_may_pass(

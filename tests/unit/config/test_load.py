@@ -299,6 +299,24 @@ def test_regions_and_capitals_in_lists_of_mirrors_become_names(
             (2, "paths.data_type_dirs.assembles", "no data type 'assembles'", "assemblies"),
         ),
         (
+            '[paths.data_type_dirs]\nstructures = "/big"\nvalidation = "/big"',
+            (
+                2,
+                "paths.data_type_dirs.structures",
+                "expected a directory apart: structures-mmcif would be in /big/divided/mmCIF, and",
+                None,
+            ),
+        ),
+        (
+            '[paths]\npdb_dir = "/p/pdb"\ndata_type_dirs = { validation = "/p" }',
+            (
+                3,
+                "paths.data_type_dirs.validation",
+                "expected a directory apart: structures-mmcif would be in /p/pdb/structures",
+                None,
+            ),
+        ),
+        (
             '[paths]\npdb_dir = "~nobody-of-this-name/pdb"',
             (
                 2,

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pdb_cli.errors import FileAccessError, NoSpaceError, UnsafeTreeError
+from pdb_cli.errors import (
+    CollectionBusyError,
+    FileAccessError,
+    NoSpaceError,
+    UnsafeTreeError,
+)
 from pdb_cli.operations.collection_plan import (
     GroupPlan,
     Listing,
@@ -16,8 +22,11 @@ from pdb_cli.operations.collection_plan import (
     PlannedChange,
     Tally,
 )
+from pdb_cli.operations.sync_model import DeleteLimit
+from pdb_cli.operations.sync_record import append_run, last_run
 from pdb_cli.operations.sync_removal import remove_files
 from pdb_cli.operations.sync_space import check_space
+from pdb_cli.storage.collection_lock import CollectionLock
 from support.memory_setting import DIRECTORY, REMOTE, MemorySetting
 
 
@@ -123,3 +132,119 @@ def test_files_of_unknown_size_are_guessed_when_there_are_many(
     with pytest.raises(NoSpaceError) as refusal:
         check(1000)
     assert refusal.value.needed == 220_000_000
+
+
+def test_nothing_goes_from_a_directory_with_another_tree_in_it(
+    setting: MemorySetting, tmp_path: Path
+) -> None:
+    """Two links that lead to one place: what is of one tree is foreign to the other."""
+    setting.sync()
+    here = setting.local()
+    (tmp_path / "emdb-here").symlink_to(setting.root / "structures")
+    other = setting.make_tree("emdb", "emdb")._replace(root=tmp_path / "emdb-here")
+    setting.archive.files["data/emdb/1.map"] = (b"map", 1.0)
+    limit = DeleteLimit(percent=100.0)
+    setting.request = setting.request._replace(trees=(setting.tree, other), limit=limit)
+    with pytest.raises(UnsafeTreeError) as refusal:
+        setting.sync()
+    assert "structures-mmcif" in refusal.value.reason
+    assert setting.local() == here
+    alone = other._replace(root=setting.root)
+    setting.request = setting.request._replace(trees=(alone,))
+    with pytest.raises(UnsafeTreeError):
+        setting.sync()
+    assert setting.local() == here
+
+
+def test_only_names_of_the_tree_go(setting: MemorySetting) -> None:
+    setting.sync()
+    strays = [setting.tree.root / name for name in ("README", "0a/notes.txt", "0a/1x-old.cif.gz")]
+    for stray in strays:
+        stray.write_text("mine")
+    gone = next(iter(setting.archive.files))
+    del setting.archive.files[gone]
+    run = setting.make_run()
+    plan = run.plan()
+    assert [change.path for change in plan.changes] == [gone.removeprefix("data/")]
+    assert plan.deleted.files == len(plan.groups[0].deletions) == 1
+    assert setting.sync().result.removed.files == 1
+    assert all(stray.read_text() == "mine" for stray in strays)
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+def test_disk_that_is_not_mounted_is_not_filled_again(
+    setting: MemorySetting, *, emptied: bool
+) -> None:
+    setting.sync()
+    shutil.rmtree(setting.tree.root)
+    if emptied:
+        setting.tree.root.mkdir()
+    with pytest.raises(UnsafeTreeError) as refusal:
+        setting.sync()
+    assert "--trust-list" in refusal.value.reason
+    assert setting.local() == {}
+    setting.request = setting.request._replace(trust_list=True)
+    assert setting.sync().result.is_done
+    assert setting.is_equal()
+
+
+def test_room_in_a_trash_elsewhere_is_looked_for(
+    setting: MemorySetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting.sync()
+    for path in list(setting.archive.files)[:1]:
+        del setting.archive.files[path]
+    plan = setting.make_run().plan().groups[0]
+    elsewhere = Path("/dev/shm")  # noqa: S108 - another file system, nothing is written
+    if elsewhere.stat().st_dev == setting.root.stat().st_dev:
+        pytest.skip("one file system only")
+
+    class Full:
+        f_bavail, f_frsize, f_files, f_favail = 0, 100, 0, 0
+
+    real = os.statvfs
+    monkeypatch.setattr(os, "statvfs", lambda at: Full if at == elsewhere else real(at))
+    check_space([(setting.tree, plan)], trash=None)
+    with pytest.raises(NoSpaceError) as refusal:
+        check_space([(setting.tree, plan)], trash=elsewhere / "none" / "trash")
+    assert (refusal.value.path, refusal.value.needed) == (elsewhere, 1)
+
+
+def test_trouble_with_the_trash_is_the_result_of_one_tree(setting: MemorySetting) -> None:
+    setting.sync()
+    gone = next(iter(setting.archive.files))
+    del setting.archive.files[gone]
+    setting.archive.files[f"{REMOTE}/9a/19a9.cif.gz"] = (b"new", 1.0)
+    (setting.root / ".pdb-cli" / "trash").write_text("no directory")
+    result = setting.sync().result
+    assert isinstance(result.trees["structures-mmcif"].error, FileAccessError)
+    assert (result.transferred.files, result.removed.files, result.is_done) == (1, 0, False)
+    assert gone in setting.local()
+
+
+def test_who_lost_the_collection_changes_nothing_more(
+    setting: MemorySetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting.sync()
+    del setting.archive.files[next(iter(setting.archive.files))]
+    here = setting.local()
+
+    def lost(_: CollectionLock) -> None:
+        raise CollectionBusyError(setting.root, "there", 2, "pdb-cli sync", None, "", 1.0)
+
+    monkeypatch.setattr(CollectionLock, "check", lost)
+    with pytest.raises(CollectionBusyError):
+        setting.sync()
+    assert setting.local() == here
+
+
+def test_torn_record_takes_no_other_along(tmp_path: Path) -> None:
+    append_run(tmp_path, {"target": "one"})
+    path = tmp_path / ".pdb-cli" / "runs" / "sync.jsonl"
+    with path.open("ab") as file:
+        file.write(b'{"schema": 1, "target": "tor')
+    append_run(tmp_path, {"target": "two"})
+    found = last_run(tmp_path, None)
+    assert found is not None
+    assert found["target"] == "two"
+    assert len(path.read_bytes().splitlines()) == 3

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.errors import CollectionBusyError
+from pdb_cli.errors import CollectionBusyError, FileAccessError
 from pdb_cli.events import Event, Note
 from pdb_cli.storage import collection_lock
 from pdb_cli.storage.collection_lock import CollectionLock, Holder, check_not_held
@@ -148,3 +148,29 @@ def test_signs_of_life_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with CollectionLock.acquire(tmp_path, US, wait=False):
         os.utime(_file(tmp_path), (1, 1))
         wait_until(lambda: _file(tmp_path).stat().st_mtime > 1, what="a sign of life")
+
+
+def test_who_lost_the_lock_stops_and_leaves_the_next_holder_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection_lock, "_SIGN_EVERY_S", 0.01)
+    monkeypatch.setattr(collection_lock, "_LOOK_EVERY_S", 0.0)
+    lock = CollectionLock.acquire(tmp_path, US, wait=False)
+    lock.check()
+    # As if we had been suspended for more than a minute, seen from another host.
+    _leave(tmp_path, OTHER, age_s=0)
+    taken = _file(tmp_path).read_bytes()
+    with pytest.raises(CollectionBusyError) as refusal:
+        lock.check()
+    assert refusal.value.command == OTHER.command
+    lock.release()
+    assert _file(tmp_path).read_bytes() == taken
+
+
+def test_nothing_above_the_root_is_made(tmp_path: Path) -> None:
+    """A disk that is not mounted is not replaced by directories."""
+    with pytest.raises(FileAccessError) as refusal:
+        CollectionLock.acquire(tmp_path / "disk" / "pdb", US, wait=False)
+    assert str(tmp_path / "disk") in refusal.value.reason
+    assert not list(tmp_path.iterdir())
+    CollectionLock.acquire(tmp_path / "pdb", US, wait=False).release()

@@ -32,7 +32,8 @@ class TestArguments:
     def test_s2_the_archives_flags_and_no_others(self) -> None:
         arguments = listing_arguments(OPTIONS, URL, ROOT, delete=True)
         assert arguments[-3:] == ["--", URL, "/data/pdb/"]
-        assert {"--recursive", "--perms", "--times", "--dry-run", "--delete"} <= set(arguments)
+        assert {"--recursive", "--times", "--dry-run", "--delete"} <= set(arguments)
+        assert "--perms" not in arguments
         unwanted = {"-z", "--compress", "-o", "-g", "--owner", "--group", "--links", "-a"}
         assert not unwanted & set(arguments)
 
