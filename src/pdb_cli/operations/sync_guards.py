@@ -237,12 +237,11 @@ class PathGuard:
             return None
         if stat.S_ISDIR(mode):
             return None
-        if not stat.S_ISLNK(mode):
-            return place, "a file is where a directory of the archive belongs: move it away"
+        what = "a link" if stat.S_ISLNK(mode) else "a file"
         real = os.path.realpath(place)
-        if real == self._top or real.startswith(self._top + os.sep):
-            return place, "a link is where a directory of the archive belongs: move it away"
-        return place, "a link leads out of the tree"
+        if real != self._top and not real.startswith(self._top + os.sep):
+            return place, "a link leads out of the tree"
+        return place, f"{what} is where a directory of the archive belongs: move it away"
 
 
 def _date_text(time_s: float) -> str:
