@@ -1,8 +1,9 @@
 """4,000 files from a real rsync daemon: ``pdb-cli sync`` against the rsync program alone.
 
 Run as ``./dev bench rsync``. Both bring the same mirror's structures, in turn, into an empty
-directory; then pdb-cli runs again with nothing to do. Last, a daemon that gives each connection
-5 MB/s: one plain rsync against ``pdb-cli sync --parallel 4``. The figures are medians.
+directory and onto the disk (``sync -f`` follows rsync, pdb-cli waits by itself); then pdb-cli runs
+again with nothing to do. Last, a daemon that gives each connection 5 MB/s: one plain rsync against
+``pdb-cli sync --parallel 4``. The figures are medians.
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ class Sides:
         shutil.rmtree(self.plain, ignore_errors=True)
         self.plain.mkdir()
         url = f"{self._daemon.url}/{TREE}/"
-        return self._measure(require("rsync"), "-rlpt", "--delete", url, f"{self.plain}/")
+        script = '"$1" -rlpt --delete "$2" "$3" && sync -f "$3"'
+        return self._measure(
+            require("sh"), "-c", script, "sh", require("rsync"), url, f"{self.plain}/"
+        )
 
     def run_pdb_cli(self, *options: str) -> Measured:
         """Sync into an empty collection, and see that it is what plain rsync brings."""

@@ -339,12 +339,11 @@ class PathGuard:
             return None
         if stat.S_ISDIR(mode):
             return None
-        if not stat.S_ISLNK(mode):
-            return place, "a file is where a directory of the archive belongs: move it away"
+        what = "a link" if stat.S_ISLNK(mode) else "a file"
         real = os.path.realpath(place)
-        if _is_in(real, self._top):
-            return place, "a link is where a directory of the archive belongs: move it away"
-        return place, "a link leads out of the tree"
+        if not _is_in(real, self._top):
+            return place, "a link leads out of the tree"
+        return place, f"{what} is where a directory of the archive belongs: move it away"
 
 
 def _is_in(place: str, top: str) -> bool:

@@ -154,9 +154,12 @@ class TreePlanned(NamedTuple):
     plan: GroupPlan | None
     """None when it could not be made."""
     error: PdbCliError | None = None
-    """Why not; or, beside a plan, what its list lacks: such a plan has no deletions, is carried out
-    only where no mirror gives a better one, and the tree is not done by it. ``transient`` tells whether asking the same mirror again may help. A disk that can
-    not be read or written is raised instead (``FileAccessError``): no mirror helps."""
+    """Why not; ``transient`` tells whether asking the same mirror again may help. A disk that can
+    not be read or written is raised instead (``FileAccessError``): no mirror helps.
+
+    Beside a plan: what its list lacks. Such a plan has no deletions, is carried out only where no
+    mirror gives a better one, and the tree is not done by it.
+    """
 
 
 class SyncTransport(Protocol):

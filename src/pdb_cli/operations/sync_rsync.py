@@ -124,41 +124,45 @@ class RsyncTransport:
         if not len(plan.transfers):
             return
         brought = False
-        unsettled = 0
+        try:
+            with closing(self._fetch_all(tree, plan, observe)) as files:
+                for settled in files:
+                    brought = brought or settled.status is SettledStatus.TRANSFERRED
+                    yield settled
+        except PdbCliError:
+            with suppress(FileAccessError):
+                self._leave(tree, brought=brought)
+            raise
+        self._leave(tree, brought=brought)
+
+    def _leave(self, tree: SyncTree, *, brought: bool) -> None:
+        """See that what has come stays: rsync does not wait for the disk."""
+        self._state_of(tree).look(tree.root)
+        if brought:
+            flush_file_system(tree.root)
+
+    def _fetch_all(
+        self, tree: SyncTree, plan: GroupPlan, observe: Observer
+    ) -> Generator[FileSettled, None, None]:
+        """Fetch batch after batch."""
+        unsettled = first_number = 0
         notes: list[str] = []
         above: set[str] = set()
         lists = self._lists(tree)
         batches = self._batches(tree, plan, lists)
         batch = next(batches)
-        first_number = 0
         while batch:
             following = next(batches, [])
             above.update(_directories_of(path for path, _ in batch))
             # What has no file above which it is made, comes with the last ones.
-            alone = [] if following else self._alone(tree, above)
-            shares = self._shares(batch, alone)
+            shares = self._shares(batch, [] if following else self._alone(tree, above))
             fetch = self._fetch(tree, shares, first_number=first_number)
             first_number += len(shares)
             left = dict.fromkeys(path for path, _ in batch)
             batch = following
-            try:
-                with closing(self._run(tree, fetch, left, observe)) as came:
-                    for settled in came:
-                        brought = brought or settled.status is SettledStatus.TRANSFERRED
-                        yield settled
-                for path in _named_in(fetch.gone, left):
-                    del left[path]
-                    yield FileSettled(
-                        f"{tree.directory}/{path}", SettledStatus.VANISHED, reason=NOT_ON_MIRROR
-                    )
-                if left and fetch.errors:
-                    raise _worst(fetch.errors)
-            except PdbCliError:
-                self._state_of(tree).look(tree.root)
-                if brought:
-                    with suppress(FileAccessError):
-                        flush_file_system(tree.root)
-                raise
+            yield from self._run(tree, fetch, left, observe)
+            if left and fetch.errors:
+                raise _worst(fetch.errors)
             for path in left:
                 yield FileSettled(
                     f"{tree.directory}/{path}", SettledStatus.FAILED, reason=_NOT_SENT
@@ -167,10 +171,6 @@ class RsyncTransport:
             if not unsettled:
                 lists.remove()
             notes += fetch.notes[:1] if fetch.errors else ()
-        self._state_of(tree).look(tree.root)
-        if brought:
-            # Before the run is called done: rsync does not wait for the disk.
-            flush_file_system(tree.root)
         for line in () if unsettled else notes[:1]:
             observe(Note(line))
 
@@ -189,6 +189,11 @@ class RsyncTransport:
                         SettledStatus.TRANSFERRED if event.is_new else SettledStatus.UNCHANGED,
                         event.size_bytes,
                     )
+        for path in _named_in(fetch.gone, left):
+            del left[path]
+            yield FileSettled(
+                f"{tree.directory}/{path}", SettledStatus.VANISHED, reason=NOT_ON_MIRROR
+            )
 
     def _batches(
         self, tree: SyncTree, plan: GroupPlan, lists: NameLists

@@ -59,7 +59,8 @@ _LOCAL_FAILURE = re.compile(
     r"|chmod) .*\((?P<errno>[0-9]+)\)"
 )
 _IN_THE_WAY = re.compile(
-    r"cannot delete non-empty directory|could not make way for |rsync: \[(?:[Rr]eceiver|generator)\] "
+    r"cannot delete non-empty directory|could not make way for "
+    r"|rsync: \[(?:[Rr]eceiver|generator)\] "
 )
 _QUOTED = re.compile(r'"(?P<path>.*)"(?: -> ".*")?(?: \(in (?P<module>[^)]*)\))?')
 _GONE = re.compile(r"file has vanished:|link_stat .*\(2\)|failed to open .*\(2\)|No such file")
