@@ -16,6 +16,7 @@ from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.errors import UnsupportedError
 from pdb_cli.events import FileFailed, PhaseBegan, PlanMade, ignore_event
 from pdb_cli.index.model import Mark
+from pdb_cli.operations.date_marks import lasting
 from pdb_cli.operations.download_memory import DownloadMemory
 from pdb_cli.operations.download_request import Destination
 from pdb_cli.operations.update_model import (
@@ -32,7 +33,7 @@ from pdb_cli.transfer.urls import without_credentials
 from pdb_cli.transfer.verify import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from pdb_cli.events import Observer
     from pdb_cli.index.catalogue import Catalogue
@@ -123,7 +124,9 @@ def run_update(
             else:
                 yield UpdatedFile(judged)
     successors = successors_of(obsolete, collection) if request.follow else []
-    fetching = _Fetching(request, catalogue, options=options, retry=retry, observe=observe)
+    fetching = _Fetching(
+        request, catalogue, options=options, retry=retry, observe=observe, clock=check.clock
+    )
     observe(PlanMade(len(wanted) + len(successors)))
     if wanted or successors:
         observe(PhaseBegan("updating"))
@@ -154,12 +157,14 @@ class _Fetching:
         options: HttpOptions,
         retry: RetryPolicy,
         observe: Observer,
+        clock: Callable[[], float],
     ) -> None:
         self._request = request
         self._catalogue = catalogue
         self._options = options
         self._retry = retry
         self._observe = observe
+        self._clock = clock
         place = Destination(request.root, data_type_dirs=request.data_type_dirs)
         self._memory = DownloadMemory(catalogue, place)
         self._marks: list[Mark] = []
@@ -225,8 +230,8 @@ class _Fetching:
             return
         record = record_of_fetch(result)
         if record is not None:
-            mark = Mark(judged.name, record.size_bytes, record.mtime_ns, date)
-            self._marks.append(mark)
+            against = lasting(date, there_s, self._clock())
+            self._marks.append(Mark(judged.name, record.size_bytes, record.mtime_ns, against))
             if len(self._marks) >= _MOST_MARKS:
                 self._settle()
 
