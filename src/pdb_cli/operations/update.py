@@ -26,7 +26,7 @@ from pdb_cli.operations.update_model import (
     UpdatedFile,
     UpdateResult,
 )
-from pdb_cli.operations.update_obsolete import retire, successors_of
+from pdb_cli.operations.update_obsolete import check_limit, retire, successors_of
 from pdb_cli.operations.verification_record import record_of_fetch
 from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Source, fetch_files
 from pdb_cli.transfer.urls import without_credentials
@@ -110,6 +110,8 @@ def run_update(
     ------
     TransferError, HoldingsError, UnsupportedError
         A list of the archive can not be had; nothing was changed.
+    ObsoleteLimitError
+        More entries would be taken away than allowed; nothing was changed.
     FileAccessError
         Nothing more can be written (disk full, read-only).
     """
@@ -123,6 +125,7 @@ def run_update(
                 obsolete.append(judged)
             else:
                 yield UpdatedFile(judged)
+    check_limit(obsolete, catalogue, request)
     successors = successors_of(obsolete, collection) if request.follow else []
     fetching = _Fetching(
         request, catalogue, options=options, retry=retry, observe=observe, clock=check.clock
