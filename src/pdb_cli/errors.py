@@ -23,6 +23,7 @@ or exits. Fields are handed to ``Exception.__init__`` in order, so every error p
     │   ├── WebPageError          a web page in place of a file
     │   └── HoldingsError         a list of what the archive holds can not be used
     ├── CollectionBusyError   somebody else is changing the collection
+    ├── ObsoleteLimitError    update must not take so many entries away
     ├── SyncError             a run of sync must not go on
     │   ├── ListDoubtError    ├── DeleteLimitError   ├── NoSpaceError
     │   └── UnsafeTreeError   └── NoTransportError
@@ -331,6 +332,18 @@ class CollectionBusyError(PdbCliError):
         self.started_at = started_at
         self.last_seen_s = last_seen_s
         """Its last sign of life, in seconds ago."""
+
+
+class ObsoleteLimitError(PdbCliError):
+    """More obsolete entries would go than allowed; nothing was changed."""
+
+    def __init__(self, entries: int, held: int, limit: str) -> None:
+        super().__init__(entries, held, limit)
+        self.entries = entries
+        self.held = held
+        """Entries in the collection."""
+        self.limit = limit
+        """As it was set: ``5%``, ``100``."""
 
 
 class SyncError(PdbCliError):

@@ -57,6 +57,8 @@ class Updating:
         )
         self.events: list[Event] = []
         self.last: CollectionCheck | None = None
+        self.now_s = 2_000_000_000.0
+        """The clock: long after every file of the tests."""
 
     def request(self, **changes: Any) -> UpdateRequest:
         """Return a request for everything."""
@@ -69,7 +71,7 @@ class Updating:
         with open_catalogue(collection, observe=self.events.append) as catalogue:
             self.last = CollectionCheck(
                 self.request(**changes), collection, catalogue,
-                options=OPTIONS, retry=RETRY, observe=self.events.append,
+                options=OPTIONS, retry=RETRY, observe=self.events.append, clock=lambda: self.now_s,
             )  # fmt: skip
             with closing(self.last.judge(with_current=True)) as judged:
                 return {one.name: one for one in judged}
@@ -86,7 +88,7 @@ class Updating:
         with open_catalogue(collection, observe=self.events.append) as catalogue:
             self.last = CollectionCheck(
                 request, collection, catalogue,
-                options=OPTIONS, retry=RETRY, observe=self.events.append,
+                options=OPTIONS, retry=RETRY, observe=self.events.append, clock=lambda: self.now_s,
             )  # fmt: skip
             updates = run_update(
                 request, self.last, collection, catalogue,

@@ -315,6 +315,15 @@ def _(error: e.DeleteLimitError) -> Message:
 
 
 @describe.register
+def _(error: e.ObsoleteLimitError) -> Message:
+    return _one(
+        f"nothing was changed: {error.entries} of {error.held} entries would go as obsolete, more "
+        f"than sync.max_delete {error.limit} allows; see which with --check, try another mirror "
+        f"with -m, or, if that is right, '{PROGRAM} config set sync.max_delete {error.entries}'"
+    )
+
+
+@describe.register
 def _(error: e.NoSpaceError) -> Message:
     if error.unit == "bytes":
         from pdb_cli.cli.output import human_size  # noqa: PLC0415 - only for a mistake

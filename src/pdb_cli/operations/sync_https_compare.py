@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pdb_cli.operations.change_log import ChangeLog
 from pdb_cli.operations.collection_plan import GroupPlan, PlanAction, Tally
-from pdb_cli.operations.sync_https_doubts import Doubt
+from pdb_cli.operations.sync_https_doubts import Doubt, is_made_later
 from pdb_cli.operations.sync_https_local import check_no_link, list_buckets, list_files
 from pdb_cli.operations.sync_https_remote import extended_of
 from pdb_cli.operations.sync_https_sources import DateKind
@@ -190,7 +190,11 @@ class _Comparison:
                         add(PlanAction.CHANGED, start + name, None, "size")
                     else:
                         self._doubt(start + name, found, extended, second, reason="size")
-                elif second is None or mtime == second or (may_be_later and mtime > second):
+                elif (
+                    second is None
+                    or mtime == second
+                    or (may_be_later and is_made_later(found[1], found[0], second))
+                ):
                     kept_files += 1
                     kept_bytes += found[1]
                 else:

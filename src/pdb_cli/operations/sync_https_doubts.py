@@ -2,8 +2,7 @@
 
 The answer for a file is kept as a *mark* in the catalogue: that it was found to be current for a
 date of its entry. It counts as long as file and date stay what they were, so that a file is asked
-about once for each date. A mirror may have a list of today and files of yesterday, so an answer
-about an entry that has just changed counts only until the next release.
+about once for each date. How long an answer counts, :mod:`pdb_cli.operations.date_marks` says.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from pdb_cli.errors import TransferError
 from pdb_cli.index.model import Mark
+from pdb_cli.operations.date_marks import is_recent, lasting, settled_date, this_week
 from pdb_cli.transfer.ask import Answer, AnswerKind, Question, ask_mirrors
 from pdb_cli.transfer.model import Source
 
@@ -25,10 +25,30 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
-_WEEK_S: Final = 7 * 86_400
-_SETTLED_AFTER_S: Final = 2 * _WEEK_S
+_SECOND_NS: Final = 1_000_000_000
+_SMALLEST_GZIP_BYTES: Final = 20
 _MARKS_TOGETHER: Final = 20_000
 """Each time they are written costs a copy of the catalogue where the collection is shared."""
+
+
+def is_made_later(size_bytes: int, mtime_ns: int, second: int) -> bool:
+    """Tell whether a file can be one that the archive made of an entry as it is now.
+
+    Parameters
+    ----------
+    size_bytes, mtime_ns
+        The file.
+    second
+        The date of its entry, in seconds since 1970.
+
+    Returns
+    -------
+    bool
+        Whether it is later than the entry, has an archive's time, which is of whole seconds, and
+        can be a gzip file at all. What was written here has the time of day.
+    """
+    is_archives = not mtime_ns % _SECOND_NS and size_bytes >= _SMALLEST_GZIP_BYTES
+    return is_archives and mtime_ns // _SECOND_NS > second
 
 
 class Doubt(NamedTuple):
@@ -116,7 +136,7 @@ class Marks:
         return {
             path
             for path, mark in found.items()
-            if path in by_path and mark in self._marks(by_path[path])
+            if path in by_path and self._is_settled(mark, by_path[path])
         }
 
     def sizes(self, directory: str) -> Mapping[str, tuple[int, int]]:
@@ -131,7 +151,7 @@ class Marks:
 
     def keep(
         self,
-        doubts: Iterable[Doubt],
+        current: Iterable[tuple[Doubt, float | None]],
         records: Iterable[Record] = (),
         *,
         for_good: bool = True,
@@ -140,22 +160,23 @@ class Marks:
 
         Parameters
         ----------
-        doubts
-            With the size and the time of the file that is here now.
+        current
+            With the size and the time of the file that is here now, and the mirror's time of it.
         records
             Of files that have just arrived, those in doubt or others.
         for_good
-            Whether that can be relied on until the date changes; even then not where the date is
-            so young that mirrors may not have caught up with it.
+            Whether that can be relied on until the date changes, if the mirror's file is not older
+            than a date that mirrors may not have caught up with.
         """
         if self._store is None:
             return
         if arrived := list(records):
             self._store.remember(arrived)
-        for doubt in doubts:
-            plain, weekly = self._marks(doubt)
-            is_sure = for_good and not self.is_recent(doubt.second)
-            self._waiting.append(plain if is_sure else weekly)
+        now_s = self._clock()
+        for doubt, there_s in current:
+            date = doubt.date
+            against = lasting(date, there_s, now_s) if for_good else this_week(date, now_s)
+            self._waiting.append(Mark(doubt.path, doubt.size_bytes, doubt.mtime_ns, against))
         if len(self._waiting) >= _MARKS_TOGETHER:
             self.write()
 
@@ -175,14 +196,13 @@ class Marks:
         second
             The date, in seconds since 1970.
         """
-        return self._clock() - second < _SETTLED_AFTER_S
+        return is_recent(second, self._clock())
 
-    def _marks(self, doubt: Doubt) -> tuple[Mark, Mark]:
-        """Return the marks that say that a file is current: for good, and for this week."""
-        # Weeks of Unix time begin on a Thursday, a day after the archive's release.
-        week = f"{doubt.date} until week {int(self._clock() // _WEEK_S) + 1}"
-        facts = doubt.path, doubt.size_bytes, doubt.mtime_ns
-        return Mark(*facts, doubt.date), Mark(*facts, week)
+    def _is_settled(self, mark: Mark, doubt: Doubt) -> bool:
+        """Tell whether a mark says that a file is current, and still counts."""
+        if not mark.fits(doubt.size_bytes, doubt.mtime_ns):
+            return False
+        return settled_date(mark, self._clock()) == doubt.date
 
 
 class Judge:
@@ -245,7 +265,8 @@ class Judge:
         if not unknown:
             return
         self.asked += len(unknown)
-        current, absent = [], []
+        current: list[tuple[Doubt, float | None]] = []
+        absent: list[tuple[Doubt, float | None]] = []
         name = self._mirror.name
         questions = (
             Question(doubt.path, (Source(name, self._mirror.path_url(doubt.remote)),), tag=doubt)
@@ -258,9 +279,9 @@ class Judge:
                 raise answer.error or TransferError(answer.question.sources[0].url, "no answer")
             judged = _judge(answer.question.tag, answer)
             if answer.kind is AnswerKind.ABSENT:
-                absent.append(judged.doubt)
+                absent.append((judged.doubt, None))
             elif judged.is_current:
-                current.append(judged.doubt)
+                current.append((judged.doubt, answer.last_modified_s))
             yield judged
         self.marks.keep(current)
         self.marks.keep(absent, for_good=False)

@@ -11,7 +11,7 @@ from pdb_cli.archive.identify import identify
 from pdb_cli.errors import ConnectionFailedError, FileAccessError, TransferError, VerificationError
 from pdb_cli.events import AttemptFailed, BytesReceived, Note
 from pdb_cli.operations.collection_plan import PlanAction
-from pdb_cli.operations.sync_https_doubts import Doubt
+from pdb_cli.operations.sync_https_doubts import Doubt, is_made_later
 from pdb_cli.operations.sync_https_leftovers import note_leftovers
 from pdb_cli.operations.sync_https_local import check_no_link
 from pdb_cli.operations.sync_https_sources import DateKind
@@ -127,7 +127,7 @@ class _Run:
         self._mirrors = mirrors
         self._dates = dates
         self._marks = marks
-        self._fresh: list[Doubt] = []
+        self._fresh: list[tuple[Doubt, float | None]] = []
         self._arrived: list[Record] = []
         self._in_hand = 0
         """Files that the engine has and that are not settled."""
@@ -228,14 +228,17 @@ class _Run:
         except OSError:
             return
         mtime = status.st_mtime_ns // _SECOND_NS
-        if second is None or mtime == second or (dates.kind is DateKind.ENTRY and mtime > second):
+        if second is None or mtime == second:
+            return
+        size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
+        if dates.kind is DateKind.ENTRY and is_made_later(size_bytes, mtime_ns, second):
             return
         if dates.kind is DateKind.EXACT and mtime < second and self._marks.is_recent(second):
             return  # the mirror has a list of today and a file of yesterday
         date = dates.moments.text(entry.extended)
         remote = self._names.remote_path(change.path)
-        doubt = Doubt(change.path, remote, status.st_size, status.st_mtime_ns, date, second)
-        self._fresh.append(doubt)
+        doubt = Doubt(change.path, remote, size_bytes, mtime_ns, date, second)
+        self._fresh.append((doubt, result.last_modified_s))
 
     def _below(self, path: str) -> str:
         """Return the name of a file below its bucket."""

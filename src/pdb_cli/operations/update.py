@@ -16,6 +16,7 @@ from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.errors import UnsupportedError
 from pdb_cli.events import FileFailed, PhaseBegan, PlanMade, ignore_event
 from pdb_cli.index.model import Mark
+from pdb_cli.operations.date_marks import lasting
 from pdb_cli.operations.download_memory import DownloadMemory
 from pdb_cli.operations.download_request import Destination
 from pdb_cli.operations.update_model import (
@@ -25,14 +26,14 @@ from pdb_cli.operations.update_model import (
     UpdatedFile,
     UpdateResult,
 )
-from pdb_cli.operations.update_obsolete import retire, successors_of
+from pdb_cli.operations.update_obsolete import check_limit, retire, successors_of
 from pdb_cli.operations.verification_record import record_of_fetch
 from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Source, fetch_files
 from pdb_cli.transfer.urls import without_credentials
 from pdb_cli.transfer.verify import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from pdb_cli.events import Observer
     from pdb_cli.index.catalogue import Catalogue
@@ -109,6 +110,8 @@ def run_update(
     ------
     TransferError, HoldingsError, UnsupportedError
         A list of the archive can not be had; nothing was changed.
+    ObsoleteLimitError
+        More entries would be taken away than allowed; nothing was changed.
     FileAccessError
         Nothing more can be written (disk full, read-only).
     """
@@ -122,8 +125,11 @@ def run_update(
                 obsolete.append(judged)
             else:
                 yield UpdatedFile(judged)
+    check_limit(obsolete, catalogue, request)
     successors = successors_of(obsolete, collection) if request.follow else []
-    fetching = _Fetching(request, catalogue, options=options, retry=retry, observe=observe)
+    fetching = _Fetching(
+        request, catalogue, options=options, retry=retry, observe=observe, clock=check.clock
+    )
     observe(PlanMade(len(wanted) + len(successors)))
     if wanted or successors:
         observe(PhaseBegan("updating"))
@@ -155,12 +161,14 @@ class _Fetching:
         options: HttpOptions,
         retry: RetryPolicy,
         observe: Observer,
+        clock: Callable[[], float],
     ) -> None:
         self._request = request
         self._catalogue = catalogue
         self._options = options
         self._retry = retry
         self._observe = observe
+        self._clock = clock
         place = Destination(request.root, data_type_dirs=request.data_type_dirs)
         self._memory = DownloadMemory(catalogue, place)
         self._marks: list[Mark] = []
@@ -226,8 +234,8 @@ class _Fetching:
             return
         record = record_of_fetch(result)
         if record is not None:
-            mark = Mark(judged.name, record.size_bytes, record.mtime_ns, date)
-            self._marks.append(mark)
+            against = lasting(date, there_s, self._clock())
+            self._marks.append(Mark(judged.name, record.size_bytes, record.mtime_ns, against))
             if len(self._marks) >= _MOST_MARKS:
                 self._settle()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -10,6 +11,7 @@ from pdb_cli.archive.mirrors import serving_mirrors
 from pdb_cli.errors import FileAccessError, UnsupportedError
 from pdb_cli.events import PhaseBegan
 from pdb_cli.index.model import CatalogueFile, Mark
+from pdb_cli.operations.date_marks import lasting
 from pdb_cli.operations.update_judge import archive_second
 from pdb_cli.operations.update_model import FileState, JudgedFile
 from pdb_cli.operations.update_reading import read_trailer
@@ -17,7 +19,7 @@ from pdb_cli.transfer.ask import AnswerKind, Question, ask_mirrors
 from pdb_cli.transfer.model import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pdb_cli.events import Observer
     from pdb_cli.index.catalogue import Catalogue
@@ -61,6 +63,8 @@ class Asking:
         How to talk to mirrors.
     observe
         Gets events.
+    clock
+        Seconds since 1970.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Asking:
         options: HttpOptions,
         retry: RetryPolicy,
         observe: Observer,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._request = request
         self._collection = collection
@@ -79,6 +84,7 @@ class Asking:
         self._options = options
         self._retry = retry
         self._observe = observe
+        self._clock = clock
         self.unsettled = 0
         """Files no mirror gave an answer about, or one that is of no use."""
         self.listed_at_s: float | None = None
@@ -177,7 +183,8 @@ class Asking:
             case AnswerKind.SAME:
                 # For no date at all nothing can be current for longer than now.
                 if date:
-                    self._mark(Mark(file.path, file.size_bytes, file.mtime_ns, date))
+                    against = lasting(date, there_s, self._clock())
+                    self._mark(Mark(file.path, file.size_bytes, file.mtime_ns, against))
                 return self._of(undecided, FileState.UP_TO_DATE)
             case _ if self._is_behind(undecided, there_s):
                 self.unsettled += 1

@@ -9,6 +9,7 @@ changed since.
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ from pdb_cli.archive.dates import format_second, second_of
 from pdb_cli.archive.identify import identify
 from pdb_cli.events import Note, PhaseBegan, ignore_event
 from pdb_cli.index.model import CatalogueFile
+from pdb_cli.operations.date_marks import settled_date
 from pdb_cli.operations.update_asking import Asking, Undecided, judged_file
 from pdb_cli.operations.update_judge import Verdict, is_dated, judge
 from pdb_cli.operations.update_lists import ArchiveLists
@@ -26,7 +28,7 @@ from pdb_cli.operations.update_reading import read_current
 from pdb_cli.operations.verification_record import stat_file
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from pdb_cli.archive.datatypes import FileFormat
     from pdb_cli.archive.ids import EntryId
@@ -68,6 +70,8 @@ class CollectionCheck:
         How to talk to mirrors.
     observe
         Gets events.
+    clock
+        Seconds since 1970.
     """
 
     def __init__(
@@ -79,11 +83,13 @@ class CollectionCheck:
         options: HttpOptions,
         retry: RetryPolicy,
         observe: Observer = ignore_event,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._request = request
         self._judged = partial(judged_file, collection)
         self._catalogue = catalogue
         self._observe = observe
+        self.clock = clock
         self.lists = ArchiveLists(request, options=options, retry=retry, observe=observe)
         """The archive's lists, as far as they were needed."""
         self.up_to_date = 0
@@ -95,7 +101,13 @@ class CollectionCheck:
         self.absent: tuple[EntryId, ...] = ()
         """Entries that were asked for and are not in the collection."""
         self._asking = Asking(
-            request, collection, catalogue, options=options, retry=retry, observe=observe
+            request,
+            collection,
+            catalogue,
+            options=options,
+            retry=retry,
+            observe=observe,
+            clock=clock,
         )
         self._locate = collection.locate
         self._condemned: dict[str, Check] = {}
@@ -242,7 +254,7 @@ class CollectionCheck:
             if mark is not None and not mark.fits(file.size_bytes, file.mtime_ns):
                 mark = None
             is_known = mark is not None and mark.is_outdated and mark.date == date
-            marked = None if mark is None or mark.is_outdated else mark.date
+            marked = None if mark is None else settled_date(mark, self.clock())
             own = self._dates_of(file).own
             recorded_s = record.last_modified_s if record is not None else None
             verdict = judge(

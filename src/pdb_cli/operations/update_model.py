@@ -65,6 +65,8 @@ class UpdateRequest(NamedTuple):
     force: bool = False
     """Whether to fetch also what is up to date."""
     obsolete: ObsoleteAction = ObsoleteAction.REPORT
+    max_delete: str = "5%"
+    """Most entries of the collection that may be taken away as obsolete: a count, or percent."""
     follow: bool = False
     """Whether to fetch the successors of obsolete entries."""
     connections: int = 16

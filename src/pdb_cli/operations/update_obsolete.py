@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.layouts import ArchiveFile, Layout, collection_path
-from pdb_cli.errors import FileAccessError, UnsupportedError
+from pdb_cli.errors import FileAccessError, ObsoleteLimitError, UnsupportedError
+from pdb_cli.operations.sync_guards import parse_delete_limit
 from pdb_cli.operations.update_model import (
     FileState,
     JudgedFile,
@@ -21,7 +22,12 @@ from pdb_cli.storage.trash import move_to_trash
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pdb_cli.index.catalogue import Catalogue
+    from pdb_cli.operations.update_model import UpdateRequest
     from pdb_cli.storage.collection import Collection
+
+_ALWAYS_ALLOWED: Final = 20
+"""Entries: in a small collection each is a large share."""
 
 
 def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> list[JudgedFile]:
@@ -59,6 +65,39 @@ def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> lis
                     reason=f"supersedes {file.entry}",
                 )
     return list(found.values())
+
+
+def check_limit(
+    obsolete: Iterable[JudgedFile], catalogue: Catalogue, request: UpdateRequest
+) -> None:
+    """See that no more is taken away than a list that is right would ever ask for at once.
+
+    Parameters
+    ----------
+    obsolete
+        Files of removed entries.
+    catalogue
+        What is here.
+    request
+        What is to become of them, and the limit.
+
+    Raises
+    ------
+    ObsoleteLimitError
+        More would go.
+    """
+    if request.obsolete is ObsoleteAction.REPORT:
+        return
+    is_move = request.obsolete is ObsoleteAction.MOVE
+    go = (judged for judged in obsolete if not is_move or place_of(judged) is not None)
+    entries = len({judged.file.entry for judged in go})
+    if entries <= _ALWAYS_ALLOWED:
+        return
+    limit = parse_delete_limit(request.max_delete, name="sync.max_delete")
+    held = len({file.entry_id for file in catalogue.files()})
+    share = (limit.percent or 0.0) / 100
+    if entries > (held * share if limit.files is None else limit.files):
+        raise ObsoleteLimitError(entries, held, request.max_delete)
 
 
 def retire(

@@ -234,6 +234,15 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.ObsoleteLimitError(30, 100, "5%"),
+        (
+            "nothing was changed: 30 of 100 entries would go as obsolete, more than "
+            "sync.max_delete 5% allows; see which with --check, try another mirror with -m, or, "
+            "if that is right, 'pdb-cli config set sync.max_delete 30'"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
         e.NoSpaceError(Path("/pdb"), 2_000_000_000, 1_000_000, "bytes"),
         (
             "nothing was changed: /pdb has room for 1.0 MB, 2.0 GB are to come; free some space, "

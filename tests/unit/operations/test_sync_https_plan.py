@@ -215,6 +215,51 @@ def test_an_answer_about_an_entry_that_just_changed_counts_for_a_week(
     assert asked == [1, 0, 1, 0]
 
 
+def test_a_file_of_the_date_itself_or_later_is_settled_for_good(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    sync.run("structure-factors")
+    path = next(sync.collection.rglob("r5wkdsf.ent.gz"))
+    served = next(mirror.tree.root.rglob("r5wkdsf.ent.gz"))
+    for place in (path, served):
+        os.utime(place, (mirror.tree.file_time_s + 70,) * 2)
+    sync.now_s = mirror.tree.file_time_s + 3600
+    asked = []
+    for later_s in (0, 60, 7 * 86_400):
+        sync.now_s += later_s
+        mirror.forget_requests()
+        assert not sync.run("structure-factors").said()
+        asked.append([r.method for r in mirror.requests].count("HEAD"))
+    assert asked == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("data", "later_s", "planned"),
+    [
+        (b"garbage", 86_400.5, "changed (size)"),
+        (b"garbage", 86_400.0, "changed (size)"),
+        (b"garbage of the day" * 9, 86_400.5, "changed (size)"),
+        (None, 86_400.5, "changed (time)"),
+        (None, 86_400.0, None),
+    ],
+)
+def test_a_file_later_than_its_entry_is_believed_only_with_a_time_of_the_archives(
+    sync: HttpsSync,
+    mirror: ArchiveSimulator,
+    data: bytes | None,
+    later_s: float,
+    planned: str | None,
+) -> None:
+    sync.run("assemblies")
+    path = next(sync.collection.rglob("4hhb-assembly1.cif.gz"))
+    path.write_bytes(data or path.read_bytes())
+    sync.marks.records.clear()  # as of a tree that rsync has made
+    os.utime(path, (mirror.tree.file_time_s + later_s,) * 2)
+    name = path.relative_to(sync.collection).as_posix()
+    assert sync.run("assemblies").said() == ({name: planned} if planned else {})
+    assert not sync.run("assemblies").said()
+
+
 def test_a_file_that_the_mirror_says_is_unchanged_is_not_sent(
     sync: HttpsSync, mirror: ArchiveSimulator
 ) -> None:

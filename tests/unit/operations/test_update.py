@@ -10,7 +10,7 @@ import pytest
 from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
-from pdb_cli.errors import StaleVersionError
+from pdb_cli.errors import ObsoleteLimitError, StaleVersionError
 from pdb_cli.operations.update_model import ObsoleteAction
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
@@ -227,6 +227,23 @@ class TestObsolete:
         mirror.tree.publish(
             copies={"2abc": "1c58"}, obsolete={"3hya": "2ABC", "1gdr": None, "4hhb": ["1C58"]}
         )
+
+    @pytest.mark.parametrize("action", [ObsoleteAction.DELETE, ObsoleteAction.MOVE])
+    def test_more_than_a_list_that_is_right_would_ask_for_do_not_go(
+        self, mirror: ArchiveSimulator, here: Updating, action: ObsoleteAction
+    ) -> None:
+        copies = {f"{number}a{letter}c": "3hya" for number in range(1, 8) for letter in "xyz"}
+        mirror.tree.publish(copies=copies)
+        bring(mirror.tree, here.root)
+        mirror.tree.publish(change=["1c58"], obsolete=dict.fromkeys(copies))
+        before = kept(here)
+        for max_delete in ("5%", "20"):
+            with pytest.raises(ObsoleteLimitError):
+                here.update(obsolete=action, max_delete=max_delete)
+        assert kept(here) == before
+        assert set(here.results(obsolete=ObsoleteAction.REPORT).values()) == {"None", "updated"}
+        done = here.results(obsolete=action, max_delete="30")
+        assert len([name for name in done if done[name] in {"moved", "trashed"}]) >= len(copies)
 
     def test_by_default_they_stay(self, here: Updating) -> None:
         before = kept(here)

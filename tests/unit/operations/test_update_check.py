@@ -349,6 +349,52 @@ def test_a_mirror_that_is_behind_what_is_here_updates_nothing(
         assert not {"updated", "failed"} & set(other.results().values())
 
 
+def test_an_answer_of_a_mirror_whose_files_lag_behind_its_lists_counts_for_a_week(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    name = "4hhb-assembly1.cif.gz"
+    there = mirror.tree.root / "data/assemblies/mmCIF/divided/hh" / name
+    old_data, old_s = there.read_bytes(), there.stat().st_mtime
+    revise(mirror, "4hhb")
+    new_data, new_s = there.read_bytes(), there.stat().st_mtime
+    there.write_bytes(old_data)
+    os.utime(there, (old_s, old_s))
+    here.now_s = mirror.tree.file_time_s + 3600
+    mirror.forget_requests()
+    for wanted in (True, False):
+        assert here.states()[name] == "up-to-date"
+        assert (name in asked(mirror)) is wanted
+    there.write_bytes(new_data)
+    os.utime(there, (new_s, new_s))
+    here.now_s += 7 * 86_400
+    assert here.states()[name] == "outdated"
+    assert here.results()[name] == "updated"
+    # What is of the date itself is settled for good.
+    asked(mirror)
+    here.now_s += 7 * 86_400
+    assert here.states()[name] == "up-to-date"
+    assert asked(mirror) == []
+
+
+def test_what_a_mirror_sent_that_lags_behind_is_asked_for_again(
+    mirror: ArchiveSimulator, here: Updating
+) -> None:
+    name = "4hhb-assembly1.cif.gz"
+    there = mirror.tree.root / "data/assemblies/mmCIF/divided/hh" / name
+    old_data, old_s = there.read_bytes(), there.stat().st_mtime
+    revise(mirror, "4hhb")
+    there.write_bytes(old_data)
+    os.utime(there, (old_s, old_s))
+    copy_by_hand(here.root / "assemblies/mmCIF/divided/hh" / name, b"damaged")
+    here.now_s = mirror.tree.file_time_s + 3600
+    assert here.results()[name] == "updated"
+    for later_s, wanted in ((0, False), (7 * 86_400, True)):
+        here.now_s += later_s
+        mirror.forget_requests()
+        assert here.states()[name] == "up-to-date"
+        assert (name in asked(mirror)) is wanted
+
+
 def test_a_mirror_of_2027_is_compared_with_the_same_collection(tmp_path: Path) -> None:
     tree = ArchiveTree(tmp_path / "archive", layout=Layout.ENTRY)
     tree.publish(add=["3hya"])

@@ -184,6 +184,7 @@ def _request(session: Session, ids: IdsInput | None, options: dict[str, Any]) ->
         verify=options["verify"],
         force=options["force"],
         obsolete=ObsoleteAction(options["obsolete"]),
+        max_delete=settings.sync.max_delete,
         follow=options["follow_obsolete"],
         connections=settings.download.parallel,
     )
