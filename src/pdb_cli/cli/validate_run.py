@@ -24,6 +24,7 @@ from pdb_cli.operations.validate import (
     ValidationResult,
     run_validate,
 )
+from pdb_cli.operations.validate_records import NewRecords
 from pdb_cli.storage.collection import Collection
 from pdb_cli.transfer.retry import RetryPolicy
 
@@ -80,7 +81,8 @@ def run(
     -------
     int
         0 if there are no defects, or none any more; 3 if some remain, or if there are no files of
-        some of the ids, or a directory could not be read; 1 if there are none of any.
+        some of the ids, or a directory could not be read, or records could not be kept; 1 if there
+        are none of any.
 
     Raises
     ------
@@ -121,12 +123,14 @@ def run(
         unreadable = catalogue.refresh().unreadable
         for directory, reason in unreadable:
             session.complain(f"{directory}: {reason}; what is in it was not looked at")
+        records = NewRecords(catalogue)
         rows = stack.enter_context(_Rows(options["mode"], errors_only=options["errors_only"]))
         findings = run_validate(collection, catalogue, request, repair=repair, observe=observe)
         try:
             with closing(findings):
                 for finding in findings:
                     result.add(finding)
+                    records.add(finding)
                     absent.discard(finding.collected.file.entry)
                     rows.add(finding)
         except FileAccessError as error:
@@ -134,13 +138,20 @@ def run(
                 raise
             stopped = error
         finally:
-            session.say(_summary(result, request, time.monotonic() - started_s))
+            records.settle()
+            session.say(_summary(result, request, records, time.monotonic() - started_s))
         _say_what_was_left_out(session, catalogue, everything=ids is None)
+    lost = records.made - records.kept
+    if lost:
+        session.complain(
+            f"{lost} of {records.made} records could not be kept: the catalogue in "
+            f"{collection.state_dir} can not be written"
+        )
     if stopped is not None:
         session.complain(describe(stopped).lines[0])
         return ExitCode.PARTIAL if result.files else ExitCode.FAILED
     code = _exit_code(session, result, ids, absent)
-    return ExitCode.PARTIAL if unreadable and code is ExitCode.DONE else code
+    return ExitCode.PARTIAL if (unreadable or lost) and code is ExitCode.DONE else code
 
 
 class _Rows:
@@ -221,7 +232,9 @@ def _processors() -> int:
         return os.cpu_count() or 1
 
 
-def _summary(result: ValidationResult, request: ValidateRequest, duration_s: float) -> str:
+def _summary(
+    result: ValidationResult, request: ValidateRequest, records: NewRecords, duration_s: float
+) -> str:
     """Sum up in one line."""
     counts = result.counts
     parts = [f"{counts[FileStatus.OK]} ok"]
@@ -236,7 +249,7 @@ def _summary(result: ValidationResult, request: ValidateRequest, duration_s: flo
             parts.append(f"{counts[status]} {text}")
     text = f"{', '.join(parts)} (level {request.level.name.lower()})"
     if request.records:
-        text += f"; {result.recorded} records made"
+        text += f"; {records.kept} records made"
     if result.from_before:
         text += f"; {result.from_before} of them looked at before"
     if result.looked_at_bytes and request.level > Level.SIZE:

@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 _MOST_CHECKS = 5000
-_NOTE_EVERY_S = 2.0
+_NOTE_EVERY_S = 0.5
 """How often to have the catalogue remember what was looked at: a transaction costs, too."""
 _COARSE_TICK_S, _FINE_TICK_S = 3.0, 0.1
 """How old a file's time must be to tell it from a later version: on file systems that keep times in
@@ -72,7 +72,8 @@ def run_validate(
 
     A validation that was stopped is gone on with by the next one that asks for the same: closing
     the generator, an exception in its consumer or the end of the process lose some seconds of
-    work. What was looked at before comes out again, marked so, and what was bad is looked at anew.
+    work. What the catalogue knows to have passed since the first of them began, and is still the
+    same file, comes out again, marked so; all else is looked at.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def run_validate(
         else:
             yield from run.repaired(repair)
     except BaseException:
-        progress.stop()
+        progress.save_in_time()
         raise
     finally:
         run.close()
@@ -151,10 +152,8 @@ class _Run:
             for handful in handfuls:
                 findings = self._take(handful or ())
                 self._tell(findings)
-                for finding in findings:
-                    yield finding
-                    self._progress.add(finding)
-                self._progress.save_now_and_then()
+                yield from findings
+                self._progress.save_in_time()
 
     def repaired(self, repair: Repair) -> Iterator[Finding]:
         """Yield what is found, and what became of what is bad."""
@@ -166,10 +165,7 @@ class _Run:
             observe=self._observe,
         )
         with closing(transfers) as findings:
-            for finding in findings:
-                yield finding
-                if finding.status is FileStatus.FIXED:
-                    self._progress.settle(finding.collected.file.path)
+            yield from findings
 
     def _findings_and_pauses(self) -> Iterator[Finding | None]:
         """Yield findings as they come, None where there is none just now."""
@@ -182,10 +178,8 @@ class _Run:
                 findings = self._take(handful)
                 # The bad ones are counted when it is known what became of them.
                 self._tell([finding for finding in findings if finding.is_good])
-                for finding in findings:
-                    self._progress.add(finding)
-                    yield finding
-                self._progress.save_now_and_then()
+                yield from findings
+                self._progress.save_in_time()
 
     def _files(self) -> Iterator[CollectedFile]:
         """Yield the files, with what is known of them."""
@@ -200,14 +194,14 @@ class _Run:
 
     def _look(self, collected: CollectedFile, stop: threading.Event) -> Finding:
         """Look at one file, in a thread, unless an earlier run has done so."""
-        if self._progress.was_looked_at(collected):
-            return _from_before(collected, self._request.level)
-        return look_at_file(collected, self._request, stop=stop)
+        before_s = self._progress.started_at_s if self._progress.goes_on else None
+        return look_at_file(collected, self._request, before_s=before_s, stop=stop)
 
     def _take(self, handful: Iterable[Finding]) -> list[Finding]:
         """Make sure of what is found, and remember it."""
         findings = [self._look_again(finding) for finding in handful]
         records: list[Record] = []
+        renewed: list[Record] = []
         now_s = time.time()
         for number, finding in enumerate(findings):
             level = finding.level
@@ -219,15 +213,17 @@ class _Run:
                 continue
             record = self._record(finding, level, now_s)
             if record is not None:
-                records.append(record)
-                is_new = not finding.collected.is_recorded
-                detail = "recorded now" if is_new else finding.detail
-                findings[number] = replace(finding, is_new_record=is_new, detail=detail)
+                (renewed if finding.is_replaced else records).append(record)
+                is_new = finding.is_replaced or not finding.collected.is_recorded
+                findings[number] = replace(finding, is_new_record=is_new)
             if level >= Level.GZIP and _is_settled(finding.mtime_ns, now_s):
                 facts = finding.collected.file.path, finding.size_bytes, finding.mtime_ns
                 self._checks.append(Check(*facts, level, now_s, finding.ctime_ns))
         if records:
             self._catalogue.remember(records, occasion=Occasion.CHECK)
+        if renewed:
+            # As if it had arrived now: what was known is of another file.
+            self._catalogue.remember(renewed)
         if len(self._checks) >= _MOST_CHECKS or time.monotonic() - self._noted_s > _NOTE_EVERY_S:
             self._noted_s = time.monotonic()
             self.close()
@@ -239,15 +235,19 @@ class _Run:
         known = collected.record
         if digest is None:
             return None
-        if known is not None and level is Level.HASH:
+        if known is not None and known.sha256 == digest:
             times = finding.mtime_ns, finding.ctime_ns
             if (known.mtime_ns, known.ctime_ns) == times:
                 return None
             # The same bytes with other times: what is known of them is to fit again.
             return known._replace(
-                mtime_ns=times[0], ctime_ns=times[1], level=level, verified_at_s=now_s
+                mtime_ns=times[0],
+                ctime_ns=times[1],
+                level=max(known.level, level),
+                verified_at_s=now_s,
             )
-        if collected.is_recorded or not self._request.records:
+        is_recorded = collected.is_recorded and not finding.is_replaced
+        if is_recorded or not self._request.records:
             return None
         return Record(
             collected.file.path,
@@ -263,7 +263,7 @@ class _Run:
     def _look_again(self, finding: Finding) -> Finding:
         """Do not accuse a file that was replaced, and recorded, since its record was read."""
         looks_left = _MOST_LOOKS
-        while finding.defect in _OF_RECORDS and looks_left:
+        while (finding.defect in _OF_RECORDS or finding.is_replaced) and looks_left:
             looks_left -= 1
             collected = finding.collected
             path = collected.file.path
@@ -281,7 +281,7 @@ class _Run:
         for finding in findings:
             good += finding.is_good
             bad += not finding.is_good
-            size_bytes += finding.size_bytes
+            size_bytes += 0 if finding.is_from_before else finding.size_bytes
         self._observe(FilesChecked(good, bad, size_bytes))
 
 
@@ -341,11 +341,3 @@ def _count(catalogue: Catalogue, request: ValidateRequest) -> int:
     """Return how many files there are to look at."""
     files = catalogue.files(types=request.types, formats=request.formats, entries=request.entries)
     return sum(1 for _ in files)
-
-
-def _from_before(collected: CollectedFile, level: Level) -> Finding:
-    """Return the finding of a file that an earlier run has looked at, and found good."""
-    if collected.is_recorded or level not in {Level.SIZE, Level.HASH}:
-        return Finding(collected, FileStatus.OK, level, is_from_before=True)
-    reached = Level.CONTENT if level is Level.HASH else None
-    return Finding(collected, FileStatus.NO_RECORD, reached, is_from_before=True)

@@ -1,8 +1,9 @@
 """Look at one file of a collection, as closely as asked.
 
-The record of a file says what it was when it was last verified. A file that no longer is that has a
-defect, and the detail tells two causes apart: with the same time, its bytes changed behind
-everybody's back, as on a failing disk; with another time, somebody wrote to it.
+The record of a file says what it was when it was last verified. A file that no longer is that, and
+has the same time, has a defect: its bytes changed behind everybody's back, as on a failing disk.
+With another time, somebody replaced it: what it holds then says whether it is sound, and if it is,
+the record is out of date.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import Defect, FileAccessError, VerificationError
@@ -30,6 +32,7 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """What is no fault of a file."""
 _NO_RECORD = "never recorded: nothing to compare with"
+_REPLACED = "replaced since it was recorded, by something else than pdb-cli"
 _MOST_LOOKS = 5
 """How often to look again at a file that is being replaced all the time."""
 
@@ -57,8 +60,8 @@ def check_file(
     level
         How closely to look.
     record
-        Whether a file without a record is to get one: then it is looked at as closely as that
-        takes, and hashed.
+        Whether a file without a record, or with another time than recorded, is to get one: then it
+        is looked at as closely as that takes, and hashed.
     stop
         Once set, the rest of the file is not looked at.
 
@@ -99,8 +102,10 @@ class _Look:
     ) -> None:
         self._collected = collected
         self._path = collected.path
+        self._is_to_record = record
         self._makes_record = record and not collected.is_recorded
         self._level = max(level, Level.CONTENT) if self._makes_record else level
+        self._asked = level
         self._stop = stop
         self._descriptor = -1
         self._status: os.stat_result | None = None
@@ -113,8 +118,10 @@ class _Look:
             try:
                 if self._level is Level.SIZE:
                     self._status = os.stat(self._path)  # noqa: PTH116 - one object less per file
-                else:
+                    self._look_closer(self._status)
+                if self._status is None or self._level is not Level.SIZE:
                     self._descriptor, self._status = open_regular(self._path)
+                    self._look_closer(self._status)
                 finding = self._judge(self._status)
                 if self._descriptor >= 0:
                     self._after = os.fstat(self._descriptor)
@@ -141,13 +148,29 @@ class _Look:
             return self._status is None
         return self._status is not None and _identity(now) == _identity(self._status)
 
+    def _look_closer(self, status: os.stat_result) -> None:
+        """See to it that a file that somebody wrote to is judged by what it holds."""
+        known = self._collected.record
+        if known is None or not self._has_other_time(status):
+            return
+        self._makes_record = self._is_to_record
+        if self._makes_record or known.size_bytes != status.st_size:
+            self._level = max(self._level, Level.CONTENT)
+
+    def _has_other_time(self, status: os.stat_result) -> bool:
+        """Tell whether a file has another time than its record, if it has one."""
+        known = self._collected.record
+        is_other = known is not None and known.mtime_ns != status.st_mtime_ns
+        return is_other and self._collected.is_recorded
+
     def _judge(self, status: os.stat_result) -> Finding:
         """Go from level to level until one is not passed, or it is the last one asked for."""
         collected, known = self._collected, self._collected.record
         if status.st_size == 0:
             return self._defect(None, Defect.EMPTY, "no bytes at all")
-        if known is not None and collected.is_recorded and known.size_bytes != status.st_size:
-            detail = f"{status.st_size} B, but {known.size_bytes} B {_since(known, status)}"
+        is_comparable = collected.is_recorded and not self._has_other_time(status)
+        if known is not None and is_comparable and known.size_bytes != status.st_size:
+            detail = f"{status.st_size} B, but {known.size_bytes} B {_since(known)}"
             return self._defect(None, Defect.WRONG_SIZE, detail)
         if self._level is not Level.SIZE:
             return self._judge_bytes(status)
@@ -169,9 +192,18 @@ class _Look:
                 return self._finding(FileStatus.OK, Level.GZIP, verified=verified)
             detail = "not compressed: the level content tells more"
             return self._finding(FileStatus.NO_RECORD, Level.SIZE, detail=detail)
-        if self._level is Level.CONTENT:
+        if self._level is Level.CONTENT and not self._is_replaced(status, verified):
             return self._finding(FileStatus.OK, Level.CONTENT, verified=verified)
         return self._judge_hash(status, verified)
+
+    def _is_replaced(self, status: os.stat_result, verified: VerifiedFile) -> bool:
+        """Tell whether a sound file is known to be another one than its record's."""
+        known = self._collected.record
+        if known is None or not self._has_other_time(status):
+            return False
+        if verified.sha256 is None:
+            return known.size_bytes != status.st_size
+        return known.sha256 != verified.sha256
 
     def _judge_hash(self, status: os.stat_result, verified: VerifiedFile) -> Finding:
         """Return what a comparison with the record says."""
@@ -179,8 +211,13 @@ class _Look:
         if known is None or known.sha256 is None:
             outcome = FileStatus.OK if self._makes_record else FileStatus.NO_RECORD
             return self._finding(outcome, Level.CONTENT, detail=_NO_RECORD, verified=verified)
+        if self._is_replaced(status, verified):
+            is_enough = self._makes_record or self._asked in {Level.GZIP, Level.CONTENT}
+            outcome = FileStatus.OK if is_enough else FileStatus.NO_RECORD
+            finding = self._finding(outcome, Level.CONTENT, detail=_REPLACED, verified=verified)
+            return replace(finding, is_replaced=True)
         if known.sha256 != verified.sha256:
-            detail = f"not the bytes that were there {_since(known, status)}"
+            detail = f"not the bytes that were there {_since(known)}"
             return self._defect(Level.CONTENT, Defect.WRONG_HASH, detail)
         return self._finding(FileStatus.OK, Level.HASH, verified=verified)
 
@@ -251,12 +288,10 @@ class _Look:
         )
 
 
-def _since(known: Record, status: os.stat_result) -> str:
+def _since(known: Record) -> str:
     """Say when a file was as its record says, and what kind of change it was since."""
     day = time.strftime("%Y-%m-%d", time.gmtime(known.verified_at_s))
-    if known.mtime_ns == status.st_mtime_ns:
-        return f"on {day}, and its time is the same: damaged on the disk"
-    return f"on {day}: written to since, by something else than pdb-cli"
+    return f"on {day}, and its time is the same: damaged on the disk"
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

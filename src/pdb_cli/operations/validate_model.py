@@ -24,7 +24,8 @@ class FileStatus(StrEnum):
     OK = "ok"
     """It passed the level that was asked for."""
     NO_RECORD = "no record"
-    """It passed what can be checked, but what was asked for needs a record, and it has none."""
+    """It passed what can be checked, but what was asked for needs a record, and it has none: or it
+    has that of another file, which was replaced since."""
     DEFECT = "defect"
     FIXED = "fixed"
     """It had a defect; a new one, verified, is in its place."""
@@ -99,10 +100,13 @@ class Finding:
     """Of the text, where it was inflated."""
     sha256: str | None = None
     """Of the bytes on disk, where they were hashed."""
+    is_replaced: bool = False
+    """Whether its record is that of another file: it is sound, and both its bytes and its time are
+    other ones."""
     is_from_before: bool = False
     """Whether it was looked at by the earlier run that this one goes on with."""
     is_new_record: bool = False
-    """Whether it had no record and has one now."""
+    """Whether it had no record, or that of another file, and one was made now."""
     error: PdbCliError | None = None
     """Why it could not be fetched again, where that was tried."""
 
@@ -121,13 +125,10 @@ class ValidationResult:
     """Of the files looked at in this run."""
     from_before: int = 0
     """Files looked at by the run that this one went on with."""
-    recorded: int = 0
-    """Records made for files that had none."""
 
     def add(self, finding: Finding) -> None:
         """Count one file."""
         self.counts[finding.status] += 1
-        self.recorded += finding.is_new_record
         if finding.is_from_before:
             self.from_before += 1
         else:

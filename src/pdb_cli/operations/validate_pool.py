@@ -97,7 +97,11 @@ def look_at_files(
 
 
 def look_at_file(
-    collected: CollectedFile, request: ValidateRequest, *, stop: threading.Event | None = None
+    collected: CollectedFile,
+    request: ValidateRequest,
+    *,
+    before_s: float | None = None,
+    stop: threading.Event | None = None,
 ) -> Finding:
     """Look at one file, unless it was looked at lately enough.
 
@@ -107,6 +111,9 @@ def look_at_file(
         The file.
     request
         How to look.
+    before_s
+        When the run began that this one goes on with, POSIX seconds: what passed since then, and is
+        still the same file, is not looked at again.
     stop
         Once set, the rest of the file is not looked at.
 
@@ -124,9 +131,39 @@ def look_at_file(
     """
     if stop is not None and stop.is_set():
         raise Stopped
+    if before_s is not None:
+        finding = _from_before(collected, request, before_s)
+        if finding is not None:
+            return finding
     if request.since_s is not None and _passed_since(collected, request, request.since_s):
         return Finding(collected, FileStatus.SKIPPED, request.level)
     return check_file(collected, request.level, record=request.records, stop=stop)
+
+
+def _from_before(
+    collected: CollectedFile, request: ValidateRequest, before_s: float
+) -> Finding | None:
+    """Return what an earlier run found out about the file that is there now, if it was good."""
+    known, outcome = collected.record, FileStatus.OK
+    if request.level is Level.HASH and not collected.is_recorded:
+        # No look at it can come to more.
+        request, outcome = request._replace(level=Level.CONTENT), FileStatus.NO_RECORD
+    if not _passed_since(collected, request, before_s):
+        return None
+    try:
+        status = os.stat(collected.path)  # noqa: PTH116 - one object less per file
+    except OSError:
+        return None
+    is_compared = known is not None and request.level is Level.HASH
+    return Finding(
+        collected,
+        outcome,
+        request.level,
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        sha256=known.sha256 if known is not None and is_compared else None,
+        is_from_before=True,
+    )
 
 
 def _passed_since(collected: CollectedFile, request: ValidateRequest, since_s: float) -> bool:

@@ -1,7 +1,7 @@
 """Fetch bad files again, through the download engine, while others are still looked at.
 
 A bad file keeps its name until the new one takes it, and has a second one in quarantine until then.
-Where no mirror delivers, it stays as it was, and the finding says why.
+Where no mirror delivers, or only an older version, it stays as it was, and the finding says why.
 """
 
 from __future__ import annotations
@@ -144,6 +144,7 @@ class _Ward:
             destination=_real(collected.path),
             expectation=_expectation(finding),
             tag=finding,
+            not_before_s=_not_before_s(finding),
         )
 
     def _isolate(self, finding: Finding) -> None:
@@ -160,6 +161,19 @@ class _Ward:
 def _real(path: Path) -> Path:
     """Return where a link leads: what is bad is the file, and the link stays."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _not_before_s(finding: Finding) -> float | None:
+    """Return when the version here is from: a mirror that lags must not put an older one there.
+
+    Whole seconds are a server's time of the file; when somebody wrote to it says nothing.
+    """
+    record = finding.collected.record
+    times_s = [] if record is None else [record.last_modified_s]
+    seconds, rest_ns = divmod(finding.mtime_ns, 1_000_000_000)
+    if not rest_ns:
+        times_s.append(float(seconds))
+    return max((time_s for time_s in times_s if time_s is not None), default=None)
 
 
 def _expectation(finding: Finding) -> Expectation:

@@ -7,8 +7,10 @@ import io
 import json
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from pdb_cli.cli.app import run
@@ -74,9 +76,12 @@ def test_d08_what_arrived_verified_is_compared_with_what_arrived(lab: Lab) -> No
     path = lab.collection / HYA
     text = inflate(path.read_bytes())
     overwrite(path, archive_gzip(text.replace(b"ATOM", b"ATOW", 1), name="3hya.cif"))
-    row = rows_of(lab, "--level", "hash", code=3)[HYA]
-    assert row["defect"] in {"wrong-hash", "wrong-size"}
-    assert "written to since" in row["detail"]
+    row = rows_of(lab, "--level", "hash", "--fix", code=0)[HYA]
+    assert (row["status"], row["level"]) == ("no record", "content")
+    assert "replaced since it was recorded" in row["detail"]
+    assert inflate(path.read_bytes()) != text
+    assert "1 records made" in lab.run("validate", "--record").stderr
+    assert rows_of(lab, "--level", "hash", code=0)[HYA]["status"] == "ok"
 
 
 def test_a_bad_file_gets_no_record(lab: Lab) -> None:
@@ -165,8 +170,12 @@ def test_files_verified_lately_are_skipped(lab: Lab) -> None:
 def test_a_collection_that_can_not_be_written_is_validated_all_the_same(lab: Lab) -> None:
     copied(lab)
     with read_only(lab.collection):
-        rows = rows_of(lab, "--record", code=0)
+        rows = rows_of(lab, code=0)
         assert {row["status"] for row in rows.values()} == {"ok"}
+        record = lab.run("validate", "--record")
+        assert record.returncode == 3
+        assert "0 records made" in record.stderr
+        assert "2 of 2 records could not be kept" in record.stderr
         fix = lab.run("validate", "--fix")
         assert fix.returncode == 1
         assert "Read-only file system" in fix.stderr
@@ -306,8 +315,15 @@ def test_in_the_background_it_is_the_same_job_as_any(lab: Lab) -> None:
     assert "1 ok, 1 with defects" in log
 
 
+def count_checks(collection: Path) -> int:
+    """Count the files that are known to have passed."""
+    with closing(sqlite3.connect(collection / ".pdb-cli" / "catalogue.sqlite")) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM checked").fetchone()
+    return int(count)
+
+
 def test_v1_kill_9_and_the_same_command_again(lab: Lab, tmp_path: Path) -> None:
-    mirror = make_large_mirror(tmp_path / "m", files=300, repeats=(15,), sources=("1o3q",))
+    mirror = make_large_mirror(tmp_path / "m", files=300, repeats=(40,), sources=("1o3q",))
     collection = mirror.root / "data"
     (bad,) = list(mirror.paths.values())[:1]
     overwrite(bad, bad.read_bytes()[:-1])
@@ -317,6 +333,7 @@ def test_v1_kill_9_and_the_same_command_again(lab: Lab, tmp_path: Path) -> None:
         [sys.executable, "-m", "pdb_cli", *command], stdout=subprocess.DEVNULL
     ) as killed:
         wait_until(lambda: any(state.glob("*.json")), what="the state of the first run")
+        wait_until(lambda: count_checks(collection) > 0, what="files that it remembers")
         killed.kill()
     done = lab.run(*command, "-o", "json")
     assert done.returncode == 3

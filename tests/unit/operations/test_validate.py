@@ -15,7 +15,7 @@ from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
-from pdb_cli.errors import Defect, HttpStatusError, UnsupportedError
+from pdb_cli.errors import Defect, HttpStatusError, StaleVersionError, UnsupportedError
 from pdb_cli.events import FileFailed, FilesChecked, Note, PlanMade
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.operations import validate_progress
@@ -32,7 +32,7 @@ from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.retry import RetryPolicy
 from support.archive_gzip import archive_gzip, inflate
 from support.collected import overwrite, record_of
-from support.fault_server import FaultServer
+from support.fault_server import DEFAULT_MTIME_S, FaultServer
 from support.faults import Reset, Status
 from support.fetching import real_paths
 from support.real_entries import CLASSIC_ROOT
@@ -169,13 +169,30 @@ def test_what_was_stopped_goes_on_where_it_was(collection: Collection) -> None:
     found, events = validate(collection)
     before = {path for path, finding in found.items() if finding.is_from_before}
     # What was bad is looked at again, and everything comes out all the same.
-    assert before == {path for path in found if path <= HYA} - {ASSEMBLY}
+    assert before >= {path for path in found if path <= HYA} - {ASSEMBLY}
+    assert ASSEMBLY not in before
+    assert all(found[path].size_bytes for path in before)
     assert found[ASSEMBLY].defect is Defect.CORRUPT
     assert any("going on with" in e.text for e in events if isinstance(e, Note))
     # It came to its end: the next one begins anew.
     found, _ = validate(collection)
     assert not any(finding.is_from_before for finding in found.values())
     assert not (collection.state_dir / "validate").exists()
+
+
+@pytest.mark.usefixtures("long_runs")
+@pytest.mark.parametrize("request_", [CONTENT, HASH], ids=["content", "hash"])
+def test_what_was_changed_or_added_since_is_looked_at(
+    request_: ValidateRequest, collection: Collection
+) -> None:
+    validate_until(collection, HYA, request_)
+    (collection.root / ASSEMBLY).write_bytes(b"<html>damaged since")
+    added = ASSEMBLY.replace("4hhb-", "1hhb-")
+    (collection.root / added).write_bytes(b"never looked at")
+    found, _ = validate(collection, request_)
+    assert found[HYA].is_from_before
+    assert found[ASSEMBLY].defect is Defect.WRONG_KIND
+    assert found[added].defect is Defect.NOT_GZIP
 
 
 @pytest.mark.usefixtures("long_runs")
@@ -198,10 +215,8 @@ def test_only_the_same_again_goes_on(collection: Collection) -> None:
     [
         {"older_by_s": 8 * 86400},
         {"older_by_s": -86400},
-        {"last": ["", "structures"]},
-        {"last": 3},
-        {"bad": [1]},
-        {"schema": 2},
+        {"started_at_s": "yesterday"},
+        {"schema": 1},
     ],
     ids=str,
 )
@@ -268,17 +283,45 @@ def test_a_file_whose_record_is_just_being_written_is_not_accused(
     assert 0 < waits[0] < 3
 
 
-def test_a_file_that_was_written_to_by_others_is_accused_after_a_moment(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_was_replaced_by_others_is_no_defect_and_may_be_recorded(
+    collection: Collection, mirror: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     validate(collection, GZIP._replace(records=True))
     path = collection.root / HYA
     overwrite(path, archive_gzip(inflate(path.read_bytes()) + b"#\n", name="3hya.cif"))
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
-    found, _ = validate(collection, GZIP)
-    assert found[HYA].defect is Defect.WRONG_SIZE
+    found, _ = validate(collection, HASH, repair_from(mirror))
+    assert (found[HYA].status, found[HYA].is_replaced) == (FileStatus.NO_RECORD, True)
     assert len(waits) == 1
+    assert not mirror.requests
+    found, _ = validate(collection, GZIP._replace(records=True))
+    assert [path for path, finding in found.items() if finding.is_new_record] == [HYA]
+    assert validate(collection, HASH)[0][HYA].status is FileStatus.OK
+
+
+def test_a_bad_file_is_not_replaced_by_an_older_version(
+    collection: Collection, mirror: FaultServer
+) -> None:
+    path = collection.root / HYA
+    older_s = DEFAULT_MTIME_S
+    bad = damage(collection, HYA)
+    os.utime(path, (older_s + 86400, older_s + 86400))
+    found, _ = validate(collection, repair=repair_from(mirror))
+    assert (found[HYA].status, found[HYA].defect) == (FileStatus.DEFECT, Defect.CORRUPT)
+    assert isinstance(found[HYA].error, StaleVersionError)
+    assert path.read_bytes() == bad[HYA]
+    # When it was written to says nothing of its version; its record may.
+    os.utime(path, ns=(1, time.time_ns() // 1_000_000_000 * 1_000_000_000 + 1))
+    record = record_of(path)._replace(path=HYA)
+    with open_catalogue(collection) as catalogue:
+        catalogue.remember([record._replace(last_modified_s=older_s + 1)])
+    found, _ = validate(collection, repair=repair_from(mirror))
+    assert isinstance(found[HYA].error, StaleVersionError)
+    with open_catalogue(collection) as catalogue:
+        catalogue.remember([record._replace(last_modified_s=older_s)])
+    found, _ = validate(collection, repair=repair_from(mirror))
+    assert found[HYA].status is FileStatus.FIXED
 
 
 def test_d03_d04_bad_files_are_replaced_under_their_names(
