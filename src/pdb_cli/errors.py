@@ -335,13 +335,11 @@ class CollectionBusyError(PdbCliError):
 
 
 class ObsoleteLimitError(PdbCliError):
-    """More obsolete entries would go than allowed; nothing was changed."""
+    """Of the entries held, more are obsolete than may go at once; nothing was changed."""
 
     def __init__(self, entries: int, held: int, limit: str) -> None:
         super().__init__(entries, held, limit)
-        self.entries = entries
-        self.held = held
-        """Entries in the collection."""
+        self.entries, self.held = entries, held
         self.limit = limit
         """As it was set: ``5%``, ``100``."""
 

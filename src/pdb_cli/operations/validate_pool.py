@@ -161,6 +161,7 @@ def _from_before(
         request.level,
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
         sha256=known.sha256 if known is not None and is_compared else None,
         is_from_before=True,
     )
