@@ -409,12 +409,11 @@ class UnsafeTreeError(SyncError):
 
 
 class NoTransportError(SyncError):
-    """No way to any mirror."""
+    """No way to any mirror: name, transport and what was found, for each that was tried."""
 
     def __init__(self, reasons: tuple[tuple[str, str, str], ...]) -> None:
         super().__init__(reasons)
         self.reasons = reasons
-        """Mirror, transport and what was found, for each that was tried."""
 
 
 class JobError(PdbCliError):

@@ -26,6 +26,7 @@ MAY_SKIP = {
     "support/namespaces.py": "no right to make namespaces",
     "integration/transfer/test_interrupts.py": "no right to put a name server in place",
     "integration/jobs/test_liveness.py": "no kernel that can refuse locks",
+    "integration/sync/test_rsync_interrupts.py": "no kernel that has handles of processes",
 }
 _SKIPS = frozenset({"skip", "skipif", "skipUnless", "skipIf", "importorskip", "SkipTest"})
 # ``wait_until`` and its like raise AssertionError.
