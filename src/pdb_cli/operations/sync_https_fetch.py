@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.identify import identify
-from pdb_cli.errors import ConnectionFailedError, FileAccessError, TransferError, VerificationError
+from pdb_cli.errors import ConnectionFailedError
 from pdb_cli.events import AttemptFailed, BytesReceived, Note
 from pdb_cli.operations.collection_plan import PlanAction
 from pdb_cli.operations.sync_https_doubts import Doubt, is_made_later
@@ -18,12 +18,14 @@ from pdb_cli.operations.sync_https_sources import DateKind
 from pdb_cli.operations.sync_model import FileSettled, SettledStatus
 from pdb_cli.operations.verification_record import record_of_fetch
 from pdb_cli.transfer.fetch import FetchItem, FetchResult, FetchStatus, Source, fetch_files
+from pdb_cli.transfer.model import short_reason
 from pdb_cli.transfer.verify import Expectation, expect
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from pdb_cli.archive.mirrors import Mirror
+    from pdb_cli.errors import TransferError
     from pdb_cli.events import Event, Observer
     from pdb_cli.index.model import Record
     from pdb_cli.operations.collection_plan import GroupPlan, PlannedChange
@@ -187,7 +189,7 @@ class _Run:
                     self._in_vain += 1
                     if self._in_vain >= _HOPELESS_AFTER:
                         self.lost = error
-                return FileSettled(change.path, SettledStatus.FAILED, reason=_reason(error))
+                return FileSettled(change.path, SettledStatus.FAILED, reason=short_reason(error))
 
     def _settle_good(self, change: PlannedChange, result: FetchResult) -> FileSettled:
         """Say of a file that it is here, and remember it."""
@@ -288,12 +290,3 @@ def _unless_since_s(change: PlannedChange, path: str) -> float | None:
         return None
     # A server may say of anything that is not newer than what we have that it is unchanged.
     return float(mtime_s) if change.mtime_s is not None and mtime_s < change.mtime_s else None
-
-
-def _reason(error: object) -> str:
-    """Return why a file did not come, in a few words."""
-    if isinstance(error, TransferError | FileAccessError):
-        return error.reason
-    if isinstance(error, VerificationError):
-        return f"{error.defect}: {error.detail}"
-    return type(error).__name__

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType, FileFormat
-from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.ids_options import GivenIds, ids_options, start_ids_job
 from pdb_cli.cli.options import (
@@ -212,7 +211,7 @@ def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> Downlo
             preferred=settings.download.format,
         ),
         destination=_destination(session, settings, options),
-        mirrors=tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
+        mirrors=settings.preferred_mirrors(),
         assembly=None if options["assembly"] == "all" else options["assembly"] or 1,
         existing=ExistingFile.REPLACE if options["overwrite"] else ExistingFile.SKIP,
         fallback=settings.download.fallback,

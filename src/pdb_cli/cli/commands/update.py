@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.collection_root import existing_root
 from pdb_cli.cli.ids_options import GivenIds, only_ids_options, start_ids_job
 from pdb_cli.cli.options import (
@@ -136,7 +135,7 @@ def _request(session: Session, ids: IdsInput | None, options: dict[str, Any]) ->
     is_ours = not options["dry_run"] and os.access(place, os.W_OK)
     return UpdateRequest(
         root=root,
-        mirrors=tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
+        mirrors=settings.preferred_mirrors(),
         holdings_dir=(state_dir if is_ours else cache_dir(session.environ)) / "holdings",
         data_type_dirs=settings.paths.data_type_dirs,
         entries=None if ids is None else frozenset(ids.entries),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.collection_root import existing_root
 from pdb_cli.cli.durations import parse_duration
 from pdb_cli.cli.ids_options import GivenIds, only_ids_options, start_ids_job
@@ -79,8 +78,6 @@ def command(context: click.Context, /, **options: Any) -> int:
             raise click.UsageError(f"{flag} is for what is fetched again: add --fix", context)
     session.add_flags(options, {"mirrors": "mirror.default"})
     settings = session.settings()
-    for name in settings.mirror.default:
-        find_mirror(name, settings.mirrors)
     since_s = None
     if options["since"] is not None:
         since_s = parse_duration(options["since"], name="--since")
