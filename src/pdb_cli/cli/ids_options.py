@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -52,8 +51,7 @@ def _ids_options(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class GivenIds:
+class GivenIds(NamedTuple):
     """What the options say, before anything is read."""
 
     arguments: tuple[str, ...]
