@@ -21,6 +21,7 @@ from pdb_cli.events import Note, PhaseBegan, ignore_event
 from pdb_cli.index.model import CatalogueFile
 from pdb_cli.operations.date_marks import settled_date
 from pdb_cli.operations.update_asking import Asking, Undecided, judged_file
+from pdb_cli.operations.update_doubt import find_shortage
 from pdb_cli.operations.update_judge import Verdict, is_dated, judge
 from pdb_cli.operations.update_lists import ArchiveLists
 from pdb_cli.operations.update_model import FileState, JudgedFile
@@ -47,6 +48,8 @@ _FEW_FILES: Final = 50_000
 """Looking at each of so many takes a fifth of a second. A directory does not tell that a file in it
 was written over in place, as ``cp`` does it."""
 _MOST_TOLD: Final = 5
+_APART: Final = frozenset({DataType.OBSOLETE, DataType.IHM})
+"""Of these the list of what was removed says nothing that they do not say themselves."""
 _STATES: Final = {
     Verdict.CURRENT: FileState.UP_TO_DATE,
     Verdict.OUTDATED: FileState.OUTDATED,
@@ -95,7 +98,7 @@ class CollectionCheck:
         self.up_to_date = 0
         """Files that are, those that did not come out included."""
         self.untold = 0
-        """Files whose entry may be obsolete, had the mirrors said what is."""
+        """Files whose entry may be obsolete, had the mirrors said what is, or been believed."""
         self.unreadable = 0
         """Directories that could not be read."""
         self.absent: tuple[EntryId, ...] = ()
@@ -273,16 +276,40 @@ class CollectionCheck:
 
     def _judge_unlisted(self, files: Iterable[CatalogueFile]) -> Iterator[JudgedFile]:
         """Say what became of files whose entry is in no list of dates."""
+        files = list(files)
+        why = "not in the archive's lists"
+        is_doubtful = bool(files) and self._doubts_lists()
+        if is_doubtful:
+            why += ", which lack too much to be believed"
         for file in files:
-            # Of these the list of what was removed says nothing that they do not say themselves.
-            apart = file.data_type in {DataType.OBSOLETE, DataType.IHM}
-            absence = None if apart else self.lists.absence_of(file.entry_id)
+            apart = file.data_type in _APART
+            is_told = not (apart or is_doubtful)
+            absence = self.lists.absence_of(file.entry_id) if is_told else None
             if absence is None:
-                self.untold += self.lists.removed_error is not None and not apart
-                yield self._judged(file, FileState.UNKNOWN, reason="not in the archive's lists")
+                is_open = is_doubtful or self.lists.removed_error is not None
+                self.untold += is_open and not apart
+                yield self._judged(file, FileState.UNKNOWN, reason=why)
             else:
                 judged = self._judged(file, FileState.OBSOLETE, reason=str(absence))
                 yield judged._replace(absence=absence)
+
+    def _doubts_lists(self) -> bool:
+        """Tell whether the lists lack more of what is here than lists do that are right."""
+        lists = self.lists
+        removed = {gone.entry.extended for gone in lists.removed()}
+        if lists.removed_error is not None:
+            return False  # that was said, and nothing is called obsolete
+        types = frozenset(DataType) - _APART
+        shortage = find_shortage(
+            {file.entry_id for file in self._catalogue.files(types=types)},
+            listed=lists.structure_dates(),
+            removed=removed,
+            limit=self._request.max_delete,
+        )
+        if shortage is None:
+            return False
+        lists.distrust(str(shortage))
+        return True
 
     def _judge_gone(self) -> Iterator[JudgedFile]:
         """Say which files were here and are not any more."""

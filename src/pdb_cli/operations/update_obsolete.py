@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.layouts import ArchiveFile, Layout, collection_path
 from pdb_cli.errors import FileAccessError, ObsoleteLimitError, UnsupportedError
 from pdb_cli.operations.sync_guards import parse_delete_limit
+from pdb_cli.operations.update_doubt import ALWAYS_ALLOWED
 from pdb_cli.operations.update_model import (
     FileState,
     JudgedFile,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from pdb_cli.index.catalogue import Catalogue
     from pdb_cli.operations.update_model import UpdateRequest
     from pdb_cli.storage.collection import Collection
-
-_ALWAYS_ALLOWED: Final = 20
-"""Entries: in a small collection each is a large share."""
 
 
 def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> list[JudgedFile]:
@@ -91,7 +89,7 @@ def check_limit(
     is_move = request.obsolete is ObsoleteAction.MOVE
     go = (judged for judged in obsolete if not is_move or place_of(judged) is not None)
     entries = len({judged.file.entry for judged in go})
-    if entries <= _ALWAYS_ALLOWED:
+    if entries <= ALWAYS_ALLOWED:
         return
     limit = parse_delete_limit(request.max_delete, name="sync.max_delete")
     held = len({file.entry_id for file in catalogue.files()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from pdb_cli.archive.layouts import Layout
 from pdb_cli.errors import ConnectionFailedError
 from pdb_cli.events import Note
 from pdb_cli.index.catalogue import Level, open_catalogue
+from pdb_cli.operations.update_model import ObsoleteAction
 from pdb_cli.operations.validate import ValidateRequest, run_validate
 from pdb_cli.storage.collection import Collection
 from support.archive_gzip import archive_gzip
@@ -21,6 +23,8 @@ from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
 from support.fault_server import FaultServer
 from support.faults import Status
+from support.fetching import files_below
+from support.holdings import write_holdings
 from support.updating import Updating, bring, copy_by_hand
 
 if TYPE_CHECKING:
@@ -228,6 +232,39 @@ def test_what_no_list_knows_is_not_accused(mirror: ArchiveSimulator, here: Updat
     found = here.check()["structures/divided/mmCIF/zz/9zzz.cif.gz"]
     assert (str(found.state), found.reason) == ("unknown", "not in the archive's lists")
     assert mirror.requests
+
+
+@pytest.mark.parametrize("others", [0, 400], ids=["shorter than what is here", "of other entries"])
+def test_nothing_is_called_obsolete_by_lists_that_lack_what_is_here(
+    mirror: ArchiveSimulator, here: Updating, others: int
+) -> None:
+    copies = {f"{number}a{letter}c": "3hya" for number in range(1, 8) for letter in "wxyz"}
+    mirror.tree.publish(copies=copies)
+    bring(mirror.tree, here.root)
+    mirror.tree.publish(change=["1c58"], obsolete={"1kqe": None})
+    cut_dates(mirror, keep=("1C58", "3HYA"), others=others)
+    before = files_below(here.root)
+    states = here.states()
+    assert (states["3hya.cif.gz"], states["1c58.cif.gz"]) == ("up-to-date", "outdated")
+    assert set(states.values()) == {"up-to-date", "outdated", "unknown"}
+    assert here.last is not None
+    # They can not be told, so all is not well; and it is said once.
+    assert here.last.unsettled == list(states.values()).count("unknown")
+    (said,) = [event.text for event in here.events if isinstance(event, Note)]
+    assert "33 of the 36 entries here are in no list: nothing is called obsolete" in said
+    results = here.results(obsolete=ObsoleteAction.DELETE, follow=True, max_delete="5%")
+    assert results.pop("1c58.cif.gz") == "updated"
+    assert set(results.values()) == {"None"}
+    assert files_below(here.root).keys() >= before.keys()
+
+
+def cut_dates(mirror: ArchiveSimulator, *, keep: tuple[str, ...], others: int) -> None:
+    """Publish a list of dates that is whole and lacks most entries."""
+    folder, name = mirror.tree.root / "holdings", "released_structures_last_modified_dates"
+    dates = json.loads(gzip.decompress((folder / f"{name}.json.gz").read_bytes()))
+    content = {entry: dates[entry] for entry in keep}
+    content |= dict.fromkeys((f"9{number:03}" for number in range(others)), dates[keep[0]])
+    write_holdings(folder, name, content, mtime_s=mirror.tree.file_time_s)
 
 
 def test_what_is_kept_decompressed_is_not_accused_nor_missed(here: Updating) -> None:
