@@ -14,6 +14,7 @@ from pdb_cli.operations.update import run_update
 from pdb_cli.operations.update_check import CollectionCheck
 from pdb_cli.operations.update_model import UpdateRequest
 from pdb_cli.storage.collection import Collection
+from pdb_cli.storage.guard import no_guard
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.retry import RetryPolicy
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pdb_cli.events import Event
     from pdb_cli.operations.update_model import JudgedFile, UpdatedFile
+    from pdb_cli.storage.guard import Guard
     from support.archive_simulator import ArchiveSimulator
     from support.archive_tree import ArchiveTree
 
@@ -81,7 +83,7 @@ class Updating:
         found = self.check(**changes)
         return {name.rpartition("/")[2]: str(one.state) for name, one in found.items()}
 
-    def update(self, **changes: Any) -> dict[str, UpdatedFile]:
+    def update(self, guard: Guard = no_guard, **changes: Any) -> dict[str, UpdatedFile]:
         """Update; return what was done by the paths files had."""
         request = self.request(**changes)
         collection = Collection(self.root, request.data_type_dirs)
@@ -92,7 +94,7 @@ class Updating:
             )  # fmt: skip
             updates = run_update(
                 request, self.last, collection, catalogue,
-                options=OPTIONS, retry=RETRY, observe=self.events.append,
+                options=OPTIONS, retry=RETRY, observe=self.events.append, guard=guard,
             )  # fmt: skip
             with closing(updates):
                 return {one.judged.name: one for one in updates}

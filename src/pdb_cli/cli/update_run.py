@@ -14,7 +14,7 @@ from pdb_cli.cli.progress import LineReporter, make_reporter
 from pdb_cli.cli.update_report import write_report
 from pdb_cli.cli.update_rows import ALL_COLUMNS, COLUMNS, update_row
 from pdb_cli.config.network import choose_http_options
-from pdb_cli.errors import FileAccessError
+from pdb_cli.errors import CollectionBusyError, FileAccessError
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.operations.update import is_wanted, run_update
 from pdb_cli.operations.update_check import CollectionCheck
@@ -127,7 +127,7 @@ class UpdateRun:
         int
             0 if everything is up to date now, 3 if something failed, 1 if nothing else is here.
         """
-        stopped: FileAccessError | None = None
+        stopped: FileAccessError | CollectionBusyError | None = None
         with self._reporter() as show:
             lock = hold(self._session, self._request.root, wait=wait, observe=show)
             with lock, self._catalogue(show) as catalogue:
@@ -141,12 +141,13 @@ class UpdateRun:
                         options=self._options,
                         retry=self._retry,
                         observe=show,
+                        guard=lock.check,
                     )
                     with closing(updates):
                         for updated in updates:
                             self._add(updated)
                     self._report(check, catalogue)
-                except FileAccessError as error:
+                except (FileAccessError, CollectionBusyError) as error:
                     if not self._updated:
                         raise
                     stopped = error

@@ -28,6 +28,7 @@ from pdb_cli.operations.update_model import (
 )
 from pdb_cli.operations.update_obsolete import check_limit, retire, successors_of
 from pdb_cli.operations.verification_record import record_of_fetch
+from pdb_cli.storage.guard import no_guard
 from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Source, fetch_files
 from pdb_cli.transfer.urls import without_credentials
 from pdb_cli.transfer.verify import expect
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pdb_cli.operations.update_check import CollectionCheck
     from pdb_cli.operations.update_model import UpdateRequest
     from pdb_cli.storage.collection import Collection
+    from pdb_cli.storage.guard import Guard
     from pdb_cli.transfer.fetch import FetchResult
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
@@ -79,6 +81,7 @@ def run_update(
     options: HttpOptions,
     retry: RetryPolicy,
     observe: Observer = ignore_event,
+    guard: Guard = no_guard,
 ) -> Generator[UpdatedFile, None, None]:
     """Compare, then fetch what is wanted, then deal with obsolete entries.
 
@@ -100,6 +103,8 @@ def run_update(
         How to talk to mirrors.
     observe
         Gets an event for everything that happens.
+    guard
+        Asked before each change of a file, by any thread.
 
     Yields
     ------
@@ -114,6 +119,8 @@ def run_update(
         More entries would be taken away than allowed; nothing was changed.
     FileAccessError
         Nothing more can be written (disk full, read-only).
+    CollectionBusyError
+        From ``guard``; nothing has been changed since.
     """
     wanted: list[JudgedFile] = []
     obsolete: list[JudgedFile] = []
@@ -128,7 +135,13 @@ def run_update(
     check_limit(obsolete, catalogue, request)
     successors = successors_of(obsolete, collection) if request.follow else []
     fetching = _Fetching(
-        request, catalogue, options=options, retry=retry, observe=observe, clock=check.clock
+        request,
+        catalogue,
+        options=options,
+        retry=retry,
+        observe=observe,
+        clock=check.clock,
+        guard=guard,
     )
     observe(PlanMade(len(wanted) + len(successors)))
     if wanted or successors:
@@ -145,7 +158,7 @@ def run_update(
         yield UpdatedFile(judged, UpdateResult.KEPT, reason=reason)
     staying = {judged.name for judged in stay}
     go = [judged for judged in obsolete if judged.name not in staying]
-    for updated in retire(go, collection, request.obsolete):
+    for updated in retire(go, collection, request.obsolete, guard=guard):
         _note_retired(updated, catalogue)
         yield updated
 
@@ -162,6 +175,7 @@ class _Fetching:
         retry: RetryPolicy,
         observe: Observer,
         clock: Callable[[], float],
+        guard: Guard,
     ) -> None:
         self._request = request
         self._catalogue = catalogue
@@ -169,6 +183,7 @@ class _Fetching:
         self._retry = retry
         self._observe = observe
         self._clock = clock
+        self._guard = guard
         place = Destination(request.root, data_type_dirs=request.data_type_dirs)
         self._memory = DownloadMemory(catalogue, place)
         self._marks: list[Mark] = []
@@ -181,6 +196,7 @@ class _Fetching:
             options=self._options,
             retry=self._retry,
             observe=self._observe,
+            guard=self._guard,
         )
         try:
             with closing(transfers) as results:

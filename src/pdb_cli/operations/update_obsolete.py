@@ -17,6 +17,7 @@ from pdb_cli.operations.update_model import (
     UpdatedFile,
     UpdateResult,
 )
+from pdb_cli.storage.guard import no_guard
 from pdb_cli.storage.move import move_file
 from pdb_cli.storage.trash import move_to_trash
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pdb_cli.index.catalogue import Catalogue
     from pdb_cli.operations.update_model import UpdateRequest
     from pdb_cli.storage.collection import Collection
+    from pdb_cli.storage.guard import Guard
 
 
 def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> list[JudgedFile]:
@@ -99,7 +101,11 @@ def check_limit(
 
 
 def retire(
-    obsolete: Iterable[JudgedFile], collection: Collection, action: ObsoleteAction
+    obsolete: Iterable[JudgedFile],
+    collection: Collection,
+    action: ObsoleteAction,
+    *,
+    guard: Guard = no_guard,
 ) -> Iterator[UpdatedFile]:
     """Do with files of removed entries what was asked for.
 
@@ -111,13 +117,22 @@ def retire(
         Where they are.
     action
         What to do.
+    guard
+        Asked before each.
 
     Yields
     ------
     UpdatedFile
         One for each.
+
+    Raises
+    ------
+    CollectionBusyError
+        From ``guard``; the rest stays.
     """
     for judged in obsolete:
+        if action is not ObsoleteAction.REPORT:
+            guard()
         try:
             match action:
                 case ObsoleteAction.REPORT:

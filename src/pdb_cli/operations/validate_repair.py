@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdb_cli.archive.mirrors import serving_mirrors
-from pdb_cli.errors import FileAccessError, InvalidValueError, UnsupportedError
+from pdb_cli.errors import CollectionBusyError, FileAccessError, InvalidValueError, UnsupportedError
 from pdb_cli.events import FileFailed, ignore_event
 from pdb_cli.index.model import Level
 from pdb_cli.operations.validate_model import FileStatus, Finding
@@ -66,11 +66,17 @@ def repair_findings(
     ------
     FileAccessError
         Nothing more can be written (disk full, read-only).
+    CollectionBusyError
+        From the guard; no file has been changed since.
     """
     ward = _Ward(collection, repair)
     ward.clear()
     transfers = fetch_files(
-        ward.items(findings), options=repair.options, retry=repair.retry, observe=observe
+        ward.items(findings),
+        options=repair.options,
+        retry=repair.retry,
+        observe=observe,
+        guard=repair.guard,
     )
     try:
         with closing(transfers) as results:
@@ -88,6 +94,9 @@ def repair_findings(
                 if result.status is FetchStatus.NOT_FOUND:
                     observe(FileFailed(result.item.name, "no mirror has it"))
                 yield finding
+    except CollectionBusyError:
+        ward.abandon()
+        raise
     finally:
         ward.release_all()
 
@@ -104,6 +113,7 @@ class _Ward:
 
     def clear(self) -> None:
         """Clear away what an earlier process left."""
+        self._repair.guard()
         for quarantine in self._quarantines:
             quarantine.clear()
 
@@ -122,6 +132,10 @@ class _Ward:
         held = self._names.pop(finding.collected.file.path, None)
         if held is not None:
             held[0].release(held[1])
+
+    def abandon(self) -> None:
+        """Leave all to whoever has the collection now, and may have given the same names."""
+        self._names.clear()
 
     def release_all(self) -> None:
         """Take out all files that are left: they still have their names."""
@@ -149,6 +163,7 @@ class _Ward:
 
     def _isolate(self, finding: Finding) -> None:
         """Give a bad file its second name."""
+        self._repair.guard()
         path = finding.collected.path
         for quarantine in reversed(self._quarantines):
             if path.is_relative_to(quarantine.root):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
-from pdb_cli.errors import ObsoleteLimitError, StaleVersionError
+from pdb_cli.errors import CollectionBusyError, ObsoleteLimitError, StaleVersionError
 from pdb_cli.operations.update_model import ObsoleteAction
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pdb_cli.storage.guard import Guard
     from support.faults import Fault
 
 ENTRIES = ("3hya", "1kqe", "1dsr", "1c58", "4hhb", "1gdr", "5wkd")
@@ -310,3 +312,36 @@ class TestObsolete:
         done = here.results(follow=True, obsolete=ObsoleteAction.DELETE, entries=entries)
         assert done == {"2abc.cif.gz": "not-found", "3hya.cif.gz": "kept"}
         assert kept(here) == before
+
+    @pytest.mark.parametrize("action", [ObsoleteAction.DELETE, ObsoleteAction.MOVE])
+    def test_none_goes_once_the_collection_is_somebody_elses(
+        self, here: Updating, action: ObsoleteAction
+    ) -> None:
+        before = kept(here)
+        with pytest.raises(CollectionBusyError):
+            here.update(lost(here, after=0), obsolete=action)
+        assert kept(here) == before
+
+
+def lost(here: Updating, *, after: int) -> Guard:
+    """Return a guard that lets some changes happen before the collection is somebody else's."""
+    asked = count()
+
+    def guard() -> None:
+        if next(asked) >= after:
+            raise CollectionBusyError(here.root, "elsewhere", 42, "pdb-cli sync")
+
+    return guard
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_nothing_changes_once_the_collection_is_somebody_elses(
+    mirror: ArchiveSimulator, here: Updating, after: int
+) -> None:
+    before = kept(here)
+    mirror.tree.publish(change=ENTRIES)
+    with pytest.raises(CollectionBusyError):
+        here.update(lost(here, after=after))
+    changed = [path for path, data in kept(here).items() if data != before.get(path)]
+    assert len(changed) == after
+    assert set(kept(here)) == set(before)

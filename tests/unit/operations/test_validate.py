@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from contextlib import closing
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,13 @@ from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
-from pdb_cli.errors import Defect, HttpStatusError, StaleVersionError, UnsupportedError
+from pdb_cli.errors import (
+    CollectionBusyError,
+    Defect,
+    HttpStatusError,
+    StaleVersionError,
+    UnsupportedError,
+)
 from pdb_cli.events import FileFailed, FilesChecked, Note, PlanMade
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.operations import validate_progress
@@ -381,6 +388,33 @@ def test_bad_files_are_in_quarantine_until_then(
     assert seen
     assert set(seen) == {bad[HYA]}
     assert not kept.exists()
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_no_file_is_changed_once_the_collection_is_somebody_elses(
+    collection: Collection, mirror: FaultServer, after: int
+) -> None:
+    bad = damage(collection, HYA)
+    quarantine = collection.state_dir / "quarantine"
+    (quarantine / KQE).parent.mkdir(parents=True)
+    os.link(collection.root / KQE, quarantine / KQE)
+    asked = count()
+
+    def guard() -> None:
+        """Let some changes happen: what was left is cleared, a second name, a new file."""
+        if next(asked) >= after:
+            raise CollectionBusyError(collection.root, "elsewhere", 42, "pdb-cli sync")
+
+    repair = repair_from(mirror)._replace(guard=guard)
+    if after == 3:
+        assert validate(collection, repair=repair)[0][HYA].status is FileStatus.FIXED
+        return
+    with pytest.raises(CollectionBusyError):
+        validate(collection, repair=repair)
+    assert (collection.root / HYA).read_bytes() == bad[HYA]
+    names = {path.name for path in quarantine.rglob("*.gz")}
+    assert names == [{"1kqe.cif.gz"}, set(), {"3hya.cif.gz"}][after]
+    assert not list((collection.root / HYA).parent.glob(".*.part"))
 
 
 def test_what_a_killed_repair_left_is_cleared_away(
