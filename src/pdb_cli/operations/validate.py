@@ -162,6 +162,7 @@ class _Run:
         transfers = repair_findings(
             self._findings_and_pauses(),
             repair,
+            level=self._request.level,
             collection=self._collection,
             catalogue=self._catalogue,
             observe=self._observe,

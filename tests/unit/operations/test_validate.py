@@ -23,9 +23,16 @@ from pdb_cli.errors import (
     StaleVersionError,
     UnsupportedError,
 )
-from pdb_cli.events import FileFailed, FilesChecked, Note, PlanMade
+from pdb_cli.events import (
+    FileFailed,
+    FilePresent,
+    FilePublished,
+    FilesChecked,
+    Note,
+    PlanMade,
+)
 from pdb_cli.index.catalogue import open_catalogue
-from pdb_cli.operations import validate_progress
+from pdb_cli.operations import validate_progress, validate_repair
 from pdb_cli.operations.validate import (
     FileStatus,
     Finding,
@@ -307,28 +314,85 @@ def test_a_file_that_was_replaced_by_others_is_no_defect_and_may_be_recorded(
     assert validate(collection, HASH)[0][HYA].status is FileStatus.OK
 
 
-def test_a_bad_file_is_not_replaced_by_an_older_version(
+def test_a_bad_file_is_not_replaced_by_an_older_version_than_was_recorded(
     collection: Collection, mirror: FaultServer
 ) -> None:
     path = collection.root / HYA
     older_s = DEFAULT_MTIME_S
     bad = damage(collection, HYA)
-    os.utime(path, (older_s + 86400, older_s + 86400))
-    found, _ = validate(collection, repair=repair_from(mirror))
-    assert (found[HYA].status, found[HYA].defect) == (FileStatus.DEFECT, Defect.CORRUPT)
-    assert isinstance(found[HYA].error, StaleVersionError)
-    assert path.read_bytes() == bad[HYA]
     # When it was written to says nothing of its version; its record may.
     os.utime(path, ns=(1, time.time_ns() // 1_000_000_000 * 1_000_000_000 + 1))
     record = record_of(path)._replace(path=HYA)
     with open_catalogue(collection) as catalogue:
         catalogue.remember([record._replace(last_modified_s=older_s + 1)])
-    found, _ = validate(collection, repair=repair_from(mirror))
+    found, events = validate(collection, repair=repair_from(mirror))
+    assert (found[HYA].status, found[HYA].defect) == (FileStatus.DEFECT, Defect.CORRUPT)
     assert isinstance(found[HYA].error, StaleVersionError)
+    assert path.read_bytes() == bad[HYA]
+    assert len([event for event in events if isinstance(event, FileFailed)]) == 1
     with open_catalogue(collection) as catalogue:
         catalogue.remember([record._replace(last_modified_s=older_s)])
     found, _ = validate(collection, repair=repair_from(mirror))
     assert found[HYA].status is FileStatus.FIXED
+
+
+def test_a_bad_file_with_a_time_later_than_the_archives_is_replaced(
+    collection: Collection, mirror: FaultServer
+) -> None:
+    path = collection.root / HYA
+    good = path.read_bytes()
+    damage(collection, HYA)
+    os.utime(path, (DEFAULT_MTIME_S + 86400,) * 2)
+    found, events = validate(collection, repair=repair_from(mirror))
+    assert found[HYA].status is FileStatus.FIXED
+    assert found[HYA].detail.endswith(", no mirror has a later one")
+    assert path.read_bytes() == good
+    assert path.stat().st_mtime == DEFAULT_MTIME_S
+    # It is told once, and has no second name any more.
+    told = [event for event in events if isinstance(event, FileFailed | FilePublished)]
+    assert [type(event) for event in told] == [FilePublished]
+    assert not (collection.state_dir / "quarantine").exists()
+
+
+def test_a_mirror_that_lags_is_asked_last(
+    collection: Collection, mirror: FaultServer, tmp_path: Path
+) -> None:
+    path = collection.root / HYA
+    newer_s = DEFAULT_MTIME_S + 86400
+    newer = tmp_path / "other/pub/pdb/data" / HYA
+    newer.parent.mkdir(parents=True)
+    shutil.copy2(path, newer)
+    damage(collection, HYA)
+    for one in (path, newer):
+        os.utime(one, (newer_s, newer_s))
+    with FaultServer(tmp_path / "other") as second:
+        found, _ = validate(collection, repair=repair_from(mirror, second))
+    assert found[HYA].status is FileStatus.FIXED
+    assert path.stat().st_mtime == newer_s
+
+
+def test_a_file_that_a_download_has_mended_meanwhile_is_not_fetched(
+    collection: Collection, mirror: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = collection.root / HYA
+    good = path.read_bytes()
+    damage(collection, HYA)
+
+    def mending(findings: Any) -> Any:
+        """Mend the file when it has been looked at."""
+        for finding in findings:
+            if finding is not None and finding.collected.file.path == HYA:
+                overwrite(path, good)
+            yield finding
+
+    whole = validate_repair._Ward.items
+    monkeypatch.setattr(
+        validate_repair._Ward, "items", lambda ward, found: whole(ward, mending(found))
+    )
+    found, events = validate(collection, repair=repair_from(mirror))
+    assert found[HYA].status is FileStatus.OK
+    assert not mirror.requests
+    assert [event for event in events if isinstance(event, FilePresent)] == [FilePresent(HYA)]
 
 
 def test_d03_d04_bad_files_are_replaced_under_their_names(
