@@ -239,8 +239,11 @@ class UpdateRun:
 
     def _summary(self, check: CollectionCheck, *, done: bool) -> str:
         """Sum up in one line; what was dealt with is told by what was done about it."""
-        counts = ((self._results[result], words) for result, words in _WORDS.items())
-        parts = [f"{count} {words}" for count, words in counts if count]
+        counts = {words: self._results[result] for result, words in _WORDS.items()}
+        untried = sum(one.is_untried for one in self._updated)
+        counts[_WORDS[UpdateResult.FAILED]] -= untried
+        counts["not tried"] = untried
+        parts = [f"{count} {words}" for words, count in counts.items() if count]
         parts.append(f"{check.up_to_date} up to date")
         states = Counter(self._states)
         if done:

@@ -343,4 +343,5 @@ def _outcome(result: FetchResult, instead: Instead) -> FileOutcome:
         replaces_entries=instead.of_entries.get(result.item.tag.entry, ()),
         sha256=result.verified.sha256 if result.verified else None,
         received_bytes=result.verified.packed_bytes if result.verified else None,
+        is_untried=result.is_untried,
     )

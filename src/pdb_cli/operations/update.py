@@ -237,7 +237,12 @@ class _Fetching:
             self._remember(judged, result)
         url = without_credentials(result.source.url) if result.source else None
         return UpdatedFile(
-            judged, outcome, size_bytes=result.size_bytes, url=url, error=result.error
+            judged,
+            outcome,
+            size_bytes=result.size_bytes,
+            url=url,
+            error=result.error,
+            is_untried=result.is_untried,
         )
 
     def _remember(self, judged: JudgedFile, result: FetchResult) -> None:

@@ -440,7 +440,8 @@ class _Run:
         """Make a result of a file that no mirror delivers."""
         final = task.choice.error
         if task.choice.status is FetchStatus.FAILED:
-            self._observe(FileFailed(task.item.name, _reason(final or error)))
+            untried = "" if task.requests else "not tried: "
+            self._observe(FileFailed(task.item.name, untried + _reason(final or error)))
         self._finish(task, task.choice.status, error=final)
 
     def _fail(self, task: Task, error: FileAccessError) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pdb_cli.errors import FileAccessError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -92,3 +94,9 @@ class FetchResult:
     """The server's entity tag of what was fetched, as sent."""
     last_modified_s: float | None = None
     """The server's time of what was fetched, in seconds since 1970; the file has it too."""
+
+    @property
+    def is_untried(self) -> bool:
+        """Whether no mirror was asked for it: all that were left were out of reach."""
+        is_ours = isinstance(self.error, FileAccessError)
+        return self.status is FetchStatus.FAILED and not (self.attempts or is_ours)
