@@ -106,7 +106,9 @@ class UpdateRun:
                 obsolete = [
                     one.judged for one in self._updated if one.judged.state is FileState.OBSOLETE
                 ]
-                self._updated += map(UpdatedFile, successors_of(obsolete, self._collection))
+                known = [one.judged for one in self._updated]
+                successors = successors_of(obsolete, self._collection, without=known)
+                self._updated += map(UpdatedFile, successors)
             self._report(check, catalogue)
         self._write_rows(done=False)
         self._session.say(self._summary(check, done=False))

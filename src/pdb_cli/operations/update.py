@@ -36,6 +36,7 @@ from pdb_cli.transfer.verify import expect
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from pdb_cli.archive.layouts import ArchiveFile
     from pdb_cli.events import Observer
     from pdb_cli.index.catalogue import Catalogue
     from pdb_cli.operations.update_check import CollectionCheck
@@ -133,7 +134,9 @@ def run_update(
             else:
                 yield UpdatedFile(judged)
     check_limit(obsolete, catalogue, request)
-    successors = successors_of(obsolete, collection) if request.follow else []
+    successors: list[JudgedFile] = []
+    if request.follow:
+        successors = successors_of(obsolete, collection, without=wanted)
     fetching = _Fetching(
         request,
         catalogue,
@@ -147,12 +150,9 @@ def run_update(
     if wanted or successors:
         observe(PhaseBegan("updating"))
     yield from fetching.fetch(wanted)
-    lacking = set()
     for updated in fetching.fetch(successors):
-        if updated.is_bad:
-            lacking.add(updated.judged.file)
         yield _as_successor(updated)
-    stay = [judged for judged in obsolete if _lacks_successor(judged, lacking)]
+    stay = [judged for judged in obsolete if _lacks_successor(judged, fetching.lacking)]
     for judged in stay:
         reason = "its successor could not be fetched; it stays"
         yield UpdatedFile(judged, UpdateResult.KEPT, reason=reason)
@@ -187,6 +187,8 @@ class _Fetching:
         place = Destination(request.root, data_type_dirs=request.data_type_dirs)
         self._memory = DownloadMemory(catalogue, place)
         self._marks: list[Mark] = []
+        self.lacking: set[ArchiveFile] = set()
+        """Files that are not here and could not be had."""
 
     def fetch(self, wanted: Iterable[JudgedFile]) -> Iterator[UpdatedFile]:
         """Fetch files; what no mirror can have comes out as failed."""
@@ -215,6 +217,7 @@ class _Fetching:
                 serving = serving_mirrors(self._request.mirrors, judged.file)
             except UnsupportedError as error:
                 refused.append(UpdatedFile(judged, UpdateResult.FAILED, error=error))
+                self._note_lack(judged)
                 self._observe(FileFailed(judged.name, error.reason))
                 continue
             yield FetchItem(
@@ -235,6 +238,8 @@ class _Fetching:
             self._observe(FileFailed(judged.name, "no mirror has it"))
         if outcome is UpdateResult.UPDATED:
             self._remember(judged, result)
+        else:
+            self._note_lack(judged)
         url = without_credentials(result.source.url) if result.source else None
         return UpdatedFile(
             judged,
@@ -244,6 +249,11 @@ class _Fetching:
             error=result.error,
             is_untried=result.is_untried,
         )
+
+    def _note_lack(self, judged: JudgedFile) -> None:
+        """Remember that a file is not here and can not be had."""
+        if judged.size_bytes is None:
+            self.lacking.add(judged.file)
 
     def _remember(self, judged: JudgedFile, result: FetchResult) -> None:
         """Record what has arrived, and for which date of the archive it is current."""

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from pdb_cli.storage.guard import Guard
 
 
-def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> list[JudgedFile]:
+def successors_of(
+    obsolete: Iterable[JudgedFile], collection: Collection, *, without: Iterable[JudgedFile] = ()
+) -> list[JudgedFile]:
     """Return the files of successors that are not here yet.
 
     Of each obsolete file it is the same kind of file of every entry at the ends of its chains; of
@@ -42,12 +44,15 @@ def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> lis
         Files of removed entries.
     collection
         Where they go.
+    without
+        Files that come anyhow: a successor that was here and is gone is missing by itself.
 
     Returns
     -------
     list of JudgedFile
         Each once, as missing.
     """
+    known = {judged.name for judged in without}
     found: dict[str, JudgedFile] = {}
     for judged in obsolete:
         file = judged.file
@@ -55,7 +60,7 @@ def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> lis
             wanted = file._replace(entry=successor)
             name = collection_path(wanted, judged.layout)
             path = collection.locate(name, file.data_type)
-            if name not in found and not path.exists():
+            if name not in known and name not in found and not path.exists():
                 found[name] = JudgedFile(
                     wanted,
                     judged.layout,

@@ -12,6 +12,7 @@ from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.errors import CollectionBusyError, ObsoleteLimitError, StaleVersionError
+from pdb_cli.events import FilePresent, FilePublished, PlanMade
 from pdb_cli.operations.update_model import ObsoleteAction
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
@@ -302,6 +303,31 @@ class TestObsolete:
         }
         there = published(mirror.tree)
         assert kept(here)[f"{MMCIF}/ab/2abc.cif.gz"] == there[f"{MMCIF}/ab/2abc.cif.gz"]
+
+    def test_a_successor_that_was_here_comes_once(
+        self, mirror: ArchiveSimulator, here: Updating
+    ) -> None:
+        types = frozenset({DataType.STRUCTURES})
+        here.update(follow=True, types=types)
+        (here.root / MMCIF / "ab" / "2abc.cif.gz").unlink()
+        here.events.clear()
+        mirror.forget_requests()
+        done = here.results(follow=True, obsolete=ObsoleteAction.MOVE, types=types)
+        assert (done["2abc.cif.gz"], done["3hya.cif.gz"]) == ("updated", "moved")
+        assert [one.files_total for one in here.events if isinstance(one, PlanMade)] == [1]
+        told = [one for one in here.events if isinstance(one, FilePublished | FilePresent)]
+        assert [type(one) for one in told] == [FilePublished]
+
+    def test_nothing_goes_before_a_successor_that_was_here(
+        self, mirror: ArchiveSimulator, here: Updating
+    ) -> None:
+        types = frozenset({DataType.STRUCTURES})
+        here.update(follow=True, types=types)
+        successor = f"{MMCIF}/ab/2abc.cif.gz"
+        for root in (here.root, mirror.tree.root / "data"):
+            (root / successor).unlink()
+        done = here.results(follow=True, obsolete=ObsoleteAction.DELETE, types=types)
+        assert (done["2abc.cif.gz"], done["3hya.cif.gz"]) == ("not-found", "kept")
 
     def test_nothing_goes_before_its_successor_is_here(
         self, mirror: ArchiveSimulator, here: Updating
