@@ -221,7 +221,8 @@ class CollectionCheck:
             elif not is_dated(file.mtime_ns, second_of(date)):
                 late.append((file, date))
             elif self._shows_current:
-                yield self._judged(file, FileState.UP_TO_DATE, date=date, local_date=date)
+                own = self._dates_of(file).own
+                yield self._judged(file, FileState.UP_TO_DATE, date=date, own=own, local_date=date)
             else:
                 current += 1
         self.up_to_date += current
@@ -241,7 +242,9 @@ class CollectionCheck:
         reason = f"{check.defect}, found by an earlier check"
         if not file.path.endswith(".gz"):
             return self._judged(file, FileState.UNKNOWN, reason=reason)
-        return self._judged(file, FileState.DAMAGED, date=date, reason=reason)
+        # In its place belongs the version that is announced, not any that is whole.
+        own = self._dates_of(file).own
+        return self._judged(file, FileState.DAMAGED, date=date, own=own, reason=reason)
 
     def _compare_late(self, late: list[tuple[CatalogueFile, str]]) -> Iterator[JudgedFile]:
         """Compare files that do not carry their dates with what is remembered of them."""

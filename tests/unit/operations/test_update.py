@@ -13,7 +13,10 @@ from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.errors import CollectionBusyError, ObsoleteLimitError, StaleVersionError
 from pdb_cli.events import FilePresent, FilePublished, PlanMade
+from pdb_cli.index.catalogue import Level, open_catalogue
 from pdb_cli.operations.update_model import ObsoleteAction
+from pdb_cli.operations.validate import ValidateRequest, run_validate
+from pdb_cli.storage.collection import Collection
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
 from support.fault_server import FaultServer
@@ -174,6 +177,35 @@ def test_a_mirror_that_lags_behind_never_replaces_anything(
     }
     assert isinstance(done[HYA].error, StaleVersionError)
     assert kept(here)[HYA] == before[HYA]
+
+
+@pytest.mark.parametrize("verify", [True, False], ids=["found now", "found before"])
+def test_a_damaged_file_is_not_replaced_by_an_older_version_and_called_current(
+    mirror: ArchiveSimulator, here: Updating, tmp_path: Path, *, verify: bool
+) -> None:
+    behind = ArchiveTree(tmp_path / "behind")
+    behind.publish(add=ENTRIES)
+    mirror.tree.publish(change=["3hya"])
+    here.update()
+    path = here.root / HYA
+    good, times = path.read_bytes(), path.stat()
+    path.write_bytes(good[:200] + bytes([good[200] ^ 1]) + good[201:])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    bad = path.read_bytes()
+    if not verify:
+        with open_catalogue(Collection(here.root)) as catalogue:
+            list(run_validate(catalogue.collection, catalogue, ValidateRequest(Level.CONTENT)))
+    # Its files are those of a week before, and its lists of today.
+    for name in (behind.root / "holdings").iterdir():
+        name.write_bytes((mirror.tree.root / "holdings" / name.name).read_bytes())
+    with ArchiveSimulator(behind) as lagging:
+        other = Updating(here.root, lagging)
+        done = other.update(verify=verify)[HYA]
+        assert (str(done.judged.state), str(done.result)) == ("damaged", "failed")
+        assert isinstance(done.error, StaleVersionError)
+    assert path.read_bytes() == bad
+    assert here.results(verify=verify)["3hya.cif.gz"] == "updated"
+    assert path.read_bytes() == good
 
 
 def test_a_mirror_with_times_of_its_own_is_believed_once_and_remembered(
