@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
-from pdb_cli.errors import ConnectionFailedError
+from pdb_cli.errors import ConnectionFailedError, FileAccessError
 from pdb_cli.events import Note
 from pdb_cli.index.catalogue import Level, open_catalogue
+from pdb_cli.operations.update_asking import Asking
 from pdb_cli.operations.update_model import ObsoleteAction
 from pdb_cli.operations.validate import ValidateRequest, run_validate
 from pdb_cli.storage.collection import Collection
@@ -30,6 +32,8 @@ from support.updating import Updating, bring, copy_by_hand
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pdb_cli.operations.update_model import JudgedFile
 
 ENTRIES = ("3hya", "1kqe", "1dsr", "1c58", "4hhb", "1gdr", "5wkd")
 HYA = "structures/divided/mmCIF/hy/3hya.cif.gz"
@@ -330,6 +334,44 @@ def test_what_was_found_bad_is_damaged_though_its_date_is_right(here: Updating) 
     assert here.results()["3hya.cif.gz"] == "updated"
     assert path.read_bytes() == good
     assert here.states()["3hya.cif.gz"] == "up-to-date"
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_without_descriptors_no_good_file_is_accused(
+    here: Updating, monkeypatch: pytest.MonkeyPatch, *, verify: bool
+) -> None:
+    path = here.root / HYA
+    if not verify:
+        copy_by_hand(path, path.read_bytes())
+    opened = os.open
+
+    def without_descriptors(name: str | Path, flags: int, *more: Any, **options: Any) -> int:
+        """Open as many files as the process may, and that one is too many."""
+        if os.fspath(name) == str(path):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opened(name, flags, *more, **options)
+
+    monkeypatch.setattr(os, "open", without_descriptors)
+    with pytest.raises(FileAccessError) as raised:
+        here.update(verify=verify)
+    assert raised.value.errno == errno.EMFILE
+
+
+def test_what_vanishes_before_it_is_asked_for_is_missing(
+    here: Updating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = here.root / HYA
+    copy_by_hand(path, path.read_bytes())
+    whole = Asking.ask
+
+    def asking(asked: Asking) -> Iterator[JudgedFile]:
+        """Remove the file after it was seen."""
+        path.unlink()
+        return whole(asked)
+
+    monkeypatch.setattr(Asking, "ask", asking)
+    judged = here.check()[HYA]
+    assert (str(judged.state), judged.size_bytes) == ("missing", None)
 
 
 def test_a_mirror_that_does_not_answer_leaves_the_rest_settled(
