@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -21,7 +22,7 @@ from pdb_cli.events import Note, PhaseBegan, ignore_event
 from pdb_cli.index.model import CatalogueFile
 from pdb_cli.operations.date_marks import settled_date
 from pdb_cli.operations.update_asking import Asking, Undecided, judged_file
-from pdb_cli.operations.update_doubt import find_shortage
+from pdb_cli.operations.update_doubt import SOME_FILES, find_shortage
 from pdb_cli.operations.update_judge import Verdict, is_dated, judge
 from pdb_cli.operations.update_lists import ArchiveLists
 from pdb_cli.operations.update_model import FileState, JudgedFile
@@ -316,6 +317,22 @@ class CollectionCheck:
 
     def _judge_gone(self) -> Iterator[JudgedFile]:
         """Say which files were here and are not any more."""
+        absent = self._absent_places()
+        for file in self._gone():
+            dates = self._dates_of(file)
+            date = dates.by_entry.get(file.entry_id)
+            # Of an entry that the archive has no more, nothing is missing.
+            if date is None or file.data_type is DataType.OBSOLETE:
+                continue
+            state, reason = FileState.MISSING, "it was here"
+            if file.data_type in absent:
+                self.untold += 1
+                state, reason = FileState.UNKNOWN, "its disk may not be mounted"
+            judged = self._judged(file, state, date=date, own=dates.own)
+            yield judged._replace(size_bytes=None, reason=reason)
+
+    def _gone(self) -> Iterator[CatalogueFile]:
+        """Yield the files that were here, as far as they are asked for."""
         request = self._request
         for path in self._catalogue.gone():
             found = identify(path) if path.endswith(".gz") else None
@@ -328,13 +345,23 @@ class CollectionCheck:
                 and (request.entries is None or entry in request.entries)
             ):
                 kind = entry.extended, data_type, file_format, number
-                file = CatalogueFile(path, *kind, layout, 0, 0)
-                dates = self._dates_of(file)
-                date = dates.by_entry.get(file.entry_id)
-                # Of an entry that the archive has no more, nothing is missing.
-                if date is not None and data_type is not DataType.OBSOLETE:
-                    judged = self._judged(file, FileState.MISSING, date=date, own=dates.own)
-                    yield judged._replace(size_bytes=None, reason="it was here")
+                yield CatalogueFile(path, *kind, layout, 0, 0)
+
+    def _absent_places(self) -> frozenset[DataType]:
+        """Return the types that live elsewhere, of which all files are gone at once; say so."""
+        places = self._request.data_type_dirs
+        if not places or self._request.force:
+            return frozenset()
+        gone = Counter(file.data_type for file in self._gone() if file.data_type in places)
+        absent = frozenset(
+            data_type
+            for data_type, count in gone.items()
+            if count >= SOME_FILES and not any(self._catalogue.files(types={data_type}))
+        )
+        for data_type in sorted(absent):
+            text = f"none of the {gone[data_type]} files of {data_type} is in {places[data_type]}"
+            self._observe(Note(f"{text}: mount its disk, or fetch all again with --force"))
+        return absent
 
 
 def _local_date(file: CatalogueFile, record: Record | None, marked: str | None) -> str | None:

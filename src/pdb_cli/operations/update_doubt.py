@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ALWAYS_ALLOWED: Final = 20
 """Entries: in a small collection each is a large share."""
 
+SOME_FILES: Final = 10
+"""Fewer may well have been removed by hand, all of them."""
 _STRAYS: Final = 1
 
 

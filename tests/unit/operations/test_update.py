@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.errors import CollectionBusyError, ObsoleteLimitError, StaleVersionError
-from pdb_cli.events import FilePresent, FilePublished, PlanMade
+from pdb_cli.events import FilePresent, FilePublished, Note, PlanMade
 from pdb_cli.index.catalogue import Level, open_catalogue
 from pdb_cli.operations.update_model import ObsoleteAction
 from pdb_cli.operations.validate import ValidateRequest, run_validate
@@ -250,6 +251,39 @@ def test_types_that_are_kept_elsewhere_are_updated_there(
     assert (tmp_path / "big/divided/mmCIF/hy/3hya.cif.gz").read_bytes() == there[HYA]
     assert not (tmp_path / "big/divided/mmCIF/kq/1kqe.cif.gz").exists()
     assert here.update(data_type_dirs=elsewhere) == {}
+
+
+def test_nothing_is_fetched_to_where_a_disk_is_not_mounted(
+    mirror: ArchiveSimulator, here: Updating, tmp_path: Path
+) -> None:
+    copies = {f"{number}abc": "3hya" for number in range(10)}
+    mirror.tree.publish(copies=copies)
+    bring(mirror.tree, here.root)
+    disk, place = tmp_path / "disk", tmp_path / "big"
+    (here.root / "structures").rename(place)
+    elsewhere = {DataType.STRUCTURES: place}
+    assert here.update(data_type_dirs=elsewhere) == {}
+    place.rename(disk)
+    place.mkdir()
+    done = here.update(data_type_dirs=elsewhere)
+    assert {(str(one.judged.state), one.result) for one in done.values()} == {("unknown", None)}
+    assert not any(place.iterdir())
+    assert here.last is not None
+    assert here.last.unsettled == len(done)
+    (said,) = {event.text for event in here.events if isinstance(event, Note)}
+    assert said.startswith(f"none of the 16 files of structures is in {place}: mount its disk")
+    # One file that is there shows that the disk is.
+    one = next(disk.rglob("3hya.cif.gz"))
+    shutil.copytree(one.parent, place / one.parent.relative_to(disk))
+    results = here.results(data_type_dirs=elsewhere)
+    assert set(results.values()) == {"updated"}
+    # Who says so gets them all again.
+    shutil.rmtree(place)
+    place.mkdir()
+    done = here.update(data_type_dirs=elsewhere, types=frozenset(elsewhere), force=True)
+    assert {str(one.result) for one in done.values()} == {"updated"}
+    assert here.last.unsettled == 0
+    assert len(list(place.rglob("*.gz"))) == 16
 
 
 class TestObsolete:
