@@ -35,7 +35,8 @@ RUNS = 10
 def test_at_each_step_of_one_file(moment: Moment, isolated: Isolated, tmp_path: Path) -> None:
     config = isolated.config_home / "pdb-cli" / "config.toml"
     with ArchiveSimulator.make(tmp_path / "archive", "3hya") as mirror:
-        kill_and_repair(moment, mirror, tmp_path / "collection", config)
+        left = kill_and_repair(moment, mirror, tmp_path / "collection", config)
+    assert left == ["3hya.cif.gz"]
 
 
 def test_again_and_again_among_many(isolated: Isolated, tmp_path: Path) -> None:

@@ -350,4 +350,5 @@ def test_v1_kill_9_and_the_same_command_again(lab: Lab, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("moment", [one for one in MOMENTS if one.operation == "replace"], ids=str)
 def test_d03_kill_9_in_the_middle_of_a_repair(lab: Lab, moment: Moment) -> None:
-    kill_and_repair(moment, lab.mirror, lab.collection, lab.config)
+    left = kill_and_repair(moment, lab.mirror, lab.collection, lab.config)
+    assert left == ["3hya.cif.gz"]
