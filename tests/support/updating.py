@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import closing
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pdb_cli.archive.layouts import Layout, collection_path
 from pdb_cli.archive.mirrors import Mirror
+from pdb_cli.errors import CollectionBusyError
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.operations.update import run_update
 from pdb_cli.operations.update_check import CollectionCheck
 from pdb_cli.operations.update_model import UpdateRequest
 from pdb_cli.storage.collection import Collection
+from pdb_cli.storage.guard import no_guard
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.retry import RetryPolicy
+from support.fetching import files_below
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pdb_cli.events import Event
     from pdb_cli.operations.update_model import JudgedFile, UpdatedFile
+    from pdb_cli.storage.guard import Guard
     from support.archive_simulator import ArchiveSimulator
     from support.archive_tree import ArchiveTree
 
@@ -81,7 +86,7 @@ class Updating:
         found = self.check(**changes)
         return {name.rpartition("/")[2]: str(one.state) for name, one in found.items()}
 
-    def update(self, **changes: Any) -> dict[str, UpdatedFile]:
+    def update(self, guard: Guard = no_guard, **changes: Any) -> dict[str, UpdatedFile]:
         """Update; return what was done by the paths files had."""
         request = self.request(**changes)
         collection = Collection(self.root, request.data_type_dirs)
@@ -92,7 +97,7 @@ class Updating:
             )  # fmt: skip
             updates = run_update(
                 request, self.last, collection, catalogue,
-                options=OPTIONS, retry=RETRY, observe=self.events.append,
+                options=OPTIONS, retry=RETRY, observe=self.events.append, guard=guard,
             )  # fmt: skip
             with closing(updates):
                 return {one.judged.name: one for one in updates}
@@ -108,3 +113,25 @@ def _mirror(name: str, mirror: ArchiveSimulator | str) -> Mirror:
     if isinstance(mirror, str):
         return Mirror(name, mirror, (), Layout.CLASSIC)
     return Mirror(name, mirror.url, (), mirror.tree.layout)
+
+
+def published(tree: ArchiveTree) -> dict[str, bytes]:
+    """Return what an archive has, by the path it has in a collection."""
+    return files_below(tree.root / "data")
+
+
+def kept(here: Updating) -> dict[str, bytes]:
+    """Return what is in a collection, without what is known of it."""
+    found = files_below(here.root)
+    return {path: data for path, data in found.items() if not path.startswith(".pdb-cli/")}
+
+
+def lost(here: Updating, *, after: int) -> Guard:
+    """Return a guard that lets some changes happen before the collection is somebody else's."""
+    asked = count()
+
+    def guard() -> None:
+        if next(asked) >= after:
+            raise CollectionBusyError(here.root, "elsewhere", 42, "pdb-cli sync")
+
+    return guard

@@ -76,4 +76,6 @@ def reason_for(outcome: FileOutcome) -> str | None:
     """
     if outcome.absence is not None:
         return str(outcome.absence)
-    return reason_of(outcome.error) if outcome.error is not None else None
+    if outcome.error is None:
+        return None
+    return f"{'not tried: ' if outcome.is_untried else ''}{reason_of(outcome.error)}"

@@ -219,8 +219,10 @@ def _summary(result: DownloadResult, duration_s: float) -> str:
     ]
     if counts[Outcome.NOT_FOUND]:
         parts.append(f"{counts[Outcome.NOT_FOUND]} not found")
-    if counts[Outcome.FAILED]:
-        parts.append(f"{counts[Outcome.FAILED]} failed")
+    if tried := counts[Outcome.FAILED] - result.untried:
+        parts.append(f"{tried} failed")
+    if result.untried:
+        parts.append(f"{result.untried} not tried")
     text = ", ".join(parts)
     if result.received_bytes:
         rate = human_size(result.received_bytes / max(duration_s, 1e-6))

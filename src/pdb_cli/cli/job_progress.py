@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from pdb_cli.cli.output import human_duration, human_size
+from pdb_cli.cli.registry import ALIASES
 
 if TYPE_CHECKING:
     from pdb_cli.jobs.progress import Progress
 
+_WITH_VALUE = frozenset({"--pdb-dir", "--config", "--color"})
 _QUIET_S = 10.0
 """After so long without a word, a rate is one of the past."""
 _MINUTE_S = 60.0
@@ -92,7 +95,7 @@ def progress_line(progress: Progress, now_s: float) -> str:
 
 
 def progress_rows(
-    progress: Progress | None, *, running: bool, now_s: float
+    progress: Progress | None, *, command: str, running: bool, now_s: float
 ) -> list[tuple[str, str]]:
     """Return all of a snapshot: names and values, those that say nothing empty.
 
@@ -100,6 +103,8 @@ def progress_rows(
     ----------
     progress
         The snapshot, if there is one.
+    command
+        What the job runs, as one line.
     running
         Whether the job runs; rate and time left are of no interest otherwise.
     now_s
@@ -119,9 +124,27 @@ def progress_rows(
         ("phase", progress.phase),
         ("entries", entries if progress.entries_total else ""),
         ("files", files if progress.files_total else ""),
-        ("received", received),
+        (_word_for_bytes(command), received),
         ("time left", left_text(progress, now_s) if running else ""),
     ]
+
+
+def _word_for_bytes(command: str) -> str:
+    """Return what has happened to the bytes that a command counts.
+
+    >>> [_word_for_bytes(text) for text in ("-v --pdb-dir validate dl 1abc", "val --fix", "' ")]
+    ['received', 'checked', 'received']
+    """
+    try:
+        words = iter(shlex.split(command))
+    except ValueError:
+        return "received"  # the record is anybody's text
+    for word in words:
+        if word in _WITH_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return "checked" if ALIASES.get(word, word) == "validate" else "received"
+    return "received"
 
 
 def _roughly(seconds: float) -> str:

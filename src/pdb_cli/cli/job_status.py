@@ -85,7 +85,7 @@ def _rows(seen: Observation, progress: Progress | None, *, log: Path) -> list[tu
         ("after", job.after or ""),
         ("restarted from", job.restarted_from or ""),
         ("tells", job.notify or ""),
-        *progress_rows(progress, running=running, now_s=now_s),
+        *progress_rows(progress, command=job.command, running=running, now_s=now_s),
         ("queued", local_time(posix_time(job.queued_at))),
         ("started", "" if never_started else local_time(started_s)),
         ("finished", local_time(finished_s)),

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pdb_cli.cli.output import OutputMode, json_text, printable
 from pdb_cli.cli.update_rows import update_row
+from pdb_cli.errors import HoldingsError
+from pdb_cli.operations.sync_guards import SHORTEST_SHARE
+from pdb_cli.operations.update_doubt import ALWAYS_ALLOWED
 from pdb_cli.operations.update_model import WANTED_STATES, FileState
 from pdb_cli.operations.update_report import (
     Snapshot,
@@ -59,7 +62,7 @@ def write_report(
     FileAccessError
         The report, or what is remembered, can not be written.
     TransferError, HoldingsError
-        It can not be told what was removed from the archive.
+        It can not be told what was removed from the archive, or its lists are not believed.
     """
     collection = catalogue.collection
     held = frozenset(file.entry_id for file in catalogue.files())
@@ -67,9 +70,10 @@ def write_report(
     now = Snapshot(made_at, check.lists.structure_dates(), held)
     last = read_snapshot(collection.state_dir)
     report = compare_snapshots(last, now, absence_of=check.lists.absence_of)
-    if check.lists.removed_error is not None:
+    error = check.lists.removed_error or check.lists.doubt or _shortening(last, now, check)
+    if error is not None:
         # Half a report would be the last that is ever told of the other half.
-        raise check.lists.removed_error
+        raise error
     document = _document(report, collection.root, check.up_to_date, updated, states)
     if path.suffix.lower() == ".json":
         text = json_text(document, indent=2) + "\n"
@@ -78,6 +82,18 @@ def write_report(
     # Through a link to the file itself, as everybody else would write it.
     write_atomic(Path(os.path.realpath(path)), text.encode(), durable=True)
     write_snapshot(collection.state_dir, now)
+
+
+def _shortening(
+    last: Snapshot | None, now: Snapshot, check: CollectionCheck
+) -> HoldingsError | None:
+    """Return what is wrong with a list that lacks much of what the last report knew."""
+    before, count = len(now.dates if last is None else last.dates), len(now.dates)
+    if before - count <= ALWAYS_ALLOWED or count >= SHORTEST_SHARE * before:
+        return None
+    kept = check.lists.structures
+    reason = f"{count} entries, and {before} at the last report"
+    return HoldingsError("the archive" if kept is None else kept.url, reason)
 
 
 def _document(

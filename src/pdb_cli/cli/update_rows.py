@@ -67,7 +67,7 @@ def update_row(updated: UpdatedFile, mode: OutputMode) -> dict[str, Any]:
 def _reason(updated: UpdatedFile) -> str | None:
     """Return what else there is to say."""
     if updated.error is not None:
-        return reason_of(updated.error)
+        return f"{'not tried: ' if updated.is_untried else ''}{reason_of(updated.error)}"
     if updated.reason is not None or updated.result is UpdateResult.UPDATED:
         return updated.reason
     return updated.judged.reason

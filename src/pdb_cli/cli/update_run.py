@@ -14,7 +14,7 @@ from pdb_cli.cli.progress import LineReporter, make_reporter
 from pdb_cli.cli.update_report import write_report
 from pdb_cli.cli.update_rows import ALL_COLUMNS, COLUMNS, update_row
 from pdb_cli.config.network import choose_http_options
-from pdb_cli.errors import FileAccessError
+from pdb_cli.errors import CollectionBusyError, FileAccessError
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.operations.update import is_wanted, run_update
 from pdb_cli.operations.update_check import CollectionCheck
@@ -106,7 +106,9 @@ class UpdateRun:
                 obsolete = [
                     one.judged for one in self._updated if one.judged.state is FileState.OBSOLETE
                 ]
-                self._updated += map(UpdatedFile, successors_of(obsolete, self._collection))
+                known = [one.judged for one in self._updated]
+                successors = successors_of(obsolete, self._collection, without=known)
+                self._updated += map(UpdatedFile, successors)
             self._report(check, catalogue)
         self._write_rows(done=False)
         self._session.say(self._summary(check, done=False))
@@ -127,7 +129,7 @@ class UpdateRun:
         int
             0 if everything is up to date now, 3 if something failed, 1 if nothing else is here.
         """
-        stopped: FileAccessError | None = None
+        stopped: FileAccessError | CollectionBusyError | None = None
         with self._reporter() as show:
             lock = hold(self._session, self._request.root, wait=wait, observe=show)
             with lock, self._catalogue(show) as catalogue:
@@ -141,12 +143,13 @@ class UpdateRun:
                         options=self._options,
                         retry=self._retry,
                         observe=show,
+                        guard=lock.check,
                     )
                     with closing(updates):
                         for updated in updates:
                             self._add(updated)
                     self._report(check, catalogue)
-                except FileAccessError as error:
+                except (FileAccessError, CollectionBusyError) as error:
                     if not self._updated:
                         raise
                     stopped = error
@@ -238,8 +241,11 @@ class UpdateRun:
 
     def _summary(self, check: CollectionCheck, *, done: bool) -> str:
         """Sum up in one line; what was dealt with is told by what was done about it."""
-        counts = ((self._results[result], words) for result, words in _WORDS.items())
-        parts = [f"{count} {words}" for count, words in counts if count]
+        counts = {words: self._results[result] for result, words in _WORDS.items()}
+        untried = sum(one.is_untried for one in self._updated)
+        counts[_WORDS[UpdateResult.FAILED]] -= untried
+        counts["not tried"] = untried
+        parts = [f"{count} {words}" for words, count in counts.items() if count]
         parts.append(f"{check.up_to_date} up to date")
         states = Counter(self._states)
         if done:

@@ -13,7 +13,7 @@ from pdb_cli.cli.output import OutputMode, human_size, human_time_taken
 from pdb_cli.cli.progress import make_reporter
 from pdb_cli.cli.row_stream import Column, RowStream
 from pdb_cli.config.network import choose_http_options
-from pdb_cli.errors import FileAccessError
+from pdb_cli.errors import CollectionBusyError, FileAccessError
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.operations.validate import (
     FileStatus,
@@ -110,13 +110,14 @@ def run(
     result = ValidationResult()
     absent = set() if ids is None else set(ids.entries)
     started_s = time.monotonic()
-    stopped: FileAccessError | None = None
+    stopped: FileAccessError | CollectionBusyError | None = None
     with ExitStack() as stack:
         observe = stack.enter_context(make_reporter(session, always=options["progress"]))
         if repair is not None:
             from pdb_cli.cli.collection import hold  # noqa: PLC0415 - only to fix
 
-            stack.enter_context(hold(session, root, wait=options["wait"], observe=observe))
+            lock = stack.enter_context(hold(session, root, wait=options["wait"], observe=observe))
+            repair = repair._replace(guard=lock.check)
         catalogue = stack.enter_context(open_catalogue(collection, observe=observe))
         unreadable = catalogue.refresh().unreadable
         for directory, reason in unreadable:
@@ -131,7 +132,7 @@ def run(
                     records.add(finding)
                     absent.discard(finding.collected.file.entry)
                     rows.add(finding)
-        except FileAccessError as error:
+        except (FileAccessError, CollectionBusyError) as error:
             if repair is None:
                 raise
             stopped = error

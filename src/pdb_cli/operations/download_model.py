@@ -80,6 +80,8 @@ class FileOutcome:
     """Bytes of the archive's file that was downloaded; None if they are those under ``path``."""
     is_repeated: bool = False
     """Whether the file came out before: it was asked for itself, and stands for others, too."""
+    is_untried: bool = False
+    """Whether no mirror was asked for it, for all were out of reach by then."""
 
     @property
     def is_good(self) -> bool:
@@ -95,12 +97,15 @@ class DownloadResult:
     received_bytes: int = 0
     unreachable: int = 0
     """Files that failed because there was no connection, or a broken one."""
+    untried: int = 0
+    """Files that count as failed and that no mirror was asked for."""
 
     def add(self, outcome: FileOutcome) -> None:
         """Count one file; each only once."""
         if outcome.is_repeated:
             return
         self.counts[outcome.outcome] += 1
+        self.untried += outcome.is_untried
         self.unreachable += isinstance(outcome.error, ConnectionFailedError)
         if outcome.outcome is Outcome.DOWNLOADED:
             received_bytes = outcome.received_bytes

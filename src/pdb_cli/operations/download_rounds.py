@@ -177,8 +177,8 @@ class DownloadRounds:
         """Return the requests for the successors of obsolete entries, one for each kind of file.
 
         A successor that is wanted itself is in them too: by then it is there, and is reported as
-        what stands for the obsolete entry. Of assemblies it is the one with the same number, or
-        every one the successor has where every one is wanted.
+        what stands for the obsolete entry, but it counts only once as a file. Of assemblies it is
+        the one with the same number, or every one the successor has where every one is wanted.
 
         Raises
         ------
@@ -200,7 +200,8 @@ class DownloadRounds:
             for kind, of_entries in of_kinds.items()
         ]
         if rounds:
-            extra = sum(request.files_total for request, _ in rounds) - len(self._superseded)
+            coming = sum(self._count_new(request) for request, _ in rounds)
+            extra = coming - len(self._superseded)
             files_total = self._request.files_total + extra
             self._observe(PlanMade(files_total, len(self._request.entries)))
             self._expect(rounds)
@@ -208,6 +209,13 @@ class DownloadRounds:
             names = ", ".join(map(str, absence.successors))
             self._observe(Note(f"{absence.entry} is obsolete: fetching {names} instead"))
         return rounds
+
+    def _count_new(self, request: DownloadRequest) -> int:
+        """Count the files of a round that were not asked for themselves."""
+        if not set(request.kinds) <= set(self._request.kinds):
+            return request.files_total
+        new = (entry for entry in request.entries if entry not in self._wanted)
+        return sum(map(request.files_of, new))
 
     def _for_successors(self, entries: tuple[EntryId, ...], kind: FileKind) -> DownloadRequest:
         """Return the request for one kind of file of successors."""
@@ -249,7 +257,8 @@ class DownloadRounds:
             sha256=planned.sha256,
         )
         outcome = self._mark(outcome)
-        self._observe(FilePresent(planned.name))
+        if not outcome.is_repeated:
+            self._observe(FilePresent(planned.name))
         self._settle(outcome)
         return outcome
 
@@ -343,4 +352,5 @@ def _outcome(result: FetchResult, instead: Instead) -> FileOutcome:
         replaces_entries=instead.of_entries.get(result.item.tag.entry, ()),
         sha256=result.verified.sha256 if result.verified else None,
         received_bytes=result.verified.packed_bytes if result.verified else None,
+        is_untried=result.is_untried,
     )

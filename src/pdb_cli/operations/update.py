@@ -28,6 +28,7 @@ from pdb_cli.operations.update_model import (
 )
 from pdb_cli.operations.update_obsolete import check_limit, retire, successors_of
 from pdb_cli.operations.verification_record import record_of_fetch
+from pdb_cli.storage.guard import no_guard
 from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Source, fetch_files
 from pdb_cli.transfer.urls import without_credentials
 from pdb_cli.transfer.verify import expect
@@ -35,11 +36,13 @@ from pdb_cli.transfer.verify import expect
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from pdb_cli.archive.layouts import ArchiveFile
     from pdb_cli.events import Observer
     from pdb_cli.index.catalogue import Catalogue
     from pdb_cli.operations.update_check import CollectionCheck
     from pdb_cli.operations.update_model import UpdateRequest
     from pdb_cli.storage.collection import Collection
+    from pdb_cli.storage.guard import Guard
     from pdb_cli.transfer.fetch import FetchResult
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
@@ -79,6 +82,7 @@ def run_update(
     options: HttpOptions,
     retry: RetryPolicy,
     observe: Observer = ignore_event,
+    guard: Guard = no_guard,
 ) -> Generator[UpdatedFile, None, None]:
     """Compare, then fetch what is wanted, then deal with obsolete entries.
 
@@ -100,6 +104,8 @@ def run_update(
         How to talk to mirrors.
     observe
         Gets an event for everything that happens.
+    guard
+        Asked before each change of a file, by any thread.
 
     Yields
     ------
@@ -114,6 +120,8 @@ def run_update(
         More entries would be taken away than allowed; nothing was changed.
     FileAccessError
         Nothing more can be written (disk full, read-only).
+    CollectionBusyError
+        From ``guard``; nothing has been changed since.
     """
     wanted: list[JudgedFile] = []
     obsolete: list[JudgedFile] = []
@@ -126,26 +134,31 @@ def run_update(
             else:
                 yield UpdatedFile(judged)
     check_limit(obsolete, catalogue, request)
-    successors = successors_of(obsolete, collection) if request.follow else []
+    successors: list[JudgedFile] = []
+    if request.follow:
+        successors = successors_of(obsolete, collection, without=wanted)
     fetching = _Fetching(
-        request, catalogue, options=options, retry=retry, observe=observe, clock=check.clock
+        request,
+        catalogue,
+        options=options,
+        retry=retry,
+        observe=observe,
+        clock=check.clock,
+        guard=guard,
     )
     observe(PlanMade(len(wanted) + len(successors)))
     if wanted or successors:
         observe(PhaseBegan("updating"))
     yield from fetching.fetch(wanted)
-    lacking = set()
     for updated in fetching.fetch(successors):
-        if updated.is_bad:
-            lacking.add(updated.judged.file)
         yield _as_successor(updated)
-    stay = [judged for judged in obsolete if _lacks_successor(judged, lacking)]
+    stay = [judged for judged in obsolete if _lacks_successor(judged, fetching.lacking)]
     for judged in stay:
         reason = "its successor could not be fetched; it stays"
         yield UpdatedFile(judged, UpdateResult.KEPT, reason=reason)
     staying = {judged.name for judged in stay}
     go = [judged for judged in obsolete if judged.name not in staying]
-    for updated in retire(go, collection, request.obsolete):
+    for updated in retire(go, collection, request.obsolete, guard=guard):
         _note_retired(updated, catalogue)
         yield updated
 
@@ -162,6 +175,7 @@ class _Fetching:
         retry: RetryPolicy,
         observe: Observer,
         clock: Callable[[], float],
+        guard: Guard,
     ) -> None:
         self._request = request
         self._catalogue = catalogue
@@ -169,9 +183,12 @@ class _Fetching:
         self._retry = retry
         self._observe = observe
         self._clock = clock
+        self._guard = guard
         place = Destination(request.root, data_type_dirs=request.data_type_dirs)
         self._memory = DownloadMemory(catalogue, place)
         self._marks: list[Mark] = []
+        self.lacking: set[ArchiveFile] = set()
+        """Files that are not here and could not be had."""
 
     def fetch(self, wanted: Iterable[JudgedFile]) -> Iterator[UpdatedFile]:
         """Fetch files; what no mirror can have comes out as failed."""
@@ -181,6 +198,7 @@ class _Fetching:
             options=self._options,
             retry=self._retry,
             observe=self._observe,
+            guard=self._guard,
         )
         try:
             with closing(transfers) as results:
@@ -199,6 +217,7 @@ class _Fetching:
                 serving = serving_mirrors(self._request.mirrors, judged.file)
             except UnsupportedError as error:
                 refused.append(UpdatedFile(judged, UpdateResult.FAILED, error=error))
+                self._note_lack(judged)
                 self._observe(FileFailed(judged.name, error.reason))
                 continue
             yield FetchItem(
@@ -219,10 +238,22 @@ class _Fetching:
             self._observe(FileFailed(judged.name, "no mirror has it"))
         if outcome is UpdateResult.UPDATED:
             self._remember(judged, result)
+        else:
+            self._note_lack(judged)
         url = without_credentials(result.source.url) if result.source else None
         return UpdatedFile(
-            judged, outcome, size_bytes=result.size_bytes, url=url, error=result.error
+            judged,
+            outcome,
+            size_bytes=result.size_bytes,
+            url=url,
+            error=result.error,
+            is_untried=result.is_untried,
         )
+
+    def _note_lack(self, judged: JudgedFile) -> None:
+        """Remember that a file is not here and can not be had."""
+        if judged.size_bytes is None:
+            self.lacking.add(judged.file)
 
     def _remember(self, judged: JudgedFile, result: FetchResult) -> None:
         """Record what has arrived, and for which date of the archive it is current."""

@@ -14,7 +14,7 @@ from pdb_cli.index.model import CatalogueFile, Mark
 from pdb_cli.operations.date_marks import lasting
 from pdb_cli.operations.update_judge import archive_second
 from pdb_cli.operations.update_model import FileState, JudgedFile
-from pdb_cli.operations.update_reading import read_trailer
+from pdb_cli.operations.update_reading import read_trailer, unreadable
 from pdb_cli.transfer.ask import AnswerKind, Question, ask_mirrors
 from pdb_cli.transfer.model import Source
 
@@ -146,8 +146,7 @@ class Asking:
                 refused.append(self._unknown(undecided, error.reason))
                 continue
             except FileAccessError as error:
-                judged = self._of(undecided, FileState.DAMAGED)
-                refused.append(judged._replace(reason=error.reason))
+                refused.append(unreadable(self._of(undecided, FileState.DAMAGED), error))
                 continue
             yield Question(
                 file.path,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,7 @@ from pdb_cli.events import Note, PhaseBegan, ignore_event
 from pdb_cli.index.model import CatalogueFile
 from pdb_cli.operations.date_marks import settled_date
 from pdb_cli.operations.update_asking import Asking, Undecided, judged_file
+from pdb_cli.operations.update_doubt import SOME_FILES, find_shortage
 from pdb_cli.operations.update_judge import Verdict, is_dated, judge
 from pdb_cli.operations.update_lists import ArchiveLists
 from pdb_cli.operations.update_model import FileState, JudgedFile
@@ -47,6 +49,8 @@ _FEW_FILES: Final = 50_000
 """Looking at each of so many takes a fifth of a second. A directory does not tell that a file in it
 was written over in place, as ``cp`` does it."""
 _MOST_TOLD: Final = 5
+_APART: Final = frozenset({DataType.OBSOLETE, DataType.IHM})
+"""Of these the list of what was removed says nothing that they do not say themselves."""
 _STATES: Final = {
     Verdict.CURRENT: FileState.UP_TO_DATE,
     Verdict.OUTDATED: FileState.OUTDATED,
@@ -95,7 +99,7 @@ class CollectionCheck:
         self.up_to_date = 0
         """Files that are, those that did not come out included."""
         self.untold = 0
-        """Files whose entry may be obsolete, had the mirrors said what is."""
+        """Files whose entry may be obsolete, had the mirrors said what is, or been believed."""
         self.unreadable = 0
         """Directories that could not be read."""
         self.absent: tuple[EntryId, ...] = ()
@@ -218,7 +222,8 @@ class CollectionCheck:
             elif not is_dated(file.mtime_ns, second_of(date)):
                 late.append((file, date))
             elif self._shows_current:
-                yield self._judged(file, FileState.UP_TO_DATE, date=date, local_date=date)
+                own = self._dates_of(file).own
+                yield self._judged(file, FileState.UP_TO_DATE, date=date, own=own, local_date=date)
             else:
                 current += 1
         self.up_to_date += current
@@ -238,7 +243,9 @@ class CollectionCheck:
         reason = f"{check.defect}, found by an earlier check"
         if not file.path.endswith(".gz"):
             return self._judged(file, FileState.UNKNOWN, reason=reason)
-        return self._judged(file, FileState.DAMAGED, date=date, reason=reason)
+        # In its place belongs the version that is announced, not any that is whole.
+        own = self._dates_of(file).own
+        return self._judged(file, FileState.DAMAGED, date=date, own=own, reason=reason)
 
     def _compare_late(self, late: list[tuple[CatalogueFile, str]]) -> Iterator[JudgedFile]:
         """Compare files that do not carry their dates with what is remembered of them."""
@@ -273,19 +280,59 @@ class CollectionCheck:
 
     def _judge_unlisted(self, files: Iterable[CatalogueFile]) -> Iterator[JudgedFile]:
         """Say what became of files whose entry is in no list of dates."""
+        files = list(files)
+        why = "not in the archive's lists"
+        is_doubtful = bool(files) and self._doubts_lists()
+        if is_doubtful:
+            why += ", which lack too much to be believed"
         for file in files:
-            # Of these the list of what was removed says nothing that they do not say themselves.
-            apart = file.data_type in {DataType.OBSOLETE, DataType.IHM}
-            absence = None if apart else self.lists.absence_of(file.entry_id)
+            apart = file.data_type in _APART
+            is_told = not (apart or is_doubtful)
+            absence = self.lists.absence_of(file.entry_id) if is_told else None
             if absence is None:
-                self.untold += self.lists.removed_error is not None and not apart
-                yield self._judged(file, FileState.UNKNOWN, reason="not in the archive's lists")
+                is_open = is_doubtful or self.lists.removed_error is not None
+                self.untold += is_open and not apart
+                yield self._judged(file, FileState.UNKNOWN, reason=why)
             else:
                 judged = self._judged(file, FileState.OBSOLETE, reason=str(absence))
                 yield judged._replace(absence=absence)
 
+    def _doubts_lists(self) -> bool:
+        """Tell whether the lists lack more of what is here than lists do that are right."""
+        lists = self.lists
+        removed = {gone.entry.extended for gone in lists.removed()}
+        if lists.removed_error is not None:
+            return False  # that was said, and nothing is called obsolete
+        types = frozenset(DataType) - _APART
+        shortage = find_shortage(
+            {file.entry_id for file in self._catalogue.files(types=types)},
+            listed=lists.structure_dates(),
+            removed=removed,
+            limit=self._request.max_delete,
+        )
+        if shortage is None:
+            return False
+        lists.distrust(str(shortage))
+        return True
+
     def _judge_gone(self) -> Iterator[JudgedFile]:
         """Say which files were here and are not any more."""
+        absent = self._absent_places()
+        for file in self._gone():
+            dates = self._dates_of(file)
+            date = dates.by_entry.get(file.entry_id)
+            # Of an entry that the archive has no more, nothing is missing.
+            if date is None or file.data_type is DataType.OBSOLETE:
+                continue
+            state, reason = FileState.MISSING, "it was here"
+            if file.data_type in absent:
+                self.untold += 1
+                state, reason = FileState.UNKNOWN, "its disk may not be mounted"
+            judged = self._judged(file, state, date=date, own=dates.own)
+            yield judged._replace(size_bytes=None, reason=reason)
+
+    def _gone(self) -> Iterator[CatalogueFile]:
+        """Yield the files that were here, as far as they are asked for."""
         request = self._request
         for path in self._catalogue.gone():
             found = identify(path) if path.endswith(".gz") else None
@@ -298,13 +345,23 @@ class CollectionCheck:
                 and (request.entries is None or entry in request.entries)
             ):
                 kind = entry.extended, data_type, file_format, number
-                file = CatalogueFile(path, *kind, layout, 0, 0)
-                dates = self._dates_of(file)
-                date = dates.by_entry.get(file.entry_id)
-                # Of an entry that the archive has no more, nothing is missing.
-                if date is not None and data_type is not DataType.OBSOLETE:
-                    judged = self._judged(file, FileState.MISSING, date=date, own=dates.own)
-                    yield judged._replace(size_bytes=None, reason="it was here")
+                yield CatalogueFile(path, *kind, layout, 0, 0)
+
+    def _absent_places(self) -> frozenset[DataType]:
+        """Return the types that live elsewhere, of which all files are gone at once; say so."""
+        places = self._request.data_type_dirs
+        if not places or self._request.force:
+            return frozenset()
+        gone = Counter(file.data_type for file in self._gone() if file.data_type in places)
+        absent = frozenset(
+            data_type
+            for data_type, count in gone.items()
+            if count >= SOME_FILES and not any(self._catalogue.files(types={data_type}))
+        )
+        for data_type in sorted(absent):
+            text = f"none of the {gone[data_type]} files of {data_type} is in {places[data_type]}"
+            self._observe(Note(f"{text}: mount its disk, or fetch all again with --force"))
+        return absent
 
 
 def _local_date(file: CatalogueFile, record: Record | None, marked: str | None) -> str | None:

@@ -76,6 +76,8 @@ class ArchiveLists:
         self._removed: RemovedEntries | None = None
         self.removed_error: PdbCliError | None = None
         """Why it can not be told what was removed from the archive."""
+        self.doubt: HoldingsError | None = None
+        """Why the lists, whole as they are, are not believed."""
         self.structures: KeptList | None = None
         """Where the dates of the structures came from, once they were asked for."""
 
@@ -143,6 +145,19 @@ class ArchiveLists:
                 reason = getattr(error, "reason", type(error).__name__)
                 self._observe(Note(f"which entries are obsolete can not be told: {reason}"))
         return self._removed
+
+    def distrust(self, reason: str) -> None:
+        """Take note, with a ``Note``, that the lists can not be what the archive is.
+
+        Parameters
+        ----------
+        reason
+            Why, in a few words.
+        """
+        url = "the archive" if self.structures is None else self.structures.url
+        self.doubt = HoldingsError(url, f"too short to be believed, {reason}")
+        text = f"the list {url} is {self.doubt.reason}: nothing is called obsolete"
+        self._observe(Note(f"{text}; try another mirror with -m"))
 
     def absence_of(self, entry_id: str) -> Absence | None:
         """Return what became of an entry that no list of dates has; None if nobody knows.

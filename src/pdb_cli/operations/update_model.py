@@ -139,6 +139,8 @@ class UpdatedFile(NamedTuple):
     """Where it came from, without credentials."""
     error: PdbCliError | None = None
     """Why it could not be had, or moved."""
+    is_untried: bool = False
+    """Whether no mirror was asked for it, for all were out of reach by then."""
     reason: str | None = None
     """What else there is to say."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.layouts import ArchiveFile, Layout, collection_path
 from pdb_cli.errors import FileAccessError, ObsoleteLimitError, UnsupportedError
 from pdb_cli.operations.sync_guards import parse_delete_limit
+from pdb_cli.operations.update_doubt import ALWAYS_ALLOWED
 from pdb_cli.operations.update_model import (
     FileState,
     JudgedFile,
@@ -16,6 +17,7 @@ from pdb_cli.operations.update_model import (
     UpdatedFile,
     UpdateResult,
 )
+from pdb_cli.storage.guard import no_guard
 from pdb_cli.storage.move import move_file
 from pdb_cli.storage.trash import move_to_trash
 
@@ -25,12 +27,12 @@ if TYPE_CHECKING:
     from pdb_cli.index.catalogue import Catalogue
     from pdb_cli.operations.update_model import UpdateRequest
     from pdb_cli.storage.collection import Collection
-
-_ALWAYS_ALLOWED: Final = 20
-"""Entries: in a small collection each is a large share."""
+    from pdb_cli.storage.guard import Guard
 
 
-def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> list[JudgedFile]:
+def successors_of(
+    obsolete: Iterable[JudgedFile], collection: Collection, *, without: Iterable[JudgedFile] = ()
+) -> list[JudgedFile]:
     """Return the files of successors that are not here yet.
 
     Of each obsolete file it is the same kind of file of every entry at the ends of its chains; of
@@ -42,12 +44,15 @@ def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> lis
         Files of removed entries.
     collection
         Where they go.
+    without
+        Files that come anyhow: a successor that was here and is gone is missing by itself.
 
     Returns
     -------
     list of JudgedFile
         Each once, as missing.
     """
+    known = {judged.name for judged in without}
     found: dict[str, JudgedFile] = {}
     for judged in obsolete:
         file = judged.file
@@ -55,7 +60,7 @@ def successors_of(obsolete: Iterable[JudgedFile], collection: Collection) -> lis
             wanted = file._replace(entry=successor)
             name = collection_path(wanted, judged.layout)
             path = collection.locate(name, file.data_type)
-            if name not in found and not path.exists():
+            if name not in known and name not in found and not path.exists():
                 found[name] = JudgedFile(
                     wanted,
                     judged.layout,
@@ -91,7 +96,7 @@ def check_limit(
     is_move = request.obsolete is ObsoleteAction.MOVE
     go = (judged for judged in obsolete if not is_move or place_of(judged) is not None)
     entries = len({judged.file.entry for judged in go})
-    if entries <= _ALWAYS_ALLOWED:
+    if entries <= ALWAYS_ALLOWED:
         return
     limit = parse_delete_limit(request.max_delete, name="sync.max_delete")
     held = len({file.entry_id for file in catalogue.files()})
@@ -101,7 +106,11 @@ def check_limit(
 
 
 def retire(
-    obsolete: Iterable[JudgedFile], collection: Collection, action: ObsoleteAction
+    obsolete: Iterable[JudgedFile],
+    collection: Collection,
+    action: ObsoleteAction,
+    *,
+    guard: Guard = no_guard,
 ) -> Iterator[UpdatedFile]:
     """Do with files of removed entries what was asked for.
 
@@ -113,13 +122,22 @@ def retire(
         Where they are.
     action
         What to do.
+    guard
+        Asked before each.
 
     Yields
     ------
     UpdatedFile
         One for each.
+
+    Raises
+    ------
+    CollectionBusyError
+        From ``guard``; the rest stays.
     """
     for judged in obsolete:
+        if action is not ObsoleteAction.REPORT:
+            guard()
         try:
             match action:
                 case ObsoleteAction.REPORT:

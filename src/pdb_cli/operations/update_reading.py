@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pdb_cli.errors import FileAccessError, VerificationError
 from pdb_cli.operations.update_model import FileState
 from pdb_cli.transfer.ask import TRAILER_BYTES
-from pdb_cli.transfer.verify import expect, verify_file
+from pdb_cli.transfer.verify import OUR_LACKS, expect, verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,6 +72,11 @@ def read_current(judged: Iterable[JudgedFile], *, workers: int) -> Iterator[Judg
     ------
     JudgedFile
         As they came, but ``DAMAGED`` or ``MISSING`` where reading shows that.
+
+    Raises
+    ------
+    FileAccessError
+        The process has no descriptors or no memory left.
     """
     ahead: deque[Future[JudgedFile]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
@@ -99,7 +104,32 @@ def _read(judged: JudgedFile) -> JudgedFile:
         reason = f"{error.defect}: {error.detail}"
         return judged._replace(state=FileState.DAMAGED, reason=reason)
     except FileAccessError as error:
-        if error.errno in _GONE:
-            return judged._replace(state=FileState.MISSING, size_bytes=None, reason="it was here")
-        return judged._replace(state=FileState.DAMAGED, reason=error.reason)
+        return unreadable(judged, error)
     return judged
+
+
+def unreadable(judged: JudgedFile, error: FileAccessError) -> JudgedFile:
+    """Say what a file is that can not be read.
+
+    Parameters
+    ----------
+    judged
+        The file.
+    error
+        What the system said.
+
+    Returns
+    -------
+    JudgedFile
+        ``MISSING`` if it is not there any more, else ``DAMAGED``.
+
+    Raises
+    ------
+    FileAccessError
+        The error, if it is no fault of the file.
+    """
+    if error.errno in OUR_LACKS:
+        raise error
+    if error.errno in _GONE:
+        return judged._replace(state=FileState.MISSING, size_bytes=None, reason="it was here")
+    return judged._replace(state=FileState.DAMAGED, reason=error.reason)

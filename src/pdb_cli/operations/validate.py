@@ -99,6 +99,8 @@ def run_validate(
     FileAccessError
         The process has no descriptors or no memory left; with a repair, also: nothing more can be
         written (disk full, read-only).
+    CollectionBusyError
+        From the guard of the repair; no file has been changed since.
     """
     progress = ValidateProgress(collection, request)
     if progress.goes_on:
@@ -160,6 +162,7 @@ class _Run:
         transfers = repair_findings(
             self._findings_and_pauses(),
             repair,
+            level=self._request.level,
             collection=self._collection,
             catalogue=self._catalogue,
             observe=self._observe,

@@ -18,7 +18,7 @@ from pdb_cli.errors import Defect, FileAccessError, VerificationError
 from pdb_cli.index.model import Level
 from pdb_cli.operations.validate_model import FileStatus, Finding
 from pdb_cli.operations.verification_record import file_identity
-from pdb_cli.transfer.verify import Depth, Digest, Verifier, expect, open_regular
+from pdb_cli.transfer.verify import OUR_LACKS, Depth, Digest, Verifier, expect, open_regular
 
 if TYPE_CHECKING:
     import threading
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 _READ_BYTES = 1024 * 1024
 """Most files are one piece; no more than this of one file is in memory."""
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
-_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""What is no fault of a file."""
 _NO_RECORD = "never recorded: nothing to compare with"
 _REPLACED = "replaced since it was recorded, by something else than pdb-cli"
 _MOST_LOOKS = 5
@@ -256,7 +254,7 @@ class _Look:
         """Return the finding of a file that can not be opened or read."""
         if error.errno in _GONE:
             return self._finding(FileStatus.GONE, None)
-        if error.errno in _OURS:
+        if error.errno in OUR_LACKS:
             raise error
         return self._defect(None, Defect.UNREADABLE, error.reason)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from pdb_cli.storage.guard import no_guard
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.errors import Defect, PdbCliError
     from pdb_cli.index.model import CatalogueFile, Check, Level, Record
+    from pdb_cli.storage.guard import Guard
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
@@ -60,6 +63,8 @@ class Repair(NamedTuple):
     """In order of preference, which is the order of fail-over."""
     options: HttpOptions
     retry: RetryPolicy
+    guard: Guard = no_guard
+    """Asked before each change of a file, by any thread."""
 
 
 class CollectedFile(NamedTuple):

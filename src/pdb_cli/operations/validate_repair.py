@@ -1,7 +1,8 @@
 """Fetch bad files again, through the download engine, while others are still looked at.
 
 A bad file keeps its name until the new one takes it, and has a second one in quarantine until then.
-Where no mirror delivers, or only an older version, it stays as it was, and the finding says why.
+Where no mirror delivers it stays as it was, and the finding says why. A version older than what its
+record speaks of is none; one older than its time is taken if no mirror has a later one.
 """
 
 from __future__ import annotations
@@ -12,12 +13,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pdb_cli.archive.dates import format_second
 from pdb_cli.archive.mirrors import serving_mirrors
-from pdb_cli.errors import FileAccessError, InvalidValueError, UnsupportedError
-from pdb_cli.events import FileFailed, ignore_event
+from pdb_cli.errors import (
+    CollectionBusyError,
+    FileAccessError,
+    InvalidValueError,
+    StaleVersionError,
+    UnsupportedError,
+)
+from pdb_cli.events import FileFailed, FilePresent, ignore_event
 from pdb_cli.index.model import Level
+from pdb_cli.operations.validate_check import check_file
 from pdb_cli.operations.validate_model import FileStatus, Finding
-from pdb_cli.operations.verification_record import record_of_fetch
+from pdb_cli.operations.verification_record import record_of_fetch, stat_file
 from pdb_cli.storage.quarantine import Quarantine
 from pdb_cli.transfer.fetch import FetchItem, FetchStatus, Passed, Source, fetch_files
 from pdb_cli.transfer.verify import expect
@@ -25,7 +34,7 @@ from pdb_cli.transfer.verify import expect
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
-    from pdb_cli.events import Observer
+    from pdb_cli.events import Event, Observer
     from pdb_cli.index.catalogue import Catalogue
     from pdb_cli.index.model import Record
     from pdb_cli.operations.validate_model import Repair
@@ -38,6 +47,7 @@ def repair_findings(
     findings: Iterable[Finding | None],
     repair: Repair,
     *,
+    level: Level,
     collection: Collection,
     catalogue: Catalogue,
     observe: Observer = ignore_event,
@@ -50,6 +60,8 @@ def repair_findings(
         Taken as there is room for transfers; None where there is none just now.
     repair
         How to fetch.
+    level
+        How closely was looked.
     collection
         Where the files are; the caller has its lock.
     catalogue
@@ -66,48 +78,97 @@ def repair_findings(
     ------
     FileAccessError
         Nothing more can be written (disk full, read-only).
+    CollectionBusyError
+        From the guard; no file has been changed since.
     """
-    ward = _Ward(collection, repair)
+    ward = _Ward(collection, catalogue, repair, level)
     ward.clear()
-    transfers = fetch_files(
-        ward.items(findings), options=repair.options, retry=repair.retry, observe=observe
-    )
     try:
-        with closing(transfers) as results:
-            for result in results:
-                if isinstance(result, Passed):
-                    finding: Finding = result.tag
-                    if not finding.is_good:
-                        observe(FileFailed(finding.collected.file.path, _no_source(finding)))
-                    yield finding
-                    continue
-                ward.release(result.item.tag)
-                finding, record = _settle(result)
-                if record is not None:
-                    catalogue.remember([record])
-                if result.status is FetchStatus.NOT_FOUND:
-                    observe(FileFailed(result.item.name, "no mirror has it"))
-                yield finding
+        yield from _fetch(ward.items(findings), ward, repair, catalogue, observe)
+        # Where no mirror has what the bad file's time speaks of, a good version is better.
+        older, ward.stale = ward.stale, []
+        if older:
+            items = ward.items(older, any_version=True)
+            yield from _fetch(items, ward, repair, catalogue, observe)
+    except CollectionBusyError:
+        ward.abandon()
+        raise
     finally:
         ward.release_all()
+
+
+def _fetch(
+    items: Iterable[FetchItem | Passed | None],
+    ward: _Ward,
+    repair: Repair,
+    catalogue: Catalogue,
+    observe: Observer,
+) -> Iterator[Finding]:
+    """Fetch files; yield what becomes of them, but for those that are worth another round."""
+    failures: dict[str, FileFailed] = {}
+
+    def keep_failure(event: Event) -> None:
+        """Tell of a failure when it is known to be one."""
+        if isinstance(event, FileFailed):
+            failures[event.name] = event
+        else:
+            observe(event)
+
+    transfers = fetch_files(
+        items,
+        options=repair.options,
+        retry=repair.retry,
+        observe=keep_failure,
+        guard=repair.guard,
+    )
+    with closing(transfers) as results:
+        for result in results:
+            if isinstance(result, Passed):
+                ward.tell_passed(result.tag, observe)
+                yield result.tag
+                continue
+            finding: Finding = result.item.tag
+            failure = failures.pop(result.item.name, None)
+            if isinstance(result.error, StaleVersionError) and _may_be_older(result.item, finding):
+                ward.stale.append(finding)
+                continue
+            ward.release(finding)
+            finding, record = _settle(result)
+            if record is not None:
+                catalogue.remember([record])
+            if result.status is FetchStatus.NOT_FOUND:
+                failure = FileFailed(result.item.name, "no mirror has it")
+            if failure is not None:
+                observe(failure)
+            yield finding
 
 
 class _Ward:
     """The bad files that are in quarantine just now."""
 
-    def __init__(self, collection: Collection, repair: Repair) -> None:
-        self._collection = collection
+    def __init__(
+        self, collection: Collection, catalogue: Catalogue, repair: Repair, level: Level
+    ) -> None:
+        self._catalogue = catalogue
         self._repair = repair
+        self._level = level
+        self.stale: list[Finding] = []
+        """Files of which the mirrors have older versions only."""
+        self._mended: set[str] = set()
+        """Files that others have replaced by good ones since they were looked at."""
         roots = (collection.root, *collection.data_type_dirs.values())
         self._quarantines = [Quarantine(root) for root in dict.fromkeys(roots)]
         self._names: dict[str, tuple[Quarantine, Path]] = {}
 
     def clear(self) -> None:
         """Clear away what an earlier process left."""
+        self._repair.guard()
         for quarantine in self._quarantines:
             quarantine.clear()
 
-    def items(self, findings: Iterable[Finding | None]) -> Iterator[FetchItem | Passed | None]:
+    def items(
+        self, findings: Iterable[Finding | None], *, any_version: bool = False
+    ) -> Iterator[FetchItem | Passed | None]:
         """Pass what is good by the transfers; put the rest into quarantine, and hand it on."""
         for finding in findings:
             if finding is None:
@@ -115,7 +176,15 @@ class _Ward:
             elif finding.is_good:
                 yield Passed(finding)
             else:
-                yield self._item(finding)
+                yield self._item(finding, any_version=any_version)
+
+    def tell_passed(self, finding: Finding, observe: Observer) -> None:
+        """Say of a file that needed no transfer what nobody has said yet."""
+        path = finding.collected.file.path
+        if not finding.is_good:
+            observe(FileFailed(path, _no_source(finding)))
+        elif path in self._mended:
+            observe(FilePresent(path))
 
     def release(self, finding: Finding) -> None:
         """Take a file out of quarantine, whatever has become of it."""
@@ -123,14 +192,23 @@ class _Ward:
         if held is not None:
             held[0].release(held[1])
 
+    def abandon(self) -> None:
+        """Leave all to whoever has the collection now, and may have given the same names."""
+        self._names.clear()
+
     def release_all(self) -> None:
         """Take out all files that are left: they still have their names."""
         for quarantine, name in self._names.values():
             quarantine.release(name)
         self._names.clear()
 
-    def _item(self, finding: Finding) -> FetchItem | Passed:
+    def _item(self, finding: Finding, *, any_version: bool) -> FetchItem | Passed:
         """Return what the transfer layer needs to fetch a file, if any mirror can have it."""
+        finding = self._look_again(finding)
+        if finding.is_good:
+            self.release(finding)
+            self._mended.add(finding.collected.file.path)
+            return Passed(finding)
         collected = finding.collected
         file = collected.file.archive_file
         try:
@@ -144,11 +222,26 @@ class _Ward:
             destination=_real(collected.path),
             expectation=_expectation(finding),
             tag=finding,
-            not_before_s=_not_before_s(finding),
+            not_before_s=_recorded_s(finding) if any_version else _not_before_s(finding),
         )
+
+    def _look_again(self, finding: Finding) -> Finding:
+        """Do not replace a good file: a download may have been quicker, and needs no lock."""
+        path = finding.collected.file.path
+        status = stat_file(finding.collected.path)
+        facts = finding.size_bytes, finding.mtime_ns, finding.ctime_ns
+        now = None if status is None else (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        held = path in self._names  # the second name has changed the ctime
+        if now == facts or (held and now is not None and now[:2] == facts[:2]):
+            return finding
+        record = self._catalogue.records([path]).get(path)
+        return check_file(finding.collected._replace(record=record), self._level)
 
     def _isolate(self, finding: Finding) -> None:
         """Give a bad file its second name."""
+        if finding.collected.file.path in self._names:
+            return
+        self._repair.guard()
         path = finding.collected.path
         for quarantine in reversed(self._quarantines):
             if path.is_relative_to(quarantine.root):
@@ -163,17 +256,28 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def _not_before_s(finding: Finding) -> float | None:
-    """Return when the version here is from: a mirror that lags must not put an older one there.
-
-    Whole seconds are a server's time of the file; when somebody wrote to it says nothing.
-    """
+def _recorded_s(finding: Finding) -> float | None:
+    """Return which version is known to have been here: one that is older is never put there."""
     record = finding.collected.record
-    times_s = [] if record is None else [record.last_modified_s]
+    return None if record is None else record.last_modified_s
+
+
+def _not_before_s(finding: Finding) -> float | None:
+    """Return when the version here seems to be from: mirrors that lag are asked last.
+
+    Whole seconds are a server's time of the file, or what a person set; when somebody wrote to it
+    says nothing.
+    """
+    recorded_s = _recorded_s(finding)
     seconds, rest_ns = divmod(finding.mtime_ns, 1_000_000_000)
-    if not rest_ns:
-        times_s.append(float(seconds))
-    return max((time_s for time_s in times_s if time_s is not None), default=None)
+    if rest_ns:
+        return recorded_s
+    return float(seconds) if recorded_s is None else max(recorded_s, float(seconds))
+
+
+def _may_be_older(item: FetchItem, finding: Finding) -> bool:
+    """Tell whether what was refused as too old is better than what is there."""
+    return item.not_before_s != _recorded_s(finding)
 
 
 def _expectation(finding: Finding) -> Expectation:
@@ -198,6 +302,10 @@ def _settle(result: FetchResult) -> tuple[Finding, Record | None]:
         sha256=result.verified.sha256,
         crc32=result.verified.crc32,
     )
+    there_s, here_s = result.last_modified_s, _not_before_s(finding)
+    if there_s is not None and here_s is not None and there_s < here_s:
+        version = f"the new one is of {format_second(there_s)}, no mirror has a later one"
+        fixed = replace(fixed, detail=f"{finding.detail}; {version}")
     # What another process fetched meanwhile, that one records.
     return fixed, record_of_fetch(result) if result.status is FetchStatus.FETCHED else None
 

@@ -50,6 +50,8 @@ _SIGN_EVERY_S: Final = 10.0
 _SIGN_LASTS_S: Final = 60.0
 _LOOK_EVERY_S: Final = 1.0
 _LONGEST_TEXT: Final = 400
+_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""One that goes on while the machine sleeps, which is when a lock is lost."""
 
 
 class Holder(NamedTuple):
@@ -87,7 +89,7 @@ class CollectionLock:
         self._record = record
         self._path = path
         self._collection = collection
-        self._looked_s = time.monotonic()
+        self._looked_s = time.clock_gettime(_CLOCK)
         self._ended = threading.Event()
         self._signs = threading.Thread(
             target=self._give_signs, name="collection-lock", daemon=True, args=(descriptor,)
@@ -159,7 +161,7 @@ class CollectionLock:
         CollectionBusyError
             Somebody else has it now: nothing more may be changed.
         """
-        now_s = time.monotonic()
+        now_s = time.clock_gettime(_CLOCK)
         descriptor = self._descriptor
         if descriptor is None or now_s - self._looked_s < _LOOK_EVERY_S:
             return

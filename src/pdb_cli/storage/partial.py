@@ -20,11 +20,14 @@ from typing import TYPE_CHECKING, Self
 
 from pdb_cli.errors import FileAccessError
 from pdb_cli.storage.destination import CLAIM_ACTION
+from pdb_cli.storage.guard import no_guard
 from pdb_cli.storage.resume import ResumePoint, read_resume_point, write_resume_point
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
+
+    from pdb_cli.storage.guard import Guard
 
 _BUSY = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 """What ``flock`` says when somebody else holds the lock."""
@@ -226,13 +229,15 @@ class PartialFile:
             self.resume = point
             write_resume_point(_resume_path(self.path), point)
 
-    def publish(self, *, mtime_s: float | None) -> None:
+    def publish(self, *, mtime_s: float | None, guard: Guard = no_guard) -> None:
         """Give the file its final name, in one step, once its bytes are on the disk.
 
         Parameters
         ----------
         mtime_s
             The file's time, in seconds since 1970; None keeps the time of writing.
+        guard
+            Called last of all before that; what it raises is raised, and nothing has happened.
 
         Raises
         ------
@@ -245,6 +250,7 @@ class PartialFile:
             if mtime_s is not None:
                 os.utime(descriptor, (mtime_s, mtime_s))
             os.fsync(descriptor)
+            guard()
             self._forget()
             os.replace(self.path, self.destination)  # noqa: PTH105 - one object less per file
         except OSError as error:

@@ -18,6 +18,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 from pdb_cli.errors import (
+    CollectionBusyError,
     FileAccessError,
     HttpStatusError,
     ResumeError,
@@ -31,6 +32,8 @@ from pdb_cli.events import (
     FilePublished,
     ignore_event,
 )
+from pdb_cli.storage.guard import no_guard
+from pdb_cli.transfer.attempts import short_reason
 from pdb_cli.transfer.claim import BUSY_RETRY_S, Claim, Claims, note_waiting
 from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.intake import Ending, Intake, Verdict
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
 
     from pdb_cli.errors import PdbCliError
     from pdb_cli.events import Observer
+    from pdb_cli.storage.guard import Guard
     from pdb_cli.storage.partial import PartialFile
     from pdb_cli.transfer.http import FinishedAttempt
     from pdb_cli.transfer.intake import Arrival
@@ -93,6 +97,7 @@ def fetch_files(
     options: HttpOptions,
     retry: RetryPolicy,
     observe: Observer = ignore_event,
+    guard: Guard = no_guard,
 ) -> Generator[FetchResult, None, None]: ...
 @overload
 def fetch_files(
@@ -101,6 +106,7 @@ def fetch_files(
     options: HttpOptions,
     retry: RetryPolicy,
     observe: Observer = ignore_event,
+    guard: Guard = no_guard,
 ) -> Generator[FetchResult | Passed, None, None]: ...
 def fetch_files(
     items: Iterable[FetchItem | Passed | None],
@@ -108,6 +114,7 @@ def fetch_files(
     options: HttpOptions,
     retry: RetryPolicy,
     observe: Observer = ignore_event,
+    guard: Guard = no_guard,
 ) -> Generator[FetchResult | Passed, None, None]:
     """Fetch files and yield what became of each, as they finish.
 
@@ -134,6 +141,9 @@ def fetch_files(
         Gets ``BytesReceived``, ``AttemptFailed``, ``FilePublished``, ``FilePresent`` and, for
         status ``FAILED``, ``FileFailed``. There is no event for ``NOT_FOUND``: whether that is a
         failure, or something else is fetched instead, is for the caller to say.
+    guard
+        Asked before each file gets its name, by any thread: raises ``CollectionBusyError`` if that
+        may not be any more.
 
     Yields
     ------
@@ -144,9 +154,11 @@ def fetch_files(
     ------
     FileAccessError
         The disk is full, over quota or read-only; other refusals are results of single files.
+    CollectionBusyError
+        From ``guard``; no file has got its name since.
     """
     options = replace(options, connections=affordable_connections(options.connections))
-    run = _Run(iter(items), options, retry, observe)
+    run = _Run(iter(items), options, retry, observe, guard)
     try:
         yield from run.results()
     finally:
@@ -170,6 +182,7 @@ class _Run:
         options: HttpOptions,
         retry: RetryPolicy,
         observe: Observer,
+        guard: Guard,
     ) -> None:
         self._items: Iterator[FetchItem | Passed | None] | None = items
         self._retry = retry
@@ -186,12 +199,12 @@ class _Run:
         self._arrivals: dict[Request, Arrival] = {}
         """Those whose transfer is not over."""
         self._done: list[FetchResult | Passed] = []
-        self._ending: FileAccessError | None = None
-        """Why no other file can be written either."""
+        self._ending: FileAccessError | CollectionBusyError | None = None
+        """Why no other file can, or may, be written either."""
         self._engine = HttpEngine(options)
         self._mailbox: Mailbox[Claim | Verdict] = Mailbox()
         self._claims = Claims(self._mailbox.put, connections=options.connections)
-        self._intake = Intake(self._mailbox.put)
+        self._intake = Intake(self._mailbox.put, guard=guard)
         self._servers: Servers[Task] = Servers(options.connections, retry)
 
     def results(self) -> Iterator[FetchResult | Passed]:
@@ -397,6 +410,8 @@ class _Run:
             self._finish(task, FetchStatus.FETCHED, verified=verdict.verified, source=source)
         elif isinstance(error, HttpStatusError) and error.status == NOT_MODIFIED:
             self._finish(task, FetchStatus.UNCHANGED, source=task.choice.source)
+        elif isinstance(error, CollectionBusyError):
+            self._ending = error
         elif error is not None and _is_due_to_earlier_try(error, arrival, request):
             # It is not the mirror that is to blame; with nothing left, this can not repeat itself.
             shown = arrival.subject
@@ -425,7 +440,8 @@ class _Run:
         """Make a result of a file that no mirror delivers."""
         final = task.choice.error
         if task.choice.status is FetchStatus.FAILED:
-            self._observe(FileFailed(task.item.name, short_reason(final or error)))
+            untried = "" if task.requests else "not tried: "
+            self._observe(FileFailed(task.item.name, untried + short_reason(final or error)))
         self._finish(task, task.choice.status, error=final)
 
     def _fail(self, task: Task, error: FileAccessError) -> None:

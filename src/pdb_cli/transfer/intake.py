@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import ConnectionFailedError, HttpStatusError, PdbCliError
+from pdb_cli.storage.guard import no_guard
 from pdb_cli.transfer.response import BodyStart
 from pdb_cli.transfer.threads import wait_for_end
 from pdb_cli.transfer.unpack import unpack
@@ -23,6 +24,7 @@ from pdb_cli.transfer.verify import Digest, Verifier
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pdb_cli.storage.guard import Guard
     from pdb_cli.storage.partial import PartialFile
     from pdb_cli.transfer.verify import Expectation, VerifiedFile
 
@@ -68,9 +70,12 @@ class Arrival:
         The URL, for errors.
     worker
         Who looks at the bytes.
+    guard
+        Asked before the file gets its name.
     """
 
     __slots__ = (
+        "_guard",
         "_is_unpacked",
         "_may_resume",
         "_verifier",
@@ -83,9 +88,15 @@ class Arrival:
     )
 
     def __init__(
-        self, part: PartialFile, expectation: Expectation, subject: str, worker: _Worker
+        self,
+        part: PartialFile,
+        expectation: Expectation,
+        subject: str,
+        worker: _Worker,
+        guard: Guard,
     ) -> None:
         self.part = part
+        self._guard = guard
         self.subject = subject
         self.size_bytes = 0
         """Bytes that were taken."""
@@ -159,9 +170,9 @@ class Arrival:
                 return Verdict(self, None, news.error)
             verified = self._verifier.finish()
             if self._is_unpacked:
-                verified = unpack(self.part, verified, mtime_s=news.mtime_s)
+                verified = unpack(self.part, verified, mtime_s=news.mtime_s, guard=self._guard)
             else:
-                self.part.publish(mtime_s=news.mtime_s)
+                self.part.publish(mtime_s=news.mtime_s, guard=self._guard)
         except PdbCliError as error:
             self.is_over = True
             self.part.discard()
@@ -240,16 +251,23 @@ class Intake:
         expect.
     workers
         How many; None means twice the processors, within reason.
+    guard
+        Asked, by the workers, before a file gets its name: what it raises keeps it from that.
     """
 
     def __init__(
-        self, deliver: Callable[[Verdict | BaseException], None], workers: int | None = None
+        self,
+        deliver: Callable[[Verdict | BaseException], None],
+        workers: int | None = None,
+        *,
+        guard: Guard = no_guard,
     ) -> None:
         # Now, and not in a worker: later there may be no descriptor left to load it with.
         from isal import igzip_lib  # noqa: F401
 
         wanted = workers or 2 * (os.cpu_count() or 1)
         self._deliver = deliver
+        self._guard = guard
         self._workers = [_Worker() for _ in range(min(max(wanted, _FEWEST_WORKERS), _MOST_WORKERS))]
         self._closing = threading.Event()
 
@@ -284,7 +302,7 @@ class Intake:
                 target=self._work, args=(worker,), name="pdb-cli-intake", daemon=True
             )
             worker.thread.start()
-        return Arrival(part, expectation, subject, worker)
+        return Arrival(part, expectation, subject, worker, self._guard)
 
     def release(self, arrival: Arrival) -> None:
         """Take note that an arrival has its verdict.

@@ -95,6 +95,12 @@ class FetchResult:
     last_modified_s: float | None = None
     """The server's time of what was fetched, in seconds since 1970; the file has it too."""
 
+    @property
+    def is_untried(self) -> bool:
+        """Whether no mirror was asked for it: all that were left were out of reach."""
+        is_ours = isinstance(self.error, FileAccessError)
+        return self.status is FetchStatus.FAILED and not (self.attempts or is_ours)
+
 
 def short_reason(error: PdbCliError | None) -> str:
     """Return why a file did not come, in a few words.

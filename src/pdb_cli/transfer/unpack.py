@@ -9,17 +9,25 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import Defect, FileAccessError, VerificationError
+from pdb_cli.storage.guard import no_guard
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pdb_cli.storage.guard import Guard
     from pdb_cli.storage.partial import PartialFile
     from pdb_cli.transfer.verify import VerifiedFile
 
 _READ_BYTES = 128 * 1024
 
 
-def unpack(part: PartialFile, verified: VerifiedFile, *, mtime_s: float | None) -> VerifiedFile:
+def unpack(
+    part: PartialFile,
+    verified: VerifiedFile,
+    *,
+    mtime_s: float | None,
+    guard: Guard = no_guard,
+) -> VerifiedFile:
     """Give a file's text the final name, in one step, once it is on the disk.
 
     It is written beside the compressed bytes and compared with what verification said of them, so
@@ -35,6 +43,8 @@ def unpack(part: PartialFile, verified: VerifiedFile, *, mtime_s: float | None) 
         What verification said.
     mtime_s
         The file's time, in seconds since 1970; None keeps the time of writing.
+    guard
+        As of ``PartialFile.publish``.
 
     Returns
     -------
@@ -59,7 +69,7 @@ def unpack(part: PartialFile, verified: VerifiedFile, *, mtime_s: float | None) 
         except BaseException:
             os.close(descriptor)
             raise
-        part.publish(mtime_s=mtime_s)
+        part.publish(mtime_s=mtime_s, guard=guard)
     except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108 - as above

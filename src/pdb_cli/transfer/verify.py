@@ -6,6 +6,7 @@ one that is just arriving. Nothing here looks at the network.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ __all__ = [
     "verify_file",
 ]
 
+OUR_LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors of the system that are no fault of a file that could not be read."""
 _READ_BYTES = 128 * 1024
 
 LARGEST_FILE_BYTES = 4 * 1024**3

@@ -223,6 +223,29 @@ def test_without_a_connection_there_is_one_line_per_file_and_advice(lab: Lab) ->
     )
 
 
+def test_what_was_never_tried_is_not_called_failed(lab: Lab) -> None:
+    text = lab.config.read_text(encoding="utf-8")
+    dead = f"http://127.0.0.1:{free_port()}/pub/pdb"
+    lab.config.write_text(text.replace(lab.mirror.url, dead), encoding="utf-8")
+    (lab.run.cwd / "ids.txt").write_text("\n".join(f"{n}abc" for n in range(1, 10)))
+    options = ("-p", "1", "--retry", "0", "--failed-out", "left.txt", "--report", "report.jsonl")
+    done = lab.run("download", "-l", "ids.txt", *options)
+    assert done.returncode == 1
+    rows = [json.loads(line) for line in (lab.run.cwd / "report.jsonl").read_text().splitlines()]
+    assert {row["status"] for row in rows} == {"failed"}
+    untried = {row["id"] for row in rows if not row["attempts"]}
+    assert 0 < len(untried) < 9
+    failed = f"{9 - len(untried)} failed, {len(untried)} not tried; no mirror could be reached"
+    assert failed in done.stderr.splitlines()[-1]
+    left = dict(line.split("  # ") for line in (lab.run.cwd / "left.txt").read_text().splitlines())
+    assert len(left) == 9
+    assert {entry for entry in left if left[entry].startswith("not tried: ")} == untried
+    # The list is the next run's.
+    lab.config.write_text(text, encoding="utf-8")
+    again = lab.run("download", "-l", "left.txt", "-n", "-o", "ids")
+    assert again.stdout.split() == list(left)
+
+
 def test_m6_empty_and_double_names_of_mirrors_are_dropped(lab: Lab) -> None:
     done = lab.run("download", "3hya", "-m", "lab,, lab,", "-m", "lab", "-n", "-o", "ids")
     assert (done.returncode, done.stdout) == (0, "3hya\n"), done.stderr

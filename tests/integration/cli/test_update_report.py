@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
+from support.holdings import write_holdings
 from support.updating import bring
 
 if TYPE_CHECKING:
@@ -67,6 +69,30 @@ def test_a_report_that_could_not_be_written_is_made_again(lab: Lab, tmp_path: Pa
         assert not (tmp_path / "r.md").exists()
         lists.with_name("away").rename(path)
     assert report(lab, tmp_path / "report.json")["added"] == ["2abc"]
+
+
+def test_a_list_that_is_far_too_short_is_no_report(lab: Lab, tmp_path: Path) -> None:
+    tree = lab.mirror.tree
+    copies = {f"{number}a{letter}c": "3hya" for number in range(1, 9) for letter in "xyz"}
+    tree.publish(copies=copies)
+    bring(tree, lab.collection)
+    report(lab, tmp_path / "report.json")
+    kept = lab.collection / ".pdb-cli" / "last-report.json.gz"
+    before = kept.read_bytes(), (tmp_path / "report.json").read_bytes()
+    tree.publish(change=["3hya"])
+    name = "released_structures_last_modified_dates"
+    short = {"3HYA": "2026-09-11T14:09:19+00:00"}
+    write_holdings(tree.root / "holdings", name, short, mtime_s=tree.file_time_s)
+    done = lab.run("update", "--report", str(tmp_path / "report.json"))
+    assert done.returncode == 1
+    assert "29 of the 30 entries here are in no list" in done.stderr
+    assert (kept.read_bytes(), (tmp_path / "report.json").read_bytes()) == before
+    assert lab.run("update").returncode == 3
+    # What is here says nothing any more, but the last report does.
+    shutil.rmtree(lab.collection / "structures")
+    done = lab.run("update", "--check", "--report", str(tmp_path / "report.json"))
+    assert done.returncode == 1
+    assert "1 entries, and 30 at the last report" in done.stderr
 
 
 def test_a_torn_memory_begins_anew(lab: Lab, tmp_path: Path) -> None:

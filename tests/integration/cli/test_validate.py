@@ -13,11 +13,14 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from pdb_cli.cli.app import run
 from pdb_cli.index.catalogue import Catalogue
 from pdb_cli.storage.collection_lock import CollectionLock, Holder
 from support.archive_gzip import archive_gzip, inflate
 from support.collected import overwrite
+from support.killed_repair import MOMENTS, kill_and_repair
 from support.large_mirror import make_large_mirror
 from support.read_only_mount import read_only
 from support.real_entries import CLASSIC_ROOT
@@ -26,9 +29,8 @@ from support.wait import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from pdb_cli.index.model import Refreshed
+    from support.killed_repair import Moment
     from support.lab import Lab
 
 HYA = "structures/divided/mmCIF/hy/3hya.cif.gz"
@@ -344,3 +346,9 @@ def test_v1_kill_9_and_the_same_command_again(lab: Lab, tmp_path: Path) -> None:
     looked_at_before = int(done.stderr.split(" of them looked at before")[0].split()[-1])
     assert 0 < looked_at_before < 300
     assert not state.exists()
+
+
+@pytest.mark.parametrize("moment", [one for one in MOMENTS if one.operation == "replace"], ids=str)
+def test_d03_kill_9_in_the_middle_of_a_repair(lab: Lab, moment: Moment) -> None:
+    left = kill_and_repair(moment, lab.mirror, lab.collection, lab.config)
+    assert left == ["3hya.cif.gz"]

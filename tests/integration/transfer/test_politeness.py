@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.errors import ConnectionFailedError, HttpStatusError, WebPageError
-from pdb_cli.events import BytesReceived
+from pdb_cli.events import BytesReceived, FileFailed
 from pdb_cli.transfer.fetch import FetchStatus, HttpOptions, fetch_files
 from pdb_cli.transfer.retry import RetryPolicy
 from support.fault_server import FaultServer
@@ -125,11 +125,15 @@ def test_files_that_only_wait_fail_with_what_others_met(
 ) -> None:
     mirror.inject(Status(500))
     retry = RetryPolicy(retries=1, base_s=0.01)
-    results, _ = fetch(copies(100, tmp_path, mirror), options=WIDE, retry=retry)
+    results, events = fetch(copies(100, tmp_path, mirror), options=WIDE, retry=retry)
     assert {result.status for result in results} == {FetchStatus.FAILED}
+    told = [event.reason for event in events if isinstance(event, FileFailed)]
+    untried = [reason for reason in told if reason.startswith("not tried: ")]
+    assert len(untried) == sum(result.is_untried for result in results)
     errors = [result.error for result in results]
     assert all(isinstance(error, HttpStatusError) and error.status == 500 for error in errors)
     assert min(result.attempts for result in results) == 0
+    assert all(result.is_untried is (result.attempts == 0) for result in results)
     assert len(mirror.requests) < 50
 
 

@@ -50,7 +50,7 @@ def test_a_hundred_percent_is_all_of_it(total: int, done: int, wanted: int | Non
 
 
 def test_all_of_it_for_one_job() -> None:
-    rows = dict(progress_rows(RUNNING, running=True, now_s=NOW_S))
+    rows = dict(progress_rows(RUNNING, command="dl 1abc", running=True, now_s=NOW_S))
     assert rows == {
         "phase": "downloading",
         "entries": "600 of 2,000",
@@ -58,6 +58,15 @@ def test_all_of_it_for_one_job() -> None:
         "received": "1.2 GB, 12.0 MB/s",
         "time left": "3 min",
     }
-    ended = dict(progress_rows(RUNNING._replace(phase="done"), running=False, now_s=NOW_S))
+    done = RUNNING._replace(phase="done")
+    ended = dict(progress_rows(done, command="-q sync", running=False, now_s=NOW_S))
     assert (ended["received"], ended["time left"]) == ("1.2 GB", "")
-    assert progress_rows(None, running=True, now_s=NOW_S) == []
+    assert progress_rows(None, command="", running=True, now_s=NOW_S) == []
+
+
+@pytest.mark.parametrize("command", ["validate --level gzip", "--color never val 1abc --fix"])
+def test_bytes_that_were_here_were_not_received(command: str) -> None:
+    done = RUNNING._replace(phase="done")
+    ended = dict(progress_rows(done, command=command, running=False, now_s=NOW_S))
+    assert ended["checked"] == "1.2 GB"
+    assert "received" not in ended

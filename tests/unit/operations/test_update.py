@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pdb_cli.archive.datatypes import DataType
-from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
-from pdb_cli.errors import ObsoleteLimitError, StaleVersionError
+from pdb_cli.errors import CollectionBusyError, StaleVersionError
+from pdb_cli.events import Note
+from pdb_cli.index.catalogue import Level, open_catalogue
 from pdb_cli.operations.update_model import ObsoleteAction
+from pdb_cli.operations.validate import ValidateRequest, run_validate
+from pdb_cli.storage.collection import Collection
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
 from support.fault_server import FaultServer
 from support.faults import FlippedBit, OtherFile, Reset, Status, TruncatedFile, WebPage
 from support.fetching import files_below
-from support.updating import Updating, bring, copy_by_hand
+from support.updating import Updating, bring, copy_by_hand, kept, lost, published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,17 +47,6 @@ def mirror(tmp_path: Path) -> Iterator[ArchiveSimulator]:
 def here(mirror: ArchiveSimulator, tmp_path: Path) -> Updating:
     bring(mirror.tree, tmp_path / "pdb")
     return Updating(tmp_path / "pdb", mirror)
-
-
-def published(tree: ArchiveTree) -> dict[str, bytes]:
-    """Return what an archive has, by the path it has in a collection."""
-    return files_below(tree.root / "data")
-
-
-def kept(here: Updating) -> dict[str, bytes]:
-    """Return what is in a collection, without what is known of it."""
-    found = files_below(here.root)
-    return {path: data for path, data in found.items() if not path.startswith(".pdb-cli/")}
 
 
 def test_d04_exactly_what_is_outdated_is_fetched_into_the_place_it_has(
@@ -173,6 +166,35 @@ def test_a_mirror_that_lags_behind_never_replaces_anything(
     assert kept(here)[HYA] == before[HYA]
 
 
+@pytest.mark.parametrize("verify", [True, False], ids=["found now", "found before"])
+def test_a_damaged_file_is_not_replaced_by_an_older_version_and_called_current(
+    mirror: ArchiveSimulator, here: Updating, tmp_path: Path, *, verify: bool
+) -> None:
+    behind = ArchiveTree(tmp_path / "behind")
+    behind.publish(add=ENTRIES)
+    mirror.tree.publish(change=["3hya"])
+    here.update()
+    path = here.root / HYA
+    good, times = path.read_bytes(), path.stat()
+    path.write_bytes(good[:200] + bytes([good[200] ^ 1]) + good[201:])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    bad = path.read_bytes()
+    if not verify:
+        with open_catalogue(Collection(here.root)) as catalogue:
+            list(run_validate(catalogue.collection, catalogue, ValidateRequest(Level.CONTENT)))
+    # Its files are those of a week before, and its lists of today.
+    for name in (behind.root / "holdings").iterdir():
+        name.write_bytes((mirror.tree.root / "holdings" / name.name).read_bytes())
+    with ArchiveSimulator(behind) as lagging:
+        other = Updating(here.root, lagging)
+        done = other.update(verify=verify)[HYA]
+        assert (str(done.judged.state), str(done.result)) == ("damaged", "failed")
+        assert isinstance(done.error, StaleVersionError)
+    assert path.read_bytes() == bad
+    assert here.results(verify=verify)["3hya.cif.gz"] == "updated"
+    assert path.read_bytes() == good
+
+
 def test_a_mirror_with_times_of_its_own_is_believed_once_and_remembered(
     mirror: ArchiveSimulator, here: Updating
 ) -> None:
@@ -217,96 +239,47 @@ def test_types_that_are_kept_elsewhere_are_updated_there(
     assert here.update(data_type_dirs=elsewhere) == {}
 
 
-class TestObsolete:
-    """What becomes of files whose entry was removed."""
+def test_nothing_is_fetched_to_where_a_disk_is_not_mounted(
+    mirror: ArchiveSimulator, here: Updating, tmp_path: Path
+) -> None:
+    copies = {f"{number}abc": "3hya" for number in range(10)}
+    mirror.tree.publish(copies=copies)
+    bring(mirror.tree, here.root)
+    disk, place = tmp_path / "disk", tmp_path / "big"
+    (here.root / "structures").rename(place)
+    elsewhere = {DataType.STRUCTURES: place}
+    assert here.update(data_type_dirs=elsewhere) == {}
+    place.rename(disk)
+    place.mkdir()
+    done = here.update(data_type_dirs=elsewhere)
+    assert {(str(one.judged.state), one.result) for one in done.values()} == {("unknown", None)}
+    assert not any(place.iterdir())
+    assert here.last is not None
+    assert here.last.unsettled == len(done)
+    (said,) = {event.text for event in here.events if isinstance(event, Note)}
+    assert said.startswith(f"none of the 16 files of structures is in {place}: mount its disk")
+    # One file that is there shows that the disk is.
+    one = next(disk.rglob("3hya.cif.gz"))
+    shutil.copytree(one.parent, place / one.parent.relative_to(disk))
+    results = here.results(data_type_dirs=elsewhere)
+    assert set(results.values()) == {"updated"}
+    # Who says so gets them all again.
+    shutil.rmtree(place)
+    place.mkdir()
+    done = here.update(data_type_dirs=elsewhere, types=frozenset(elsewhere), force=True)
+    assert {str(one.result) for one in done.values()} == {"updated"}
+    assert here.last.unsettled == 0
+    assert len(list(place.rglob("*.gz"))) == 16
 
-    @pytest.fixture(autouse=True)
-    def removed(self, mirror: ArchiveSimulator, here: Updating) -> None:
-        """Remove two entries; the successor of one is not here."""
-        here.check()
-        mirror.tree.publish(
-            copies={"2abc": "1c58"}, obsolete={"3hya": "2ABC", "1gdr": None, "4hhb": ["1C58"]}
-        )
 
-    @pytest.mark.parametrize("action", [ObsoleteAction.DELETE, ObsoleteAction.MOVE])
-    def test_more_than_a_list_that_is_right_would_ask_for_do_not_go(
-        self, mirror: ArchiveSimulator, here: Updating, action: ObsoleteAction
-    ) -> None:
-        copies = {f"{number}a{letter}c": "3hya" for number in range(1, 8) for letter in "xyz"}
-        mirror.tree.publish(copies=copies)
-        bring(mirror.tree, here.root)
-        mirror.tree.publish(change=["1c58"], obsolete=dict.fromkeys(copies))
-        before = kept(here)
-        for max_delete in ("5%", "20"):
-            with pytest.raises(ObsoleteLimitError):
-                here.update(obsolete=action, max_delete=max_delete)
-        assert kept(here) == before
-        assert set(here.results(obsolete=ObsoleteAction.REPORT).values()) == {"None", "updated"}
-        done = here.results(obsolete=action, max_delete="30")
-        assert len([name for name in done if done[name] in {"moved", "trashed"}]) >= len(copies)
-
-    def test_by_default_they_stay(self, here: Updating) -> None:
-        before = kept(here)
-        assert set(here.results().values()) == {"None"}
-        assert kept(here) == before
-
-    def test_they_move_to_where_the_archive_has_them(
-        self, mirror: ArchiveSimulator, here: Updating
-    ) -> None:
-        done = here.results(obsolete=ObsoleteAction.MOVE)
-        assert done == {
-            "3hya.cif.gz": "moved",
-            "pdb1gdr.ent.gz": "moved",
-            "4hhb-assembly1.cif.gz": "kept",
-            "4hhb.pdb1.gz": "kept",
-        }
-        moved = "structures/obsolete/mmCIF/hy/3hya.cif.gz"
-        assert kept(here)[moved] == published(mirror.tree)[moved]
-        assert (here.root / moved).stat().st_mtime == mirror.tree.file_time_s - 604_800
-        assert HYA not in kept(here)
-        # They are not missed, and what lies there is not accused.
-        states = here.states()
-        assert (states["3hya.cif.gz"], states["pdb1gdr.ent.gz"]) == ("up-to-date", "up-to-date")
-
-    def test_what_is_there_already_is_not_written_over(self, here: Updating) -> None:
-        moved = here.root / "structures/obsolete/mmCIF/hy/3hya.cif.gz"
-        moved.parent.mkdir(parents=True)
-        moved.write_bytes(b"somebody's own")
-        types = frozenset({DataType.STRUCTURES})
-        results = here.results(obsolete=ObsoleteAction.MOVE, types=types)
-        assert results["3hya.cif.gz"] == "trashed"
-        assert moved.read_bytes() == b"somebody's own"
-
-    def test_they_go_to_the_trash(self, here: Updating) -> None:
-        before = kept(here)
-        done = here.update(obsolete=ObsoleteAction.DELETE)
-        assert {str(one.result) for one in done.values()} == {"trashed"}
-        trash = files_below(here.root / ".pdb-cli" / "trash")
-        assert {path.partition("/")[2]: data for path, data in trash.items()} == {
-            path: data for path, data in before.items() if path not in kept(here)
-        }
-        assert len(trash) == 4
-        assert "3hya.cif.gz" not in here.states()
-
-    def test_successors_are_fetched_and_only_those_that_are_not_here(
-        self, mirror: ArchiveSimulator, here: Updating
-    ) -> None:
-        types = frozenset({DataType.STRUCTURES})
-        results = here.results(follow=True, obsolete=ObsoleteAction.MOVE, types=types)
-        assert results == {
-            "2abc.cif.gz": "followed",
-            "3hya.cif.gz": "moved",
-            "pdb1gdr.ent.gz": "moved",
-        }
-        there = published(mirror.tree)
-        assert kept(here)[f"{MMCIF}/ab/2abc.cif.gz"] == there[f"{MMCIF}/ab/2abc.cif.gz"]
-
-    def test_nothing_goes_before_its_successor_is_here(
-        self, mirror: ArchiveSimulator, here: Updating
-    ) -> None:
-        (mirror.tree.root / "data" / MMCIF / "ab" / "2abc.cif.gz").unlink()
-        before = kept(here)
-        entries = frozenset({EntryId.parse("3hya")})
-        done = here.results(follow=True, obsolete=ObsoleteAction.DELETE, entries=entries)
-        assert done == {"2abc.cif.gz": "not-found", "3hya.cif.gz": "kept"}
-        assert kept(here) == before
+@pytest.mark.parametrize("after", [0, 3])
+def test_nothing_changes_once_the_collection_is_somebody_elses(
+    mirror: ArchiveSimulator, here: Updating, after: int
+) -> None:
+    before = kept(here)
+    mirror.tree.publish(change=ENTRIES)
+    with pytest.raises(CollectionBusyError):
+        here.update(lost(here, after=after))
+    changed = [path for path, data in kept(here).items() if data != before.get(path)]
+    assert len(changed) == after
+    assert set(kept(here)) == set(before)

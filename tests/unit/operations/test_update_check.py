@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
-from pdb_cli.errors import ConnectionFailedError
+from pdb_cli.errors import ConnectionFailedError, FileAccessError
 from pdb_cli.events import Note
 from pdb_cli.index.catalogue import Level, open_catalogue
+from pdb_cli.operations.update_asking import Asking
+from pdb_cli.operations.update_model import ObsoleteAction
 from pdb_cli.operations.validate import ValidateRequest, run_validate
 from pdb_cli.storage.collection import Collection
 from support.archive_gzip import archive_gzip
@@ -21,11 +25,15 @@ from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
 from support.fault_server import FaultServer
 from support.faults import Status
+from support.fetching import files_below
+from support.holdings import write_holdings
 from support.updating import Updating, bring, copy_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pdb_cli.operations.update_model import JudgedFile
 
 ENTRIES = ("3hya", "1kqe", "1dsr", "1c58", "4hhb", "1gdr", "5wkd")
 HYA = "structures/divided/mmCIF/hy/3hya.cif.gz"
@@ -230,6 +238,39 @@ def test_what_no_list_knows_is_not_accused(mirror: ArchiveSimulator, here: Updat
     assert mirror.requests
 
 
+@pytest.mark.parametrize("others", [0, 400], ids=["shorter than what is here", "of other entries"])
+def test_nothing_is_called_obsolete_by_lists_that_lack_what_is_here(
+    mirror: ArchiveSimulator, here: Updating, others: int
+) -> None:
+    copies = {f"{number}a{letter}c": "3hya" for number in range(1, 8) for letter in "wxyz"}
+    mirror.tree.publish(copies=copies)
+    bring(mirror.tree, here.root)
+    mirror.tree.publish(change=["1c58"], obsolete={"1kqe": None})
+    cut_dates(mirror, keep=("1C58", "3HYA"), others=others)
+    before = files_below(here.root)
+    states = here.states()
+    assert (states["3hya.cif.gz"], states["1c58.cif.gz"]) == ("up-to-date", "outdated")
+    assert set(states.values()) == {"up-to-date", "outdated", "unknown"}
+    assert here.last is not None
+    # They can not be told, so all is not well; and it is said once.
+    assert here.last.unsettled == list(states.values()).count("unknown")
+    (said,) = [event.text for event in here.events if isinstance(event, Note)]
+    assert "33 of the 36 entries here are in no list: nothing is called obsolete" in said
+    results = here.results(obsolete=ObsoleteAction.DELETE, follow=True, max_delete="5%")
+    assert results.pop("1c58.cif.gz") == "updated"
+    assert set(results.values()) == {"None"}
+    assert files_below(here.root).keys() >= before.keys()
+
+
+def cut_dates(mirror: ArchiveSimulator, *, keep: tuple[str, ...], others: int) -> None:
+    """Publish a list of dates that is whole and lacks most entries."""
+    folder, name = mirror.tree.root / "holdings", "released_structures_last_modified_dates"
+    dates = json.loads(gzip.decompress((folder / f"{name}.json.gz").read_bytes()))
+    content = {entry: dates[entry] for entry in keep}
+    content |= dict.fromkeys((f"9{number:03}" for number in range(others)), dates[keep[0]])
+    write_holdings(folder, name, content, mtime_s=mirror.tree.file_time_s)
+
+
 def test_what_is_kept_decompressed_is_not_accused_nor_missed(here: Updating) -> None:
     plain = here.root / "structures/divided/mmCIF/hy/3hya.cif"
     plain.write_bytes(b"data_3HYA\n#\n")
@@ -293,6 +334,44 @@ def test_what_was_found_bad_is_damaged_though_its_date_is_right(here: Updating) 
     assert here.results()["3hya.cif.gz"] == "updated"
     assert path.read_bytes() == good
     assert here.states()["3hya.cif.gz"] == "up-to-date"
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_without_descriptors_no_good_file_is_accused(
+    here: Updating, monkeypatch: pytest.MonkeyPatch, *, verify: bool
+) -> None:
+    path = here.root / HYA
+    if not verify:
+        copy_by_hand(path, path.read_bytes())
+    opened = os.open
+
+    def without_descriptors(name: str | Path, flags: int, *more: Any, **options: Any) -> int:
+        """Open as many files as the process may, and that one is too many."""
+        if os.fspath(name) == str(path):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opened(name, flags, *more, **options)
+
+    monkeypatch.setattr(os, "open", without_descriptors)
+    with pytest.raises(FileAccessError) as raised:
+        here.update(verify=verify)
+    assert raised.value.errno == errno.EMFILE
+
+
+def test_what_vanishes_before_it_is_asked_for_is_missing(
+    here: Updating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = here.root / HYA
+    copy_by_hand(path, path.read_bytes())
+    whole = Asking.ask
+
+    def asking(asked: Asking) -> Iterator[JudgedFile]:
+        """Remove the file after it was seen."""
+        path.unlink()
+        return whole(asked)
+
+    monkeypatch.setattr(Asking, "ask", asking)
+    judged = here.check()[HYA]
+    assert (str(judged.state), judged.size_bytes) == ("missing", None)
 
 
 def test_a_mirror_that_does_not_answer_leaves_the_rest_settled(

@@ -13,44 +13,43 @@ import pytest
 
 from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.ids import EntryId
-from pdb_cli.archive.layouts import Layout
-from pdb_cli.archive.mirrors import Mirror
-from pdb_cli.errors import Defect, HttpStatusError, StaleVersionError, UnsupportedError
-from pdb_cli.events import FileFailed, FilesChecked, Note, PlanMade
+from pdb_cli.errors import (
+    Defect,
+)
+from pdb_cli.events import (
+    FilesChecked,
+    Note,
+    PlanMade,
+)
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.operations import validate_progress
 from pdb_cli.operations.validate import (
     FileStatus,
-    Finding,
     Level,
-    Repair,
     ValidateRequest,
     run_validate,
 )
 from pdb_cli.storage.collection import Collection
-from pdb_cli.transfer.options import HttpOptions
-from pdb_cli.transfer.retry import RetryPolicy
 from support.archive_gzip import archive_gzip, inflate
 from support.collected import overwrite, record_of
-from support.fault_server import DEFAULT_MTIME_S, FaultServer
-from support.faults import Reset, Status
+from support.fault_server import FaultServer
 from support.fetching import real_paths
 from support.real_entries import CLASSIC_ROOT
+from support.validating import (
+    ASSEMBLY,
+    CONTENT,
+    GZIP,
+    HASH,
+    HYA,
+    damage,
+    everything_below,
+    repair_from,
+    validate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from pdb_cli.events import Event
-
-CONTENT = ValidateRequest(Level.CONTENT, workers=2)
-GZIP = ValidateRequest(Level.GZIP)
-HASH = ValidateRequest(Level.HASH)
-HYA = "structures/divided/mmCIF/hy/3hya.cif.gz"
-KQE = "structures/divided/mmCIF/kq/1kqe.cif.gz"
-GDR = "structures/divided/pdb/gd/pdb1gdr.ent.gz"
-ASSEMBLY = "assemblies/mmCIF/divided/hh/4hhb-assembly1.cif.gz"
-OPTIONS = HttpOptions(connections=4, connect_timeout_s=2, stall_timeout_s=2)
 
 
 @pytest.fixture
@@ -65,51 +64,6 @@ def collection(tmp_path: Path) -> Collection:
 def mirror() -> Iterator[FaultServer]:
     with FaultServer(real_paths()) as server:
         yield server
-
-
-def repair_from(*mirrors: FaultServer) -> Repair:
-    """Return how to fetch from mirrors."""
-    named = tuple(
-        Mirror(f"m{number}", f"{mirror.url}/pub/pdb", (), Layout.CLASSIC)
-        for number, mirror in enumerate(mirrors)
-    )
-    return Repair(named, OPTIONS, RetryPolicy(retries=1, base_s=0.01))
-
-
-def validate(
-    collection: Collection, request: ValidateRequest = CONTENT, repair: Repair | None = None
-) -> tuple[dict[str, Finding], list[Event]]:
-    """Validate; return findings by path, and events."""
-    events: list[Event] = []
-    with open_catalogue(collection, observe=events.append) as catalogue:
-        catalogue.refresh()
-        findings = run_validate(
-            collection, catalogue, request, repair=repair, observe=events.append
-        )
-        with closing(findings):
-            found = list(findings)
-    by_path = {finding.collected.file.path: finding for finding in found}
-    assert len(by_path) == len(found)
-    return by_path, events
-
-
-def everything_below(root: Path) -> dict[str, bytes]:
-    """Return all files of a collection but its own state."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file() and ".pdb-cli" not in path.parts
-    }
-
-
-def damage(collection: Collection, *names: str) -> dict[str, bytes]:
-    """Flip a bit of files; return what they hold then."""
-    for name in names:
-        path = collection.root / name
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 16
-        overwrite(path, bytes(data), keep_time=True)
-    return {name: (collection.root / name).read_bytes() for name in names}
 
 
 def test_findings_come_in_the_order_of_paths_and_progress_counts_them(
@@ -298,139 +252,3 @@ def test_a_file_that_was_replaced_by_others_is_no_defect_and_may_be_recorded(
     found, _ = validate(collection, GZIP._replace(records=True))
     assert [path for path, finding in found.items() if finding.is_new_record] == [HYA]
     assert validate(collection, HASH)[0][HYA].status is FileStatus.OK
-
-
-def test_a_bad_file_is_not_replaced_by_an_older_version(
-    collection: Collection, mirror: FaultServer
-) -> None:
-    path = collection.root / HYA
-    older_s = DEFAULT_MTIME_S
-    bad = damage(collection, HYA)
-    os.utime(path, (older_s + 86400, older_s + 86400))
-    found, _ = validate(collection, repair=repair_from(mirror))
-    assert (found[HYA].status, found[HYA].defect) == (FileStatus.DEFECT, Defect.CORRUPT)
-    assert isinstance(found[HYA].error, StaleVersionError)
-    assert path.read_bytes() == bad[HYA]
-    # When it was written to says nothing of its version; its record may.
-    os.utime(path, ns=(1, time.time_ns() // 1_000_000_000 * 1_000_000_000 + 1))
-    record = record_of(path)._replace(path=HYA)
-    with open_catalogue(collection) as catalogue:
-        catalogue.remember([record._replace(last_modified_s=older_s + 1)])
-    found, _ = validate(collection, repair=repair_from(mirror))
-    assert isinstance(found[HYA].error, StaleVersionError)
-    with open_catalogue(collection) as catalogue:
-        catalogue.remember([record._replace(last_modified_s=older_s)])
-    found, _ = validate(collection, repair=repair_from(mirror))
-    assert found[HYA].status is FileStatus.FIXED
-
-
-def test_d03_d04_bad_files_are_replaced_under_their_names(
-    collection: Collection, mirror: FaultServer
-) -> None:
-    before = everything_below(collection.root)
-    damage(collection, HYA, GDR, ASSEMBLY)
-    found, events = validate(collection, repair=repair_from(mirror))
-    fixed = {path for path, f in found.items() if f.status is FileStatus.FIXED}
-    assert fixed == {HYA, GDR, ASSEMBLY}
-    assert {found[path].defect for path in fixed} == {Defect.CORRUPT}
-    assert everything_below(collection.root) == before
-    assert len(mirror.requests) == 3
-    assert not (collection.state_dir / "quarantine").exists()
-    assert not any(isinstance(event, FileFailed) for event in events)
-    # They have records now.
-    found, _ = validate(collection, HASH)
-    assert {path for path, f in found.items() if f.status is FileStatus.OK} == fixed
-
-
-def test_d03_with_the_mirror_failing_in_the_middle_bad_files_stay_where_they_were(
-    collection: Collection, mirror: FaultServer
-) -> None:
-    before = everything_below(collection.root)
-    bad = damage(collection, HYA, KQE, GDR)
-    mirror.inject(Reset(), path=f"/pub/pdb/data/{HYA}", times=99)
-    mirror.inject(Status(404), path=f"/pub/pdb/data/{GDR}", times=99)
-    found, events = validate(collection, repair=repair_from(mirror))
-    assert found[KQE].status is FileStatus.FIXED
-    for path in (HYA, GDR):
-        assert (found[path].status, found[path].defect) == (FileStatus.DEFECT, Defect.CORRUPT)
-        assert found[path].error is not None
-    assert isinstance(found[GDR].error, HttpStatusError)
-    assert everything_below(collection.root) == before | {HYA: bad[HYA], GDR: bad[GDR]}
-    assert not (collection.state_dir / "quarantine").exists()
-    assert {event.name for event in events if isinstance(event, FileFailed)} == {HYA, GDR}
-
-
-def test_bad_files_are_in_quarantine_until_then(
-    collection: Collection, mirror: FaultServer
-) -> None:
-    bad = damage(collection, HYA)
-    kept = collection.state_dir / "quarantine" / HYA
-    seen: list[bytes] = []
-
-    def look(_: Event) -> None:
-        """Look while the new one is on its way."""
-        if kept.exists():
-            seen.append(kept.read_bytes())
-
-    with open_catalogue(collection) as catalogue:
-        findings = run_validate(
-            collection, catalogue, CONTENT, repair=repair_from(mirror), observe=look
-        )
-        with closing(findings):
-            assert {finding.status for finding in findings} >= {FileStatus.FIXED}
-    assert seen
-    assert set(seen) == {bad[HYA]}
-    assert not kept.exists()
-
-
-def test_what_a_killed_repair_left_is_cleared_away(
-    collection: Collection, mirror: FaultServer
-) -> None:
-    before = everything_below(collection.root)
-    quarantine = collection.state_dir / "quarantine"
-    for name in (HYA, KQE):
-        (quarantine / name).parent.mkdir(parents=True)
-        os.link(collection.root / name, quarantine / name)
-    validate(collection, repair=repair_from(mirror))
-    assert everything_below(collection.root) == before
-    assert not quarantine.exists()
-
-
-def test_links_lead_to_the_file_that_is_replaced(
-    collection: Collection, mirror: FaultServer, tmp_path: Path
-) -> None:
-    path, real = collection.root / HYA, tmp_path / "real.gz"
-    good = path.read_bytes()
-    real.write_bytes(good[:-1])
-    path.unlink()
-    path.symlink_to(real)
-    found, _ = validate(collection, repair=repair_from(mirror))
-    assert found[HYA].status is FileStatus.FIXED
-    assert path.is_symlink()
-    assert real.read_bytes() == good
-
-
-def test_files_no_mirror_has_a_place_for_are_reported(
-    collection: Collection, mirror: FaultServer
-) -> None:
-    path = collection.root / "structures/divided/bcif/hy/3hya.bcif.gz"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"nonsense")
-    found, events = validate(collection, repair=repair_from(mirror))
-    finding = found["structures/divided/bcif/hy/3hya.bcif.gz"]
-    assert (finding.status, finding.defect) == (FileStatus.DEFECT, Defect.NOT_GZIP)
-    assert isinstance(finding.error, UnsupportedError)
-    assert path.read_bytes() == b"nonsense"
-    assert any(isinstance(event, FileFailed) for event in events)
-
-
-def test_a_decompressed_file_is_replaced_by_one(
-    collection: Collection, mirror: FaultServer
-) -> None:
-    path = (collection.root / HYA).with_suffix("")
-    path.write_bytes(b"data_3HYA\n")
-    found, _ = validate(collection, repair=repair_from(mirror))
-    name = HYA.removesuffix(".gz")
-    assert found[name].status is FileStatus.FIXED
-    assert path.stat().st_size > 1000
-    assert validate(collection)[0][name].status is FileStatus.OK

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.errors import ConnectionFailedError, Defect, PdbCliError, VerificationError
+from pdb_cli.storage.guard import no_guard
 from pdb_cli.storage.partial import PartialFile
 from pdb_cli.storage.resume import ResumePoint
 from pdb_cli.transfer.intake import Ending, Intake, Verdict
@@ -19,6 +20,7 @@ from support.wait import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pdb_cli.storage.guard import Guard
     from pdb_cli.transfer.intake import Arrival
 
 WHOLE = Ending(None, 1_600_000_000.0)
@@ -146,10 +148,10 @@ class HeldPart(PartialFile):
     entered = threading.Semaphore(0)
     let_go = threading.Event()
 
-    def publish(self, *, mtime_s: float | None) -> None:
+    def publish(self, *, mtime_s: float | None, guard: Guard = no_guard) -> None:
         self.entered.release()
         assert self.let_go.wait(10)
-        super().publish(mtime_s=mtime_s)
+        super().publish(mtime_s=mtime_s, guard=guard)
 
 
 def test_closing_ends_what_was_begun_and_leaves_the_rest_to_the_caller(tmp_path: Path) -> None:
