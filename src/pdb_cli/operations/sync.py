@@ -6,7 +6,6 @@ for what comes, retries and other mirrors, deletions at the very end and only wh
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,30 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from pdb_cli.errors import (
     CollectionBusyError,
     FileAccessError,
-    ListDoubtError,
     PdbCliError,
-    RsyncRefusedError,
     SyncError,
     TransferError,
 )
-from pdb_cli.events import (
-    AttemptFailed,
-    Note,
-    PhaseBegan,
-    PlanMade,
-    ignore_event,
-)
+from pdb_cli.events import Note, PhaseBegan, PlanMade, ignore_event
 from pdb_cli.operations.collection_plan import CollectionPlan, PlanAction
-from pdb_cli.operations.sync_guards import (
-    PathGuard,
-    check_deletions,
-    check_lag,
-    check_list,
-    check_places,
-    check_still_here,
-)
-from pdb_cli.operations.sync_lists import SeenList, read_seen_list, remember_list
-from pdb_cli.operations.sync_removal import forget_files, only_own, remove_gone
+from pdb_cli.operations.sync_belief import ListBelief
+from pdb_cli.operations.sync_guards import PathGuard, check_deletions, check_places
+from pdb_cli.operations.sync_lists import remember_list
+from pdb_cli.operations.sync_patience import Patience, reason_in_short, way_of
+from pdb_cli.operations.sync_removal import forget_files, remove_gone
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
 from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
@@ -57,10 +43,6 @@ if TYPE_CHECKING:
         TransportFactory,
     )
     from pdb_cli.storage.collection_lock import CollectionLock
-
-_LONGEST_DELAY_S = 30.0
-_TRIES_IF_REFUSED = 2
-"""After the first, where nothing listens: a daemon that is started anew is back by then."""
 
 
 class _Planned(NamedTuple):
@@ -102,9 +84,8 @@ class SyncRun:
         self._routes = Routes(request.mirrors, factories, observe)
         self._planned: tuple[_Planned, ...] = ()
         self._check_lock: Callable[[], None] = lambda: None
-        self._newest_s: dict[str, dict[str, float]] = {}
-        """By tree and transport, how new the lists of this run are: a mirror that is behind must
-        not go on where another one has begun."""
+        self._belief = ListBelief(request, observe)
+        self._patience = Patience(request, self.result, observe)
         self._makeshifts: dict[str, _Planned] = {}
         """Plans of incomplete lists, for trees that get no better one."""
 
@@ -221,7 +202,7 @@ class SyncRun:
         given_up: list[SyncTree] = []
         for attempt in range(self._request.retries + 1):
             if attempt:
-                self._wait(attempt, _way(transport), trees)
+                self._patience.wait(attempt, way_of(transport), trees)
             pending: list[SyncTree] = []
             with closing(self._ask(transport, trees)) as answers:
                 for tree, answer, error in answers:
@@ -237,8 +218,8 @@ class SyncRun:
                     may_help = error is not None and error.transient
                     (pending if may_help else given_up).append(tree)
             trees = pending
-            refused = all(self._is_refused(tree) for tree in trees)
-            if not trees or (refused and attempt >= self._most_tries(refused=True)):
+            refused = self._patience.are_refused(trees)
+            if not trees or (refused and not self._patience.is_left(attempt, refused=True)):
                 break
         return given_up + trees
 
@@ -273,30 +254,7 @@ class SyncRun:
 
     def _checked(self, tree: SyncTree, plan: GroupPlan) -> GroupPlan | None:
         """See that a list may be believed; None when it is of no use but harms nothing."""
-        request = self._request
-        seen = read_seen_list(request.collection, plan.name, request.selection)
-        newest_s = self._newest_s.setdefault(plan.name, {})
-        if newest_s:
-            seen = SeenList(0, newest_s) if seen is None else seen.newer(newest_s)
-        whole = request.selection.is_all
-        try:
-            check_list(plan, seen, trust=request.trust_list, whole=whole)
-            if not request.trust_list:
-                check_lag(self.result.trees[plan.name].tree, plan, seen)
-        except ListDoubtError as error:
-            if plan.local_files or (seen is not None and seen.files):
-                raise
-            # Nothing is here and nothing ever was: the other trees may go on.
-            self.result.trees[plan.name].error = error
-            return None
-        if plan.listing.newest_s is not None:
-            newest_s[plan.listing.transport] = plan.listing.newest_s
-        check_still_here(tree, plan, seen, trust=request.trust_list)
-        plan = only_own(tree, plan)
-        if plan.deleted.files and not plan.listing.complete:
-            self._observe(Note(f"{plan.name}: the list is not complete: nothing is deleted"))
-            return plan._replace(deletions=(), deleted=type(plan.deleted)())
-        return plan
+        return self._belief.check(tree, plan, self.result.trees[tree.name])
 
     def _bring(self, planned: _Planned) -> _Planned | None:
         """Fetch what a plan says; return the plan that was carried out, or None if none was."""
@@ -310,8 +268,8 @@ class SyncRun:
                 return _Planned(tree, plan, route)
             route += 1
             if self._route(route) is not None:
-                reason = _reason(outcome.error) if outcome.error else "files did not arrive"
-                self._observe(Note(f"{tree.name}: {_way(transport)}: {reason}; trying the next"))
+                reason = reason_in_short(outcome.error) if outcome.error else "files did not arrive"
+                self._observe(Note(f"{tree.name}: {way_of(transport)}: {reason}; trying the next"))
         tell_failures(outcome, self._observe)
         return None
 
@@ -337,10 +295,11 @@ class SyncRun:
                 looked_again = True
                 continue
             may_help = outcome.error is not None and outcome.error.transient
-            if not may_help or tries >= self._most_tries(refused=self._is_refused(tree)):
+            refused = self._patience.are_refused([tree])
+            if not (may_help and self._patience.is_left(tries, refused=refused)):
                 return None
             tries += 1
-            self._wait(tries, _way(transport), [tree])
+            self._patience.wait(tries, way_of(transport), [tree])
 
     def _plan_again(
         self, transport: SyncTransport, tree: SyncTree, outcome: TreeResult
@@ -446,41 +405,10 @@ class SyncRun:
         attempt = 0
         while transport is None and number == 0:
             refused = self._routes.are_refused
-            if attempt >= self._most_tries(refused=refused) or not self._routes.look_again():
+            is_left = self._patience.is_left(attempt, refused=refused)
+            if not (is_left and self._routes.look_again()):
                 break
             attempt += 1
-            self._wait(attempt, "all mirrors", [])
+            self._patience.wait(attempt, "all mirrors", [])
             transport = self._routes.get(number)
         return transport
-
-    def _is_refused(self, tree: SyncTree) -> bool:
-        """Tell whether nothing listens where a tree was asked for last."""
-        return isinstance(self.result.trees[tree.name].error, RsyncRefusedError)
-
-    def _most_tries(self, *, refused: bool) -> int:
-        """Return how many more tries are worth it; who says how long to wait means it."""
-        retries = self._request.retries
-        patient = not refused or self._request.retry_delay_s is not None
-        return retries if patient else min(retries, _TRIES_IF_REFUSED)
-
-    def _wait(self, attempt: int, what: str, trees: list[SyncTree]) -> None:
-        """Wait before another try."""
-        delay_s = self._request.retry_delay_s
-        if delay_s is None:
-            delay_s = min(_LONGEST_DELAY_S, 2.0 ** (attempt - 1))
-        self.result.retries += 1
-        error = self.result.trees[trees[0].name].error if trees else None
-        reason = _reason(error) if error is not None else "no answer"
-        names = ", ".join(tree.name for tree in trees)
-        self._observe(AttemptFailed(names or "sync", reason, delay_s, what, holds_up=attempt == 1))
-        time.sleep(delay_s)
-
-
-def _way(transport: SyncTransport) -> str:
-    """Return how a mirror is asked, in a few words."""
-    return f"{transport.mirror.name} by {transport.name}"
-
-
-def _reason(error: PdbCliError) -> str:
-    """Return why something failed, in a few words."""
-    return str(getattr(error, "reason", type(error).__name__))
