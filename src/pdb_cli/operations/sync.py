@@ -14,6 +14,7 @@ from pdb_cli.errors import (
     CollectionBusyError,
     FileAccessError,
     PdbCliError,
+    RsyncRefusedError,
     SyncError,
     TransferError,
 )
@@ -295,7 +296,8 @@ class SyncRun:
                 looked_again = True
                 continue
             may_help = outcome.error is not None and outcome.error.transient
-            refused = self._patience.are_refused([tree])
+            # Over https a server that has given its list in this run is waited for to the end.
+            refused = isinstance(outcome.error, RsyncRefusedError)
             if not (may_help and self._patience.is_left(tries, refused=refused)):
                 return None
             tries += 1

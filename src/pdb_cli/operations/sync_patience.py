@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from pdb_cli.errors import RsyncRefusedError
+from pdb_cli.errors import NobodyListensError, RsyncRefusedError
 from pdb_cli.events import AttemptFailed
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Patience:
         trees
             All of them.
         """
-        return all(isinstance(self._error_of(tree), RsyncRefusedError) for tree in trees)
+        kinds = RsyncRefusedError, NobodyListensError
+        return all(isinstance(self._error_of(tree), kinds) for tree in trees)
 
     def wait(self, attempt: int, what: str, trees: Sequence[SyncTree]) -> None:
         """Wait before another try.

@@ -348,6 +348,20 @@ def test_daemon_that_is_down_is_said_at_once(lab: SyncLab) -> None:
     assert time.monotonic() - began_s < 15
 
 
+@pytest.mark.parametrize("way", ["auto", "https"])
+def test_closed_ports_end_a_run_within_seconds(lab: SyncLab, way: str) -> None:
+    port = free_port()
+    lab.write_config(
+        rsync=f"rsync://127.0.0.1:{port}/ftp", https=f"http://127.0.0.1:{port}/pub/pdb"
+    )
+    began_s = time.monotonic()
+    done = lab.sync("--transport", way, "--retry", "9")
+    assert time.monotonic() - began_s < 15
+    assert done.returncode == 1
+    assert sum(line.startswith("pdb-cli: ") for line in done.stderr.splitlines()) == 1
+    assert f"127.0.0.1:{port}" in done.stderr
+
+
 def test_last_before_any_run(lab: SyncLab) -> None:
     done = lab.sync("--last")
     assert done.returncode == 1

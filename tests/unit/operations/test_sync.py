@@ -13,6 +13,7 @@ from pdb_cli.errors import (
     DeleteLimitError,
     ListDoubt,
     ListDoubtError,
+    NobodyListensError,
     NoTransportError,
     PdbCliError,
     RsyncRefusedError,
@@ -418,6 +419,22 @@ def test_where_nothing_listens_is_not_tried_for_long(
     failed = [event for event in setting.events if isinstance(event, AttemptFailed)]
     assert [event.holds_up for event in failed] == [True, False]
     assert failed[0].reason == "connection refused"
+
+
+@pytest.mark.parametrize(("where", "tries"), [("plan", 2), ("execute", 5)])
+def test_https_port_that_closes_during_a_run_is_waited_for(
+    setting: MemorySetting, where: str, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    errors: list[PdbCliError] = [NobodyListensError("https://one", "connection refused")] * 9
+    if where == "plan":
+        setting.archive.plan_errors = errors
+    else:
+        setting.archive.execute_errors = errors
+    setting.request = setting.request._replace(retries=5, retry_delay_s=None)
+    run = setting.sync()
+    assert not run.result.is_done
+    assert run.result.retries == tries
 
 
 def test_who_says_how_long_to_wait_is_waited_for(setting: MemorySetting) -> None:
