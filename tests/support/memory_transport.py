@@ -45,7 +45,7 @@ class MemoryArchive:
     complete: bool = True
     plan_errors: list[PdbCliError] = field(default_factory=list)
     """Raised instead of plans, one after the other."""
-    execute_errors: list[PdbCliError] = field(default_factory=list)
+    execute_errors: list[BaseException] = field(default_factory=list)
     """Raised after half of the files, one after the other."""
     broken: set[str] = field(default_factory=set)
     """Files that never arrive."""

@@ -22,7 +22,7 @@ from pdb_cli.events import Note, PhaseBegan, PlanMade, ignore_event
 from pdb_cli.operations.collection_plan import CollectionPlan, PlanAction
 from pdb_cli.operations.sync_belief import ListBelief
 from pdb_cli.operations.sync_guards import PathGuard, check_deletions, check_places
-from pdb_cli.operations.sync_lists import remember_list
+from pdb_cli.operations.sync_lists import accept_list, forget_accepted, remember_list
 from pdb_cli.operations.sync_patience import Patience, reason_in_short, way_of
 from pdb_cli.operations.sync_removal import forget_files, remove_gone
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
@@ -159,6 +159,8 @@ class SyncRun:
         self.plan()
         self.check_plan()
         planned = self._planned
+        for one in planned:
+            accept_list(self._request.collection, one.plan, self._request.selection)
         self._observe(PlanMade(sum(len(one.plan.transfers) for one in planned)))
         self._observe(PhaseBegan("downloading"))
         done = [brought for one in planned if (brought := self._bring(one)) is not None]
@@ -291,10 +293,12 @@ class SyncRun:
             if plan is not None and self._fetch(transport, tree, plan, outcome):
                 return plan
             plan = None
-            if outcome.vanished and not looked_again:
+            if outcome.vanished:
                 # The list was no longer true: a new one is.
-                looked_again = True
-                continue
+                forget_accepted(self._request.collection, tree.name, self._request.selection)
+                if not looked_again:
+                    looked_again = True
+                    continue
             may_help = outcome.error is not None and outcome.error.transient
             # Over https a server that has given its list in this run is waited for to the end.
             refused = isinstance(outcome.error, RsyncRefusedError)
@@ -321,6 +325,7 @@ class SyncRun:
                         others = (one.plan for one in self._planned if one.tree is not tree)
                         check_deletions([*others, checked], self._request.limit)
                         check_space([(tree, checked)], trash=self._trash)
+                        accept_list(self._request.collection, checked, self._request.selection)
                         # The next tree that is planned anew is counted together with this plan.
                         self._planned = tuple(
                             one._replace(plan=checked) if one.tree is tree else one

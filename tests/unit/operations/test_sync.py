@@ -255,7 +255,7 @@ def test_passing_trouble_is_tried_again(setting: MemorySetting, where: str) -> N
     if where == "plan":
         setting.archive.plan_errors = list[PdbCliError](errors)
     else:
-        setting.archive.execute_errors = list[PdbCliError](errors)
+        setting.archive.execute_errors = [*errors]
     run = setting.sync()
     assert run.result.is_done
     assert setting.is_equal()
@@ -273,7 +273,7 @@ def test_next_mirror_goes_on(setting: MemorySetting, where: str, error: PdbCliEr
     if where == "plan":
         setting.archive.plan_errors = errors
     else:
-        setting.archive.execute_errors = errors
+        setting.archive.execute_errors = [*errors]
     setting.add_mirror("two", MemoryArchive(make_files(20)))
     run = setting.sync()
     assert run.result.is_done
@@ -356,11 +356,71 @@ def test_interrupted_run_moves_no_mark(setting: MemorySetting, count: int) -> No
     setting.archive.files[first] = (b"changed", 9000.0)
     setting.archive.execute_errors = [FINAL]
     assert not setting.sync().result.is_done
-    assert read_seen_list(setting.root, "structures-mmcif", SyncSelection()) == before
+    seen = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert seen is not None
+    assert seen._replace(accepted_files=0) == before
     assert setting.sync().result.is_done
     after = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
     assert after is not None
     assert after.files == count
+
+
+def _interrupt(setting: MemorySetting) -> None:
+    """Begin a run that is interrupted, or killed, in the middle."""
+    setting.archive.execute_errors = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        setting.sync()
+    assert len(setting.local()) == 10
+
+
+@pytest.mark.parametrize("doubt", [ListDoubt.SHORT, ListDoubt.OLDER])
+def test_an_interrupted_first_run_knows_its_list(setting: MemorySetting, doubt: ListDoubt) -> None:
+    setting.archive.newest_s = 2000.0
+    _interrupt(setting)
+    if doubt is ListDoubt.SHORT:
+        _drop(setting, 3)
+    else:
+        setting.archive.newest_s = 1000.0
+    for _ in range(2):  # a list that was refused is no mark for the next one
+        with pytest.raises(ListDoubtError) as refusal:
+            setting.sync()
+        assert refusal.value.doubt is doubt
+    assert len(setting.local()) == 10
+    limit = DeleteLimit(percent=50.0)
+    setting.request = setting.request._replace(trust_list=True, limit=limit)
+    assert setting.sync().result.is_done
+    setting.request = setting.request._replace(trust_list=False)
+    assert setting.sync().result.is_done
+
+
+def test_a_refused_plan_is_no_mark(setting: MemorySetting) -> None:
+    setting.sync()
+    _drop(setting, 2)
+    setting.archive.newest_s = 2000.0
+    with pytest.raises(DeleteLimitError):
+        setting.sync()
+    setting.archive.newest_s = 1000.0
+    setting.request = setting.request._replace(delete=False)
+    assert setting.sync().result.is_done
+    setting.make_run().plan()
+    record = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
+    assert record is not None
+    assert (record.files, dict(record.newest_s)) == (18, {"memory": 1000.0})
+
+
+def test_a_plan_is_no_mark(setting: MemorySetting) -> None:
+    setting.make_run().plan()
+    assert not setting.root.exists()
+
+
+def test_what_never_came_is_no_disk_that_is_not_mounted(setting: MemorySetting) -> None:
+    setting.archive.files = make_files(20)
+    setting.archive.execute_errors = [FINAL]
+    setting.archive.broken = set(_names(setting))
+    assert not setting.sync().result.is_done
+    assert setting.local() == {}
+    setting.archive.broken = set()
+    assert setting.sync().result.is_done
 
 
 def test_selection_leaves_the_mark_of_all_alone(setting: MemorySetting) -> None:
@@ -410,7 +470,7 @@ def test_where_nothing_listens_is_not_tried_for_long(
     if where == "plan":
         setting.archive.plan_errors = errors
     else:
-        setting.archive.execute_errors = errors
+        setting.archive.execute_errors = [*errors]
     setting.request = setting.request._replace(retries=5, retry_delay_s=None)
     setting.add_mirror("two", MemoryArchive(make_files(20)))
     run = setting.sync()
@@ -430,7 +490,7 @@ def test_https_port_that_closes_during_a_run_is_waited_for(
     if where == "plan":
         setting.archive.plan_errors = errors
     else:
-        setting.archive.execute_errors = errors
+        setting.archive.execute_errors = [*errors]
     setting.request = setting.request._replace(retries=5, retry_delay_s=None)
     run = setting.sync()
     assert not run.result.is_done
