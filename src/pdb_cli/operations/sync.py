@@ -19,12 +19,13 @@ from pdb_cli.errors import (
     TransferError,
 )
 from pdb_cli.events import Note, PhaseBegan, PlanMade, ignore_event
-from pdb_cli.operations.collection_plan import CollectionPlan, PlanAction
+from pdb_cli.operations.collection_plan import CollectionPlan
 from pdb_cli.operations.sync_belief import ListBelief
+from pdb_cli.operations.sync_condemned import Replacements
 from pdb_cli.operations.sync_guards import PathGuard, check_deletions, check_places
 from pdb_cli.operations.sync_lists import accept_list, forget_accepted, remember_list
 from pdb_cli.operations.sync_patience import Patience, reason_in_short, way_of
-from pdb_cli.operations.sync_removal import forget_files, remove_gone
+from pdb_cli.operations.sync_removal import remove_gone
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
 from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
@@ -345,19 +346,20 @@ class SyncRun:
         settled_files = 0
         try:
             PathGuard(tree).check_all(plan.transfers)
-            if not transport.keeps_records and plan.changed.files:
-                # Before the first one: the record of what is no more would accuse what comes.
-                changed = (one for one in plan.transfers if one.action is PlanAction.CHANGED)
-                forget_files(
-                    (one.path for one in changed), request=self._request, observe=self._observe
-                )
+            replaced = Replacements(plan, self._request, self._observe)
+            if not transport.keeps_records:
+                replaced.begin()
             self._check_lock()
-            with closing(transport.execute(tree, plan, observe=self._observe)) as files:
-                for settled in files:
-                    self._check_lock()
-                    settled_files += 1
-                    outcome.settle(settled)
-                    tell_settled(settled, self._observe)
+            try:
+                with closing(transport.execute(tree, plan, observe=self._observe)) as files:
+                    for settled in files:
+                        self._check_lock()
+                        settled_files += 1
+                        outcome.settle(settled)
+                        replaced.settle(settled)
+                        tell_settled(settled, self._observe)
+            finally:
+                replaced.end()
         except (CollectionBusyError, FileAccessError) as error:
             outcome.error = error
             raise

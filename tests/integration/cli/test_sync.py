@@ -362,6 +362,31 @@ def test_closed_ports_end_a_run_within_seconds(lab: SyncLab, way: str) -> None:
     assert f"127.0.0.1:{port}" in done.stderr
 
 
+@pytest.mark.parametrize("root", ["empty", "missing"])
+def test_a_disk_that_is_not_mounted_is_not_filled_below(lab: SyncLab, root: str) -> None:
+    lab.tree.publish(copies={f"9a{n:02d}": "1kqe" for n in range(8)})
+    assert lab.sync().returncode == 0
+    mounted = lab.collection.with_name("elsewhere")
+    lab.collection.rename(mounted)
+    if root == "empty":
+        lab.collection.mkdir()
+    for flags in ((), ("--plan",), ("--bg",), ("--transport", "https")):
+        done = lab.sync(*flags)
+        assert done.returncode == 1, done.stderr
+        (line,) = done.stderr.splitlines()
+        assert str(lab.collection) in line
+        assert "12 files" in line
+        assert "--trust-list" in line
+        assert not lab.collection.exists() or not list(lab.collection.iterdir())
+    if root == "empty":
+        lab.collection.rmdir()
+        mounted.rename(lab.collection)
+        assert lab.sync("1k").returncode == 0
+    else:
+        assert lab.sync("--trust-list").returncode == 0
+        assert lab.local() == lab.published(MMCIF)
+
+
 def test_last_before_any_run(lab: SyncLab) -> None:
     done = lab.sync("--last")
     assert done.returncode == 1
