@@ -43,6 +43,8 @@ class MemoryArchive:
     """By path below the mirror's root: content and time."""
     newest_s: float | None = None
     complete: bool = True
+    incomplete: set[str] = field(default_factory=set)
+    """Trees whose lists say of themselves that they are not complete."""
     plan_errors: list[PdbCliError] = field(default_factory=list)
     """Raised instead of plans, one after the other."""
     execute_errors: list[BaseException] = field(default_factory=list)
@@ -158,7 +160,7 @@ class MemoryTransport(SyncTransport):
             self.mirror.name,
             self.name,
             f"memory://{self.mirror.name}/{tree.remote}",
-            self._archive.complete,
+            self._archive.complete and tree.name not in self._archive.incomplete,
             len(listed),
             newest_s=self._archive.newest_s,
         )

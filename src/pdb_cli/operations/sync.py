@@ -192,8 +192,10 @@ class SyncRun:
         """
         for tree in trees:
             made = self._makeshifts.pop(tree.name, None)
-            plan = None if made is None else self._checked(made.tree, made.plan)
-            if made is None or plan is None:
+            if made is None or not made.plan.listing.files:
+                continue  # nothing is listed: what it lacks is the error of this tree alone
+            plan = self._checked(made.tree, made.plan)
+            if plan is None:
                 continue
             outcome = self.result.trees[tree.name]
             outcome.plan, outcome.incomplete, outcome.error = plan, outcome.error, None

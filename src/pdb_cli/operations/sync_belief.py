@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdb_cli.errors import ListDoubtError
+from pdb_cli.errors import ListDoubt, ListDoubtError
 from pdb_cli.events import Note
 from pdb_cli.operations.sync_guards import check_lag, check_list, check_still_here
 from pdb_cli.operations.sync_lists import SeenList, read_seen_list
@@ -70,9 +70,11 @@ class ListBelief:
             if not request.trust_list:
                 check_lag(tree, plan, seen)
         except ListDoubtError as error:
-            if plan.local_files or (seen is not None and seen.files):
+            says_it_is_all = plan.listing.complete or error.doubt is not ListDoubt.EMPTY
+            if says_it_is_all and (plan.local_files or (seen is not None and seen.files)):
                 raise
-            # Nothing is here and nothing ever was: the other trees may go on.
+            # Nothing is here and nothing ever was, or nobody says that this is all: the other trees
+            # may go on.
             outcome.error = error
             return None
         if plan.listing.newest_s is not None:

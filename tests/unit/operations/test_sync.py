@@ -234,6 +234,25 @@ def test_incomplete_list_deletes_nothing(setting: MemorySetting) -> None:
     assert len(setting.local()) == 20
 
 
+def test_a_list_without_files_that_says_it_is_not_all_stops_its_tree_only(
+    setting: MemorySetting,
+) -> None:
+    other = setting.make_tree("assemblies", "assemblies")
+    setting.sync()
+    setting.request = setting.request._replace(trees=(setting.tree, other))
+    setting.archive.files = make_files(3, directory="data/assemblies")
+    setting.archive.incomplete = {"structures-mmcif"}
+    run = setting.sync()
+    assert run.result.trees["structures-mmcif"].state == "not done"
+    assert run.result.trees["assemblies"].is_done
+    assert run.result.removed.files == 0
+    assert len(setting.local()) == 23
+    # A complete one that is empty is a lie, and stops the run.
+    setting.archive.incomplete.clear()
+    with pytest.raises(ListDoubtError):
+        setting.sync()
+
+
 def test_selection_leaves_the_rest_alone(setting: MemorySetting) -> None:
     setting.sync()
     selected = [path for path in setting.archive.files if "/1a/" in path]
