@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.errors import ListDoubt, ListDoubtError
 from pdb_cli.events import Note
-from pdb_cli.operations.sync_guards import check_lag, check_list, check_still_here
+from pdb_cli.operations.sync_guards import check_list, check_still_here
+from pdb_cli.operations.sync_lag import check_lag
 from pdb_cli.operations.sync_lists import SeenList, read_seen_list
 from pdb_cli.operations.sync_removal import only_own
 
