@@ -173,18 +173,13 @@ class _Comparison:
                     extended = extended_of(entry)
                     second = moments.second(extended)
                     may_be_later = listed.kind is DateKind.ENTRY or extended in moments.vague
+                own_s = second if is_dated and not may_be_later else None
                 if found is None:
-                    add(
-                        PlanAction.NEW,
-                        start + name,
-                        None,
-                        "missing",
-                        second if is_dated and not may_be_later else None,
-                    )
+                    add(PlanAction.NEW, start + name, None, "missing", own_s)
                     continue
                 mtime = found[0] // _SECOND_NS
                 if not found[1]:
-                    add(PlanAction.CHANGED, start + name, None, "empty")
+                    add(PlanAction.CHANGED, start + name, None, "empty", own_s)
                 elif sizes and _is_cut(sizes.get(start + name), found):
                     if second is None:
                         add(PlanAction.CHANGED, start + name, None, "size")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pdb_cli.archive.dates import format_second
 from pdb_cli.archive.holdings import HoldingsFile
+from pdb_cli.operations.sync_model import SettledStatus
 from support.archive_gzip import archive_gzip
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
@@ -94,3 +98,123 @@ def test_an_entry_that_a_list_has_twice_with_other_files(
     }
     write_list(mirror.tree, CURRENT, content)
     check_done(sync, mirror.tree, "assemblies", "assemblies/mmCIF/divided")
+
+
+WEEK_S = 7 * 86_400
+PLACE = "structures/divided/mmCIF/c5/1c58.cif.gz"
+ASSEMBLY = "assemblies/mmCIF/divided/hh/4hhb-assembly1.cif.gz"
+
+
+@pytest.fixture
+def behind(tmp_path: Path, mirror: ArchiveSimulator, sync: HttpsSync) -> Iterator[ArchiveSimulator]:
+    """Start another mirror, which stays as it is, and fall back to it."""
+    shutil.copytree(mirror.tree.folder, tmp_path / "behind")
+    tree = ArchiveTree(tmp_path / "behind")
+    with ArchiveSimulator(tree) as simulator:
+        sync.others = (simulator.url,)
+        yield simulator
+
+
+def here(sync: HttpsSync, path: str = PLACE) -> tuple[bytes, int]:
+    return tree_state(sync.collection)[path]
+
+
+def age(tree: ArchiveTree, path: str, time_s: float) -> None:
+    """Give a mirror's file another time."""
+    os.utime(tree.root / "data" / path, (time_s, time_s))
+
+
+@pytest.mark.parametrize("how", ["gone", "garbage"])
+def test_no_other_mirror_puts_an_older_file_in_the_place_of_a_newer_one(
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator, how: str
+) -> None:
+    mirror.tree.publish(change=["1c58"])
+    sync.run("structures-mmcif")
+    before = here(sync)
+    mirror.tree.publish(change=["1c58"])
+    file = mirror.tree.root / "data" / PLACE
+    if how == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(b"<html>maintenance</html>")
+    run = sync.run("structures-mmcif")
+    assert here(sync) == before
+    (settled,) = run.settled
+    assert settled.status is SettledStatus.FAILED
+    assert "older version" in settled.reason or how == "garbage"
+    assert any(request.path.endswith("1c58.cif.gz") for request in behind.requests)
+
+
+def test_the_very_file_that_is_here_is_not_what_the_list_announces(
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator
+) -> None:
+    sync.run("structures-mmcif")
+    mirror.tree.publish(change=["1c58"])
+    (mirror.tree.root / "data" / PLACE).unlink()
+    (settled,) = sync.run("structures-mmcif").settled
+    assert settled.status is SettledStatus.FAILED
+    assert behind.origin.removeprefix("http://") in settled.reason
+
+
+@pytest.mark.parametrize("later_s", [None, 0, WEEK_S])
+def test_another_mirror_gives_what_the_list_announces_or_nothing(
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator, later_s: float | None
+) -> None:
+    sync.run("structures-mmcif")
+    mirror.tree.publish(change=["1c58"])
+    listed_s = mirror.tree.file_time_s
+    (mirror.tree.root / "data" / PLACE).unlink()
+    if later_s is None:
+        behind.tell_time = lambda _: None
+    else:
+        age(behind.tree, PLACE, listed_s + later_s)
+    (settled,) = sync.run("structures-mmcif").settled
+    taken = later_s is not None
+    assert (settled.status is SettledStatus.TRANSFERRED) is taken
+    assert (here(sync)[1] >= listed_s) is taken
+
+
+def test_a_new_file_comes_from_another_mirror_only_as_the_list_announces_it(
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator
+) -> None:
+    mirror.tree.publish(change=["1c58"])
+    (mirror.tree.root / "data" / PLACE).unlink()
+    run = sync.run("structures-mmcif")
+    assert {one.path for one in run.settled if one.status is SettledStatus.FAILED} == {PLACE}
+    assert PLACE not in tree_state(sync.collection)
+
+
+def test_the_mirror_itself_does_not_take_a_file_back_unless_its_list_does(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    first_s = mirror.tree.file_time_s
+    mirror.tree.publish(change=["1c58"])
+    sync.run("structures-mmcif")
+    before = here(sync)
+    mirror.tree.publish(change=["1c58"])
+    age(mirror.tree, PLACE, first_s)  # one of several nodes, two weeks behind
+    (settled,) = sync.run("structures-mmcif").settled
+    assert settled.status is SettledStatus.FAILED
+    assert here(sync) == before
+    dates = read_list(mirror.tree, HoldingsFile.STRUCTURE_DATES)
+    dates["1C58"] = format_second(first_s)
+    write_list(mirror.tree, HoldingsFile.STRUCTURE_DATES, dates, later_s=1)
+    assert sync.run("structures-mmcif").transferred() == {PLACE}
+    assert here(sync)[1] == first_s
+
+
+def test_undated_files_of_other_mirrors_are_not_older_than_what_the_mirror_told(
+    tmp_path: Path, mirror: ArchiveSimulator, sync: HttpsSync
+) -> None:
+    mirror.tree.publish(add=["4hhb"])
+    sync.run("assemblies")
+    before = here(sync, ASSEMBLY)
+    shutil.copytree(mirror.tree.folder, tmp_path / "behind")
+    mirror.tree.publish(change=["4hhb"])
+    with ArchiveSimulator(ArchiveTree(tmp_path / "behind")) as behind:
+        age(behind.tree, ASSEMBLY, before[1] - WEEK_S)
+        sync.others = (behind.url,)
+        mirror.refusals["GET 4hhb-assembly1.cif.gz"] = HTTPStatus.FORBIDDEN
+        (settled,) = sync.run("assemblies").settled
+    assert settled.status is SettledStatus.FAILED
+    assert here(sync, ASSEMBLY) == before
