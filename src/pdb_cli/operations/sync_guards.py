@@ -167,7 +167,7 @@ def check_still_here(
 
 
 def check_lag(tree: SyncTree, plan: GroupPlan, seen: SeenList | None) -> None:
-    """See that another mirror than the last one does not take the collection back.
+    """See that neither another mirror than the last one, nor an old list, takes a tree back.
 
     Parameters
     ----------
@@ -183,9 +183,8 @@ def check_lag(tree: SyncTree, plan: GroupPlan, seen: SeenList | None) -> None:
     ListDoubtError
         The mirror knows less than what is here.
     """
-    if seen is None or seen.source in {"", plan.listing.source}:
-        return
-    if (lag := find_lag(tree, plan)) is not None:
+    is_other = seen is not None and seen.source not in {"", plan.listing.source}
+    if (lag := find_lag(tree, plan, is_other=is_other)) is not None:
         there, here = _date_text(lag.there_s), _date_text(lag.here_s)
         raise ListDoubtError(plan.name, plan.listing.source, ListDoubt.OLDER, there, here)
 
