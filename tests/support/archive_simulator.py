@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from support.archive_tree import ArchiveTree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pdb_cli.archive.layouts import Layout
@@ -48,6 +48,10 @@ class ArchiveSimulator:
         self.tree = tree
         self.delay_s = delay_s
         """How long every answer is held back, as a distant mirror's is."""
+        self.refusals: dict[str, HTTPStatus] = {}
+        """What is answered in place of files: ``{"GET 1abc.cif.gz": HTTPStatus.FORBIDDEN}``."""
+        self.tell_time: Callable[[float], str | None] = _http_date
+        """What is said of the time of a file; None for not a word."""
         self._requests: list[Request] = []
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -137,13 +141,15 @@ class _Handler(BaseHTTPRequestHandler):
         if path is None:
             self._answer(HTTPStatus.NOT_FOUND, b"<html>404 Not Found</html>", type_="text/html")
             return
+        refusal = self.server.simulator.refusals.get(f"{self.command} {path.name}")
+        if refusal is not None:
+            self._answer(refusal, b"<html>No</html>", type_="text/html")
+            return
         data, modified = path.read_bytes(), path.stat().st_mtime_ns
         tag = f'"{modified:x}-{len(data):x}"'
-        headers = {
-            "Last-Modified": email.utils.formatdate(modified / 1e9, usegmt=True),
-            "ETag": tag,
-            "Accept-Ranges": "bytes",
-        }
+        headers = {"ETag": tag, "Accept-Ranges": "bytes"}
+        if (told := self.server.simulator.tell_time(modified / 1e9)) is not None:
+            headers["Last-Modified"] = told
         if self._is_current(headers):
             self._answer(HTTPStatus.NOT_MODIFIED, b"", headers)
             return
@@ -175,7 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Tell whether the client says it has this version already."""
         if "If-None-Match" in self.headers:
             return self.headers["If-None-Match"] == headers["ETag"]
-        return self.headers.get("If-Modified-Since") == headers["Last-Modified"]
+        since = self.headers.get("If-Modified-Since")
+        return since is not None and since == headers.get("Last-Modified")
 
     def _answer(
         self,
@@ -209,3 +216,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing; requests are recorded."""
+
+
+def _http_date(time_s: float) -> str:
+    """Write a time as servers tell it."""
+    return email.utils.formatdate(time_s, usegmt=True)

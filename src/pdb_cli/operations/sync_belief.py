@@ -69,7 +69,7 @@ class ListBelief:
         try:
             check_list(plan, seen, trust=request.trust_list, whole=whole)
             if not request.trust_list:
-                check_lag(tree, plan, seen)
+                check_lag(tree, plan, seen, whole=whole)
         except ListDoubtError as error:
             says_it_is_all = plan.listing.complete or error.doubt is not ListDoubt.EMPTY
             if says_it_is_all and (plan.local_files or (seen is not None and seen.files)):

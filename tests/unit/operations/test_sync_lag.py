@@ -96,6 +96,37 @@ def test_time_that_is_not_the_archives_says_nothing_of_a_mirror(setting: MemoryS
     assert setting.sync().result.is_done
 
 
+@pytest.mark.parametrize("here_s", [1019, 5000, 4_000_000_000], ids=["known", "newer", "future"])
+@pytest.mark.parametrize("way", ["replace", "remove"])
+def test_the_list_of_the_last_run_does_not_take_back_what_is_newer(
+    setting: MemorySetting, here_s: int, way: str
+) -> None:
+    setting.sync()
+    path = setting.root / PATH
+    if way == "remove":
+        path = path.with_name("20a0.cif.gz")
+        path.write_bytes(b"brought by somebody else")
+    os.utime(path, (here_s, here_s))
+    before = setting.local()
+    if here_s == 5000:
+        with pytest.raises(ListDoubtError) as refusal:
+            setting.sync()
+        assert refusal.value.doubt is ListDoubt.BEHIND
+        assert setting.local() == before
+        setting.request = setting.request._replace(trust_list=True)
+    assert setting.sync().result.is_done
+    assert setting.is_equal()
+
+
+def test_a_newer_list_of_the_same_mirror_may_take_a_file_back(setting: MemorySetting) -> None:
+    setting.archive.files[FIRST] = (b"revised", 1015.0)
+    setting.sync()
+    setting.archive.files[FIRST] = (b"x", 1000.0)
+    setting.archive.newest_s = 1020.0
+    assert setting.sync().result.is_done
+    assert setting.local()[FIRST] == b"x"
+
+
 def test_records_of_what_is_replaced_are_dropped(setting: MemorySetting) -> None:
     setting.sync()
     other = f"{DIRECTORY}/1a/11a0.cif.gz"
