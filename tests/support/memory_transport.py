@@ -42,6 +42,7 @@ class MemoryArchive:
     files: dict[str, tuple[bytes, float]] = field(default_factory=dict)
     """By path below the mirror's root: content and time."""
     newest_s: float | None = None
+    newest_entry_s: float | None = None
     complete: bool = True
     incomplete: set[str] = field(default_factory=set)
     """Trees whose lists say of themselves that they are not complete."""
@@ -163,5 +164,6 @@ class MemoryTransport(SyncTransport):
             self._archive.complete and tree.name not in self._archive.incomplete,
             len(listed),
             newest_s=self._archive.newest_s,
+            newest_entry_s=self._archive.newest_entry_s,
         )
         return GroupPlan.make(tree.name, tree.group, listing, changes, kept=kept)

@@ -60,9 +60,9 @@ class MarkTable:
         """Keep records, when they are written; the marks of their files go then."""
         self._unwritten.extend(records)
 
-    def condemned(self) -> Mapping[str, Check]:
+    def condemned(self, under: str) -> Mapping[str, Check]:
         """Return the looks that found files bad."""
-        return self.bad
+        return {path: check for path, check in self.bad.items() if path.startswith(f"{under}/")}
 
     def records(self, paths: Iterable[str]) -> Mapping[str, Record]:
         """Return the records of some files."""

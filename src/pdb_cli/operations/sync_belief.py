@@ -78,8 +78,7 @@ class ListBelief:
             # may go on.
             outcome.error = error
             return None
-        if plan.listing.newest_s is not None:
-            newest_s[plan.listing.transport] = plan.listing.newest_s
+        newest_s.update(plan.listing.ages_s)
         check_still_here(tree, plan, seen, trust=request.trust_list)
         plan = only_own(tree, plan)
         if plan.deleted.files and not plan.listing.complete:

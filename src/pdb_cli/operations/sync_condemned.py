@@ -23,8 +23,8 @@ FOUND_BAD: Final = "found bad by validate"
 class Looks(Protocol):
     """What remembers how files were found: the catalogue."""
 
-    def condemned(self) -> Mapping[str, Check]:
-        """Return the looks that found files bad, by path."""
+    def condemned(self, under: str) -> Mapping[str, Check]:
+        """Return the looks that found files below a directory bad, by path."""
         ...
 
     def records(self, paths: Iterable[str]) -> Mapping[str, Record]:
@@ -47,13 +47,7 @@ def find_condemned(tree: SyncTree, looks: Looks | None) -> frozenset[str]:
     frozenset of str
         Paths in the collection. Seldom more than a few.
     """
-    start = f"{tree.directory}/"
-    checks = {
-        path: check
-        for path, check in (looks.condemned() if looks is not None else {}).items()
-        if path.startswith(start)
-    }
-    if not checks or looks is None:
+    if looks is None or not (checks := looks.condemned(tree.directory)):
         return frozenset()
     records = looks.records(checks)
     found = set()

@@ -125,9 +125,10 @@ def check_list(plan: GroupPlan, seen: SeenList | None, *, trust: bool, whole: bo
         raise ListDoubtError(
             plan.name, listing.source, ListDoubt.SHORT, str(listing.files), str(before)
         )
-    before_s = seen.newest_s.get(listing.transport)
-    now_s = listing.newest_s
-    if not whole or before_s is None or now_s is None or now_s >= before_s - _SAME_TIME_S:
+    # The first one that is known: dates of entries are now and then put back.
+    key, now_s = next(iter(listing.ages_s.items()), ("", 0.0))
+    before_s = seen.newest_s.get(key)
+    if not whole or before_s is None or now_s >= before_s - _SAME_TIME_S:
         return
     if before_s > time.time() + _CLOCKS_DIFFER_S:
         return  # a file with a time of the future: it says nothing about the list

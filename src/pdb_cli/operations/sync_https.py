@@ -249,6 +249,7 @@ class HttpsTransport(SyncTransport):
             complete=listed.refused == 0,
             files=0,  # counted when they are compared
             newest_s=min(times, default=None),
+            newest_entry_s=lists.newest_entry_s(listed.sources),
         )
 
     def _fallbacks(self) -> tuple[Mirror, ...]:

@@ -33,7 +33,7 @@ class SeenList(NamedTuple):
     files: int
     """Of the last one that has proved true; 0 if none has."""
     newest_s: Mapping[str, float]
-    """By transport, since each measures it its own way."""
+    """By transport and what it measures (``Listing.ages_s``)."""
     source: str = ""
     """Whose list it was; empty if nobody knows."""
     accepted_files: int = 0
@@ -108,8 +108,8 @@ def accept_list(collection: Path, plan: GroupPlan, selection: SyncSelection) -> 
     listing = plan.listing
     if not listing.complete or (seen is not None and _says(seen, listing)):
         return
-    newest_s = {} if listing.newest_s is None else {listing.transport: listing.newest_s}
-    accepted = {"files": listing.files, "newest_s": newest_s, "source": listing.source}
+    ages_s = listing.ages_s
+    accepted = {"files": listing.files, "newest_s": ages_s, "source": listing.source}
     record = _read(collection, plan.name, selection) or {"files": 0, "newest_s": {}, "source": ""}
     _write(collection, plan.name, selection, {**record, "accepted": accepted}, durable=True)
 
@@ -160,9 +160,7 @@ def remember_list(collection: Path, plan: GroupPlan, selection: SyncSelection) -
     if not listing.complete:
         return
     proved = _read_list(_read(collection, plan.name, selection))
-    newest = dict(proved.newest_s) if proved is not None else {}
-    if listing.newest_s is not None:
-        newest[listing.transport] = listing.newest_s
+    newest = {**(proved.newest_s if proved is not None else {}), **listing.ages_s}
     record = {"files": listing.files, "newest_s": newest, "source": listing.source}
     _write(collection, plan.name, selection, record, durable=False)
 
@@ -191,7 +189,7 @@ def _says(seen: SeenList, listing: Listing) -> bool:
     return (
         listing.files in {seen.files, seen.accepted_files}
         and listing.source == seen.source
-        and listing.newest_s in {None, seen.newest_s.get(listing.transport)}
+        and all(seen.newest_s.get(key) == time_s for key, time_s in listing.ages_s.items())
     )
 
 

@@ -67,6 +67,33 @@ def test_tree_becomes_the_mirrors_and_stays_it(lab: SyncLab, transport: str) -> 
     assert lab.plan("--transport", other, "--delete")["changes"] == []
 
 
+def _everything(top: Path) -> dict[str, tuple[int, bytes]]:
+    """Return all that is in a directory, pdb-cli's own state included."""
+    return {
+        path.relative_to(top).as_posix(): (
+            path.lstat().st_mtime_ns,
+            path.read_bytes() if path.is_file() else b"",
+        )
+        for path in (top, *top.rglob("*"))
+    }
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_plan_writes_nothing(lab: SyncLab, transport: str) -> None:
+    flags = ("--transport", transport, "--delete", "-t", "structures", "-t", "assemblies")
+    lab.sync("--plan", *flags)
+    assert not lab.collection.exists()
+    lab.collection.mkdir()
+    lab.sync("--plan", *flags)
+    assert list(lab.collection.iterdir()) == []
+    # Over https there are lists, marks and a catalogue by then.
+    lab.sync("--transport", "https")
+    lab.tree.publish(copies={"9xyz": "1kqe"}, change=["3hya"])
+    before = _everything(lab.collection)
+    assert "9xyz" in lab.sync("--plan", *flags).stdout
+    assert _everything(lab.collection) == before
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_s1_prefixes_and_ids_are_true_filters(lab: SyncLab, transport: str, tmp_path: Path) -> None:
     way = ("--transport", transport)

@@ -208,6 +208,23 @@ def test_older_list_stops_the_run(setting: MemorySetting) -> None:
     assert setting.sync().result.is_done
 
 
+def test_a_list_that_is_newer_may_have_older_entries(setting: MemorySetting) -> None:
+    setting.archive.newest_s, setting.archive.newest_entry_s = 3000.0, 2000.0
+    setting.sync()
+    setting.archive.newest_s, setting.archive.newest_entry_s = 4000.0, 1000.0
+    assert setting.sync().result.is_done
+
+
+def test_a_server_that_ceases_to_tell_times_is_measured_by_entries(setting: MemorySetting) -> None:
+    setting.archive.newest_s, setting.archive.newest_entry_s = 3000.0, 2000.0
+    setting.sync()
+    setting.archive.newest_s, setting.archive.newest_entry_s = None, 2000.0
+    assert setting.sync().result.is_done
+    setting.archive.newest_entry_s = 1000.0
+    with pytest.raises(ListDoubtError):
+        setting.sync()
+
+
 def test_few_entries_may_have_become_older(setting: MemorySetting) -> None:
     setting.request = setting.request._replace(selection=SyncSelection(prefixes=("10",)))
     setting.archive.newest_s = 2000.0

@@ -55,6 +55,14 @@ def _condemned(setting: MemorySetting) -> set[str]:
 def test_files_that_were_found_bad_are_known_by_tree(setting: MemorySetting) -> None:
     assert _condemned(setting) == set(PATHS)
     assert find_condemned(setting.tree, None) == frozenset()
+    with open_catalogue(Collection(setting.root)) as catalogue:
+        assert find_condemned(setting.make_tree("pdb", "structures/divided/mm"), catalogue) == set()
+        # Also what is not written yet.
+        (bad,) = catalogue.checks(PATHS[:1]).values()
+        other = "assemblies/mmCIF/divided/ab/1abc-assembly1.cif.gz"
+        catalogue.note_checks([bad._replace(path=other)])
+        assert set(catalogue.condemned("assemblies")) == {other}
+        assert set(catalogue.condemned()) == {other, *PATHS}
     (setting.root / PATHS[0]).write_text("another one")
     (setting.root / PATHS[1]).unlink()
     assert _condemned(setting) == set()
