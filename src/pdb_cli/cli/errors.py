@@ -300,6 +300,11 @@ def _(error: e.ListDoubtError) -> Message:
                 f"is of {error.found} and the last one was of {error.before}; "
                 "try another mirror with -m, or --trust-list if that is right"
             )
+        case e.ListDoubt.BEHIND:
+            text = (
+                f"has only {error.found} and what is here is of {error.before}; "
+                "try another mirror with -m, or --trust-list if that is right"
+            )
         case _:
             assert_never(error.doubt)
     return _one(f"{where} {text}")

@@ -60,6 +60,8 @@ class ListDoubt(StrEnum):
     """It is much shorter than the last complete one."""
     OLDER = "older"
     """It is older than the last one."""
+    BEHIND = "behind"
+    """It is older than a file that is here, and that it would replace or remove."""
 
 
 class ListDoubtError(SyncError):
@@ -72,7 +74,7 @@ class ListDoubtError(SyncError):
         """The URL of what was listed, without credentials."""
         self.doubt = doubt
         self.found = found
-        """What it says: a number of files, or a date."""
+        """What it says: a number of files, a date, or a file and its date."""
         self.before = before
         """What the last one said, or what is here."""
 

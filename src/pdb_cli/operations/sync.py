@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pdb_cli.errors import (
     CollectionBusyError,
     FileAccessError,
+    ListDoubtError,
     PdbCliError,
     RsyncRefusedError,
     SyncError,
@@ -88,6 +89,8 @@ class SyncRun:
         self._check_lock: Callable[[], None] = lambda: None
         self._belief = ListBelief(request, observe)
         self._patience = Patience(request, self.result, observe)
+        self._doubts: dict[str, ListDoubtError] = {}
+        """Of trees of which no list was believed so far, the last one."""
         self._makeshifts: dict[str, _Planned] = {}
         """Plans of incomplete lists, for trees that get no better one."""
 
@@ -183,6 +186,8 @@ class SyncRun:
             route += 1
         if not route:
             raise self._routes.failure()
+        for doubt in self._doubts.values():
+            raise doubt
         yield from self._take_makeshifts(pending)
 
     def _take_makeshifts(self, trees: list[SyncTree]) -> Iterator[_Planned]:
@@ -215,9 +220,20 @@ class SyncRun:
                     outcome = self.result.trees[tree.name]
                     if answer is not None and error is not None:
                         self._keep_makeshift(_Planned(tree, answer, route))
-                    plan = None if answer is None or error else self._checked(tree, answer)
+                    try:
+                        plan = None if answer is None or error else self._checked(tree, answer)
+                    except ListDoubtError as doubt:
+                        # Another mirror may have a better one.
+                        self._doubts[tree.name] = doubt
+                        if self._route(route + 1) is None:
+                            raise
+                        text = f"its list is not believed ({doubt.doubt}); trying the next"
+                        self._observe(Note(f"{tree.name}: {way_of(transport)}: {text}"))
+                        given_up.append(tree)
+                        continue
                     if plan is not None:
                         outcome.plan, outcome.error = plan, None
+                        self._doubts.pop(tree.name, None)
                         yield _Planned(tree, plan, route)
                         continue
                     outcome.error = error or outcome.error

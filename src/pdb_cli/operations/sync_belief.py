@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.errors import ListDoubt, ListDoubtError
 from pdb_cli.events import Note
-from pdb_cli.operations.sync_guards import check_lag, check_list, check_still_here
+from pdb_cli.operations.sync_guards import check_list, check_still_here
+from pdb_cli.operations.sync_lag import check_lag
 from pdb_cli.operations.sync_lists import SeenList, read_seen_list
 from pdb_cli.operations.sync_removal import only_own
 
@@ -68,7 +69,7 @@ class ListBelief:
         try:
             check_list(plan, seen, trust=request.trust_list, whole=whole)
             if not request.trust_list:
-                check_lag(tree, plan, seen)
+                check_lag(tree, plan, seen, whole=whole)
         except ListDoubtError as error:
             says_it_is_all = plan.listing.complete or error.doubt is not ListDoubt.EMPTY
             if says_it_is_all and (plan.local_files or (seen is not None and seen.files)):

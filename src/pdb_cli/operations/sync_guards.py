@@ -18,7 +18,6 @@ from pdb_cli.errors import (
     UnsafeTreeError,
 )
 from pdb_cli.operations.collection_plan import PlannedChange, is_safe_path
-from pdb_cli.operations.sync_lag import find_lag
 from pdb_cli.operations.sync_model import DeleteLimit, SyncTree
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ def check_list(plan: GroupPlan, seen: SeenList | None, *, trust: bool, whole: bo
         return
     if before_s > time.time() + _CLOCKS_DIFFER_S:
         return  # a file with a time of the future: it says nothing about the list
-    then, now = _date_text(before_s), _date_text(now_s)
+    then, now = date_text(before_s), date_text(now_s)
     raise ListDoubtError(plan.name, listing.source, ListDoubt.OLDER, now, then)
 
 
@@ -165,30 +164,6 @@ def check_still_here(
         f"none of the {seen.files} files of the last run is here; mount its disk, or say "
         "--trust-list to fetch them all again",
     )
-
-
-def check_lag(tree: SyncTree, plan: GroupPlan, seen: SeenList | None) -> None:
-    """See that another mirror than the last one does not take the collection back.
-
-    Parameters
-    ----------
-    tree
-        The tree.
-    plan
-        What would change in it.
-    seen
-        The last complete list of the same files; None if there was none.
-
-    Raises
-    ------
-    ListDoubtError
-        The mirror knows less than what is here.
-    """
-    if seen is None or seen.source in {"", plan.listing.source}:
-        return
-    if (lag := find_lag(tree, plan)) is not None:
-        there, here = _date_text(lag.there_s), _date_text(lag.here_s)
-        raise ListDoubtError(plan.name, plan.listing.source, ListDoubt.OLDER, there, here)
 
 
 def check_deletions(plans: Iterable[GroupPlan], limit: DeleteLimit) -> None:
@@ -352,6 +327,12 @@ def _is_in(place: str, top: str) -> bool:
     return place == top or place.startswith(top.rstrip(os.sep) + os.sep)
 
 
-def _date_text(time_s: float) -> str:
-    """Return a time as people read it."""
+def date_text(time_s: float) -> str:
+    """Return a time as people read it.
+
+    Parameters
+    ----------
+    time_s
+        POSIX seconds.
+    """
     return f"{datetime.fromtimestamp(time_s, tz=UTC):%Y-%m-%d %H:%M}"

@@ -247,7 +247,7 @@ class HttpsTransport(SyncTransport):
             transport=self.name,
             source=kept[0].url,
             complete=listed.refused == 0,
-            files=listed.files,
+            files=0,  # counted when they are compared
             newest_s=min(times, default=None),
             newest_entry_s=lists.newest_entry_s(listed.sources),
         )

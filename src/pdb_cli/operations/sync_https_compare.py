@@ -42,7 +42,7 @@ def compare_tree(
     listed
         What the lists say.
     listing
-        The same in numbers, for the plan.
+        Where that came from, for the plan; its ``files`` are counted here.
     selection
         Which entries; nothing else here is looked at.
     delete
@@ -93,6 +93,7 @@ class _Comparison:
         self._deletions = ChangeLog(tree.group)
         self._kept_files = 0
         self._kept_bytes = 0
+        self._listed_files = 0
         self._doubts: list[Doubt] = []
         self._condemned = judge.marks.condemned(tree)
 
@@ -101,7 +102,7 @@ class _Comparison:
         return GroupPlan(
             name=self._tree.name,
             group=self._tree.group,
-            listing=listing,
+            listing=listing._replace(files=self._listed_files),
             transfers=self._transfers,
             deletions=self._deletions,
             new=self._transfers.tally(PlanAction.NEW),
@@ -161,11 +162,11 @@ class _Comparison:
         listed, moments = self._listed, self._listed.moments
         is_dated = listed.kind is DateKind.EXACT
         add, take, condemned = self._transfers.add, local.pop, self._condemned
-        kept_files = kept_bytes = 0
+        listed_files = kept_files = kept_bytes = 0
         # A file that was cut off may have kept its time, as after a power failure.
         sizes = self._judge.marks.sizes(start.removesuffix("/"))
-        before = ""
         for entry, tokens in listed.lines(entry_hash):
+            listed_files += len(tokens)
             extended, second, may_be_later = "", None, False
             for token in tokens:
                 name = token.replace("~", entry)
@@ -174,20 +175,14 @@ class _Comparison:
                     extended = extended_of(entry)
                     second = moments.second(extended)
                     may_be_later = listed.kind is DateKind.ENTRY or extended in moments.vague
+                own_s = second if is_dated and not may_be_later else None
                 if found is None:
-                    if entry != before:  # else the list has the entry twice
-                        add(
-                            PlanAction.NEW,
-                            start + name,
-                            None,
-                            "missing",
-                            second if is_dated and not may_be_later else None,
-                        )
+                    add(PlanAction.NEW, start + name, None, "missing", own_s)
                     continue
                 mtime = found[0] // _SECOND_NS
                 if not found[1] or (condemned and start + name in condemned):
                     reason = FOUND_BAD if found[1] else "empty"
-                    add(PlanAction.CHANGED, start + name, None, reason)
+                    add(PlanAction.CHANGED, start + name, None, reason, own_s)
                 elif sizes and _is_cut(sizes.get(start + name), found):
                     if second is None:
                         add(PlanAction.CHANGED, start + name, None, "size")
@@ -202,7 +197,7 @@ class _Comparison:
                     kept_bytes += found[1]
                 else:
                     self._doubt(start + name, found, extended, second)
-            before = entry
+        self._listed_files += listed_files
         self._kept_files += kept_files
         self._kept_bytes += kept_bytes
 

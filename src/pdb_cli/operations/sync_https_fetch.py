@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.identify import identify
-from pdb_cli.errors import ConnectionFailedError
+from pdb_cli.errors import ConnectionFailedError, StaleVersionError
 from pdb_cli.events import AttemptFailed, BytesReceived, Note
 from pdb_cli.operations.collection_plan import PlanAction
 from pdb_cli.operations.sync_https_doubts import Doubt, is_made_later
@@ -16,6 +17,7 @@ from pdb_cli.operations.sync_https_leftovers import note_leftovers
 from pdb_cli.operations.sync_https_local import check_no_link
 from pdb_cli.operations.sync_https_sources import DateKind
 from pdb_cli.operations.sync_model import FileSettled, SettledStatus
+from pdb_cli.operations.update_judge import archive_second
 from pdb_cli.operations.verification_record import record_of_fetch
 from pdb_cli.transfer.fetch import FetchItem, FetchResult, FetchStatus, Source, fetch_files
 from pdb_cli.transfer.model import short_reason
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from pdb_cli.archive.mirrors import Mirror
-    from pdb_cli.errors import TransferError
+    from pdb_cli.errors import PdbCliError, TransferError
     from pdb_cli.events import Event, Observer
     from pdb_cli.index.model import Record
     from pdb_cli.operations.collection_plan import GroupPlan, PlannedChange
@@ -162,14 +164,20 @@ class _Run:
         path = self._names.tree.path_of(change.path)
         self._check(os.fspath(path.parent))
         remote = self._names.remote_path(change.path)
+        bounds = _bounds_of(change, os.fspath(path))
+        own, *others = self._mirrors
         return FetchItem(
             name=change.path,
-            sources=tuple(Source(mirror.name, mirror.path_url(remote)) for mirror in self._mirrors),
+            sources=(
+                Source(own.name, own.path_url(remote)),
+                *(Source(one.name, one.path_url(remote), bounds.others_s) for one in others),
+            ),
             destination=path,
             expectation=self._expectation(remote),
             tag=change,
             is_missing=change.action is PlanAction.NEW and not path.is_symlink(),
-            unless_since_s=_unless_since_s(change, os.fspath(path)),
+            not_before_s=bounds.not_before_s,
+            unless_since_s=bounds.unless_since_s,
         )
 
     def settle(self, result: FetchResult) -> FileSettled:
@@ -189,17 +197,13 @@ class _Run:
                     self._in_vain += 1
                     if self._in_vain >= _HOPELESS_AFTER:
                         self.lost = error
-                return FileSettled(change.path, SettledStatus.FAILED, reason=short_reason(error))
+                return FileSettled(change.path, SettledStatus.FAILED, reason=_reason(error))
 
     def _settle_good(self, change: PlannedChange, result: FetchResult) -> FileSettled:
         """Say of a file that it is here, and remember it."""
         own = self._mirrors[0].name
         mirror = result.source.mirror if result.source is not None else own
         other = "" if mirror == own else mirror
-        if result.status is FetchStatus.UNCHANGED and other:
-            # The one whose list says that it has changed did not deliver it.
-            reason = f"{other} has no newer one"
-            return FileSettled(change.path, SettledStatus.FAILED, reason=reason)
         if (record := record_of_fetch(result)) is not None:
             self._arrived.append(record)
         if result.source is not None and not other:
@@ -280,13 +284,40 @@ class _Run:
         )
 
 
-def _unless_since_s(change: PlannedChange, path: str) -> float | None:
-    """Return since when a file must have changed to be worth its transfer; None if it is anyhow."""
-    if change.action is not PlanAction.CHANGED or change.reason != "time":
-        return None
+class _Bounds(NamedTuple):
+    """How old a file may be that is put in a place; in seconds since 1970, None for any age."""
+
+    unless_since_s: float | None = None
+    """The mirror of the lists need not send one that is not newer."""
+    not_before_s: float | None = None
+    """No mirror's may be older: neither than what is here nor than what the list tells."""
+    others_s: float | None = None
+    """Of mirrors whose lists were not read, also not older than this: what the list tells is here
+    then. Without a word of it, at least as new as what is here."""
+
+
+def _bounds_of(change: PlannedChange, path: str) -> _Bounds:
+    """Say of which age a file has to be."""
+    listed_s = change.mtime_s
+    if change.action is not PlanAction.CHANGED:
+        return _Bounds(others_s=listed_s)
     try:
-        mtime_s = os.stat(path).st_mtime_ns // _SECOND_NS  # noqa: PTH116 - for each file
+        mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116 - for each file
     except OSError:
-        return None
+        return _Bounds(others_s=listed_s)
+    here_s = archive_second(mtime_ns)
+    if listed_s is None:
+        return _Bounds(others_s=here_s)
+    # The archive puts files back now and then: then its list says so.
+    not_before_s = None if here_s is None else min(here_s, listed_s)
+    mtime_s = mtime_ns // _SECOND_NS
     # A server may say of anything that is not newer than what we have that it is unchanged.
-    return float(mtime_s) if change.mtime_s is not None and mtime_s < change.mtime_s else None
+    is_older = change.reason == "time" and mtime_s < listed_s
+    return _Bounds(float(mtime_s) if is_older else None, not_before_s, listed_s)
+
+
+def _reason(error: PdbCliError | None) -> str:
+    """Return why a file did not come, in a few words."""
+    if isinstance(error, StaleVersionError):
+        return f"{urlsplit(error.url).netloc}: {error.reason}"
+    return short_reason(error)

@@ -92,12 +92,11 @@ class ListedTree:
         self.moments = Moments({})
         self.buckets: dict[str, list[str] | bytearray] = {}
         """By hash: the ids there, as in names; or lines of an id and the places of its tokens."""
-        self.files = 0
         self.refused = 0
         """Paths of the list that are not what they should be."""
         self.example = ""
         """One of those."""
-        self._known: dict[str, tuple[int, int, str]] = {}
+        self._known: dict[str, tuple[int, str]] = {}
         """What paths are, with ``~`` for the id and ``#`` for the hash in them."""
         self.sources: list[HoldingsFile] = []
         """The lists it was read from, the one with the names first."""
@@ -108,10 +107,9 @@ class ListedTree:
         if bucket is None:
             bucket = self.buckets[entry.hash] = []
         bucket.append(entry.id)  # type: ignore[arg-type]  # of one kind in a tree
-        self.files += 1
 
     def add_paths(self, entry: Shown, paths: Iterable[str]) -> None:
-        """Add the files of an entry that a list publishes.
+        """Add files of an entry that a list publishes, besides those that were added before.
 
         Raises
         ------
@@ -125,8 +123,7 @@ class ListedTree:
             known = self._read(entry, paths)
             if len(self._known) < _MOST_KNOWN:
                 self._known[text] = known
-        files, refused, numbers = known
-        self.files += files
+        refused, numbers = known
         if refused:
             self.refused += refused
             self.example = self.example or next(
@@ -138,14 +135,14 @@ class ListedTree:
                 bucket = self.buckets[entry.hash] = bytearray()
             bucket += f"{entry.id}{numbers}\n".encode()  # type: ignore[operator]  # of one kind
 
-    def _read(self, entry: Shown, paths: Iterable[str]) -> tuple[int, int, str]:
-        """Return how many files some paths are, how many are refused, and the places of tokens."""
+    def _read(self, entry: Shown, paths: Iterable[str]) -> tuple[int, str]:
+        """Return how many of some paths are refused, and the places of the tokens of the others."""
         found = [self.names.published(path, entry) for path in paths]
         numbers = dict.fromkeys(number for number in found if number is not None)
-        return len(numbers), found.count(None), "".join(f" {number}" for number in numbers)
+        return found.count(None), "".join(f" {number}" for number in numbers)
 
     def lines(self, entry_hash: str) -> Iterator[tuple[str, Sequence[str]]]:
-        """Yield the entries of a bucket with their tokens, in order.
+        """Yield the entries of a bucket with their tokens, in order, each of both once.
 
         Parameters
         ----------
@@ -159,18 +156,36 @@ class ListedTree:
         """
         bucket = self.buckets.get(entry_hash, ())
         tokens = self.names.tokens
-        if isinstance(bucket, bytearray):
-            of_numbers: dict[str, Sequence[str]] = {}
-            for line in sorted(bucket.decode().splitlines()):
-                name, _, numbers = line.partition(" ")
-                own = of_numbers.get(numbers)
-                if own is None:
-                    own = [tokens[int(number)] for number in numbers.split(" ")]
-                    of_numbers[numbers] = own
-                yield name, own
-        else:
+        if not isinstance(bucket, bytearray):
             for name in sorted(bucket):
                 yield name, tokens[:1]
+            return
+        of_numbers: dict[str, Sequence[str]] = {}
+        for name, numbers in _merged(sorted(bucket.decode().splitlines())):
+            own = of_numbers.get(numbers)
+            if own is None:
+                own = [tokens[int(number)] for number in dict.fromkeys(numbers.split(" "))]
+                of_numbers[numbers] = own
+            yield name, own
+
+
+def _merged(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each entry of sorted lines with all its numbers.
+
+    An entry has several lines where its files are of several content types, or where the list
+    calls it by both forms of its id.
+    """
+    before, collected = "", ""
+    for line in lines:
+        name, _, numbers = line.partition(" ")
+        if name == before:
+            collected += f" {numbers}"
+            continue
+        if before:
+            yield before, collected
+        before, collected = name, numbers
+    if before:
+        yield before, collected
 
 
 def read_trees(listed: Iterable[ListedTree], lists: MirrorLists, selection: SyncSelection) -> None:

@@ -3,6 +3,8 @@
 When a process dies, however that happens, the kernel closes its pipes. The shell sees the end of
 the file, sends TERM to whoever it was told of last, and ends. That needs no ``prctl`` (Linux has
 one for it, which would have to be called between fork and exec) and works on every POSIX system.
+It has a process group of its own: what is sent to the whole group of this process (``kill -9``
+too, Ctrl-C on a terminal) does not end the watch.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ class DeathWatch:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                process_group=0,
             )
 
     def protect(self, pids: Iterable[int]) -> None:

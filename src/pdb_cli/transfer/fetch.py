@@ -33,7 +33,6 @@ from pdb_cli.events import (
     ignore_event,
 )
 from pdb_cli.storage.guard import no_guard
-from pdb_cli.transfer.attempts import short_reason
 from pdb_cli.transfer.claim import BUSY_RETRY_S, Claim, Claims, note_waiting
 from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.intake import Ending, Intake, Verdict

@@ -354,8 +354,8 @@ class HttpEngine:
 
         request = transfer.request
         headers = transfer.read_headers()
-        if _is_stale(headers.last_modified_s, request.not_before_s):
-            shown = headers.last_modified or ""
+        if _is_stale(headers.last_modified_s, request):
+            shown = headers.last_modified or "a time that it does not tell"
             return StaleVersionError(without_credentials(request.url), shown)
         if request.tail_bytes is not None and status == PARTIAL_CONTENT:
             start = BodyStart()
@@ -421,11 +421,11 @@ def _brings_file(status: int, request: Request) -> bool:
     return status == OK or (status == PARTIAL_CONTENT and asked_for_some)
 
 
-def _is_stale(last_modified_s: float | None, not_before_s: float | None) -> bool:
+def _is_stale(last_modified_s: float | None, request: Request) -> bool:
     """Tell whether a version is older than what is wanted; servers tell whole seconds only."""
-    if last_modified_s is None or not_before_s is None:
-        return False
-    return last_modified_s < math.floor(not_before_s)
+    if last_modified_s is None:
+        return request.is_dated
+    return request.not_before_s is not None and last_modified_s < math.floor(request.not_before_s)
 
 
 def _curl_error(transfer: _Transfer, code: int, message: str) -> PdbCliError:

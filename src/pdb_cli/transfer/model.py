@@ -23,6 +23,9 @@ class Source:
     """The mirror's name."""
     url: str
     """The file's URL there; the only field that may hold credentials."""
+    not_before_s: float | None = None
+    """Seconds since 1970: from here, a file that is older is not taken, nor one whose time is not
+    told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class FetchItem:
     not_before_s: float | None = None
     """Seconds since 1970: a mirror whose file is older lags behind, and the next one is asked."""
     unless_since_s: float | None = None
-    """Seconds since 1970: a mirror whose file has not changed since then need not send it."""
+    """Seconds since 1970: a mirror whose file has not changed since then need not send it. Those
+    with a ``not_before_s`` of their own are not told: they have to say what they have."""
 
     def __post_init__(self) -> None:
         if not self.sources:

@@ -41,3 +41,5 @@ class Request:
     """Ask only for so many bytes at its end; a server without ranges sends all of it."""
     not_before_s: float | None = None
     """Refuse a version that is older than this, by its Last-Modified: a mirror that lags behind."""
+    is_dated: bool = False
+    """Refuse a version whose time the server does not tell: it may be an older one."""

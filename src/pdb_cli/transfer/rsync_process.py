@@ -1,21 +1,25 @@
 """Running rsync processes: their lines as they come, their errors kept, their end made sure of.
 
-They stay in the session and process group of this program. So Ctrl-C reaches them from the
-terminal, a job that is ended ends them too, and TERM to this program alone is handed on by whoever
-holds an :class:`RsyncGroup`. When this program is killed (``kill -9``), a ``DeathWatch`` ends them:
-rsync itself goes on to its end when nobody reads what it prints.
+An rsync that fetches is two processes, in a process group of their own: one that asks and one that
+receives. Told to end both at once (Ctrl-C reaches all of a group), the one that receives goes on to
+take all that the mirror sends, into nowhere. So they are told by whoever holds an
+:class:`RsyncGroup`, and by the signal that rsync's own processes use among themselves: on USR1 the
+first tells the second, each puts aside what it has at once, and no mirror is waited for. A job that
+is ended ends them too. When this program is killed (``kill -9``), a ``DeathWatch`` ends them: rsync
+itself goes on to its end when nobody reads what it prints.
 """
 
 from __future__ import annotations
 
 import os
 import selectors
+import signal
 import subprocess
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from pdb_cli.errors import RsyncUnavailableError
-from pdb_cli.transfer.child_handles import ChildHandles
 from pdb_cli.transfer.death_watch import DeathWatch
 
 if TYPE_CHECKING:
@@ -28,8 +32,9 @@ _LONGEST_LINE_BYTES: Final = 64 * 1024
 """Far above any path; what is longer is no line of rsync."""
 _LITTLE_BYTES: Final = 8 * 1024
 _BREATH_S: Final = 0.005
-ENDS_WITHIN_S: Final = 10.0
-"""How long rsync may take to put its unfinished file aside when it is asked to end."""
+ENDS_WITHIN_S: Final = 1.0
+"""How long rsync may take to put its unfinished file aside when it is asked to end: it does so in
+milliseconds. What is killed leaves it under another name, which the next run knows to use."""
 
 
 class RsyncProcess:
@@ -56,6 +61,7 @@ class RsyncProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                process_group=0,
             )
         except OSError as error:
             raise RsyncUnavailableError(
@@ -100,6 +106,17 @@ class RsyncProcess:
         room = half - len(self._errors_start)
         self._errors_start += chunk[:room]
         self._errors_end = (self._errors_end + chunk[room:])[-half:]
+
+    def _ask_to_end(self) -> None:
+        """Have both of its processes put aside what they have, and end."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGUSR1)
+
+    def _kill(self) -> None:
+        """End all that it has started and itself; its number is ours until it is waited for."""
+        # macOS: a group of which only the unwaited-for leader is left can not be told.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def _finish(self) -> list[bytes]:
         """Wait for its end and return what stood after the last line end."""
@@ -207,14 +224,8 @@ class RsyncGroup:
         """Ask all to end, wait until they have put aside what they were writing, then insist."""
         if not self._open:
             return
-        # Each has forked another rsync that writes; one that hangs would outlive it.
-        with ChildHandles(process.pid for process in self._open) as children:
-            self._end(children)
-
-    def _end(self, children: ChildHandles) -> None:
-        """Do so, with theirs."""
         for process in self._open:
-            process._process.terminate()  # noqa: SLF001 - as above
+            process._ask_to_end()  # noqa: SLF001 - as above
         try:
             limit_s = time.monotonic() + self._ends_within_s
             while self._open and (left_s := limit_s - time.monotonic()) > 0:
@@ -222,9 +233,7 @@ class RsyncGroup:
                 for _ in self.lines(timeout_s=left_s):
                     pass
         finally:
-            if self._open:
-                children.kill()
             for process in self._open:
-                process._process.kill()  # noqa: SLF001 - as above
+                process._kill()  # noqa: SLF001 - as above
                 process._finish()  # noqa: SLF001 - as above
             self._open.clear()

@@ -81,16 +81,23 @@ class Task:
         """
         since_s = self.item.unless_since_s
         headers: tuple[str, ...] = ()
+        source = self.choice.source
         # What another try has the beginning of, has changed.
-        if since_s is not None and wanted is None:
+        if since_s is not None and wanted is None and source.not_before_s is None:
             headers = (f"If-Modified-Since: {format_http_date(since_s)}",)
+        bounds_s = [
+            bound_s
+            for bound_s in (self.item.not_before_s, source.not_before_s)
+            if bound_s is not None
+        ]
         return Request(
-            self.choice.source.url,
+            source.url,
             sink,
             wanted,
             headers=headers,
             max_bytes=self.item.expectation.max_bytes,
-            not_before_s=self.item.not_before_s,
+            not_before_s=max(bounds_s, default=None),
+            is_dated=source.not_before_s is not None,
         )
 
 

@@ -99,6 +99,8 @@ def _check_run(sync: HttpsSync, world: _World) -> None:
     run = sync.run()
     assert run.said() == planned
     assert run.transferred() == {path for path in planned if not planned[path].startswith("delete")}
+    for plan in run.plans.values():
+        assert plan.listing.files == plan.new.files + plan.changed.files + plan.kept.files
     after = tree_state(sync.collection)
     assert after == archive_state(world.tree.root)
     # What was not planned was not touched, and what was planned is another file now.

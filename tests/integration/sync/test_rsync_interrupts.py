@@ -18,6 +18,7 @@ import pytest
 from pdb_cli.archive.mirrors import RsyncRoot
 from pdb_cli.errors import RsyncBusyError, RsyncError, RsyncTransientError
 from pdb_cli.events import BytesReceived
+from pdb_cli.jobs.process_tree import descendants
 from pdb_cli.operations.sync_model import SettledStatus
 from pdb_cli.transfer import rsync_process
 from pdb_cli.transfer.rsync_arguments import PARTIAL_DIRECTORY, RsyncOptions
@@ -32,7 +33,7 @@ from support.rsync_lab import DIRECTORY, REMOTE, RsyncLab, snapshot
 from support.wait import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LARGE = "ab/9abc.cif.gz"
@@ -73,8 +74,10 @@ def lab(tmp_path: Path, slow: RsyncDaemon) -> RsyncLab:
     return RsyncLab(tmp_path / "collection", slow.port)
 
 
-def start_cli(lab: RsyncLab, tmp_path: Path) -> subprocess.Popen[bytes]:
-    """Start ``pdb-cli sync`` and return when it is in the middle of the large file."""
+def start_cli(
+    lab: RsyncLab, tmp_path: Path, *options: str, begun_bytes: int = LARGE_BYTES // 3
+) -> subprocess.Popen[bytes]:
+    """Start ``pdb-cli sync`` in a group and return when it is in the middle of the large file."""
     config = tmp_path / "config.toml"
     config.write_text(
         f'[paths]\npdb_dir = "{lab.collection}"\n[mirror]\ndefault = ["lab"]\n'
@@ -82,13 +85,14 @@ def start_cli(lab: RsyncLab, tmp_path: Path) -> subprocess.Popen[bytes]:
     )
     lab.collection.mkdir(exist_ok=True)
     command = subprocess.Popen(
-        [sys.executable, "-m", "pdb_cli", "sync", "structures", "--transport", "rsync"],
+        [sys.executable, "-m", "pdb_cli", "sync", "structures", "--transport", "rsync", *options],
+        process_group=0,
         env={**os.environ, "PDB_CLI_CONFIG": str(config)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    wait_until(lambda: unfinished_bytes(lab.root) > LARGE_BYTES // 3, what="half a file")
+    wait_until(lambda: unfinished_bytes(lab.root) > begun_bytes, what="a part of a file")
     return command
 
 
@@ -110,6 +114,17 @@ def assert_none_is_torn(lab: RsyncLab, archive: Path) -> None:
             assert data == (archive / name).read_bytes(), name
 
 
+def cancel(pid: int) -> None:
+    """Tell a process and all it has started to end, parents first: as jobs cancel does it."""
+    for one in [pid, *(process.pid for process in descendants(pid))]:
+        os.kill(one, signal.SIGTERM)
+
+
+def press_ctrl_c(pid: int) -> None:
+    """Tell all of a process's group to end: as a terminal does it."""
+    os.killpg(pid, signal.SIGINT)
+
+
 def sent_bytes(daemon: RsyncDaemon) -> int:
     """Return what the daemon has sent in all finished connections."""
     return sum(int(found) for found in re.findall(r" sent ([0-9]+) bytes ", daemon.log()))
@@ -122,7 +137,8 @@ def test_killed_in_the_middle_and_finished_without_fetching_twice(
     command = start_cli(lab, tmp_path)
     children = at_work(lab)
     assert children
-    command.kill()
+    # Whoever is in its group, as a shell or a batch system does it.
+    os.killpg(command.pid, signal.SIGKILL)
     if victims == "both":
         for child in children:
             os.kill(child.pid, signal.SIGKILL)
@@ -142,23 +158,29 @@ def test_killed_in_the_middle_and_finished_without_fetching_twice(
     assert lab.sync().settled == []
 
 
-def test_terminated_it_ends_rsync_and_keeps_what_has_come(
-    lab: RsyncLab, archive: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("tell", "code"), [(cancel, 143), (press_ctrl_c, 130)], ids=["cancel", "Ctrl-C"]
+)
+def test_told_to_end_it_does_so_at_once_and_keeps_what_has_come(
+    lab: RsyncLab, archive: Path, tmp_path: Path, tell: Callable[[int], None], code: int
 ) -> None:
-    command = start_cli(lab, tmp_path)
-    command.terminate()
-    command.communicate(timeout=10)
-    assert command.returncode == 143
+    begun_bytes = LARGE_BYTES // 20
+    # Seven seconds for the large file: nothing of this is waited for.
+    command = start_cli(lab, tmp_path, "--bwlimit", "300", begun_bytes=begun_bytes)
+    told_s = time.monotonic()
+    tell(command.pid)
+    command.communicate(timeout=15)
+    assert time.monotonic() - told_s < 2.0
+    assert command.returncode == code
     assert at_work(lab) == []
-    assert (lab.root / "ab" / PARTIAL_DIRECTORY / "9abc.cif.gz").stat().st_size > LARGE_BYTES // 3
+    kept = lab.root / "ab" / PARTIAL_DIRECTORY / "9abc.cif.gz"
+    assert kept.stat().st_size >= begun_bytes
     assert_none_is_torn(lab, archive)
 
 
 def test_a_receiver_that_hangs_does_not_outlive_the_run(
     lab: RsyncLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not hasattr(os, "pidfd_open") or not processes.available():
-        pytest.skip("no pidfd_open here: Linux 5.3 and later have it")
     monkeypatch.setattr(rsync_process.RsyncGroup.__init__, "__kwdefaults__", {
         "ends_within_s": 0.3, "is_watched": False,
     })  # fmt: skip

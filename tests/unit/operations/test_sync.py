@@ -258,7 +258,7 @@ def test_selection_leaves_the_rest_alone(setting: MemorySetting) -> None:
         del setting.archive.files[path]
     others = [path for path in setting.archive.files if "/2a/" in path]
     del setting.archive.files[others[0]]
-    setting.archive.files[selected[0]] = (b"back", 1.0)
+    setting.archive.files[selected[0]] = (b"back", 5000.0)
     setting.request = setting.request._replace(
         selection=SyncSelection(prefixes=("11a",)), limit=DeleteLimit(percent=50.0)
     )

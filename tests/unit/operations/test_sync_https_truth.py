@@ -1,0 +1,220 @@
+"""A run over https is done only when all that the lists name is here, of the version they name."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pdb_cli.archive.dates import format_second
+from pdb_cli.archive.holdings import HoldingsFile
+from pdb_cli.operations.sync_model import SettledStatus
+from support.archive_gzip import archive_gzip
+from support.archive_simulator import ArchiveSimulator
+from support.archive_tree import ArchiveTree
+from support.holdings import write_holdings
+from support.sync_https import HttpsSync, archive_state, tree_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CURRENT = HoldingsFile.CURRENT_FILES
+NMR = "structures/divided/nmr_data"
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[ArchiveSimulator]:
+    tree = ArchiveTree(tmp_path / "archive")
+    tree.publish(add=["1c58", "1dsr", "3hya"])
+    with ArchiveSimulator(tree) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sync(tmp_path: Path, mirror: ArchiveSimulator) -> HttpsSync:
+    return HttpsSync(tmp_path / "collection", mirror.url)
+
+
+def read_list(tree: ArchiveTree, name: HoldingsFile) -> dict[str, Any]:
+    data = (tree.root / name.path).read_bytes()
+    return dict(json.loads(gzip.decompress(data)))
+
+
+def write_list(
+    tree: ArchiveTree, name: HoldingsFile, content: dict[str, Any], *, later_s: float = 0
+) -> None:
+    write_holdings(tree.root / "holdings", name, content, mtime_s=tree.file_time_s + later_s)
+
+
+def put(tree: ArchiveTree, path: str) -> str:
+    """Write a file of the archive; return its path as lists have it."""
+    place = tree.root / "data" / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    name = place.name.removesuffix(".gz")
+    text = f"data_{name[:4].upper()}\n#\n_entry.id {name[:4].upper()}\n#\n"
+    place.write_bytes(archive_gzip(text.encode(), name=name, mtime_s=int(tree.file_time_s)))
+    os.utime(place, (tree.file_time_s, tree.file_time_s))
+    return f"/pdb/data/{path}"
+
+
+def check_done(sync: HttpsSync, tree: ArchiveTree, name: str, directory: str) -> None:
+    """See that a run brings all that is listed, counts it once, and leaves nothing to do."""
+    run = sync.run(name)
+    wanted = {path for path in archive_state(tree.root) if path.startswith(f"{directory}/")}
+    assert wanted
+    assert run.transferred() == wanted
+    for plan in (run.plans[name], sync.plan(name).plans[name]):
+        assert plan.listing.files == len(wanted)
+        assert plan.new.files + plan.changed.files + plan.kept.files == len(wanted)
+    assert not sync.run(name).said()
+
+
+def test_an_entry_with_files_of_two_content_types(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    current = read_list(mirror.tree, CURRENT)
+    for entry in ("1c58", "1dsr"):
+        for ending, kind in (("nef", "nef"), ("str", "nmr-star")):
+            path = f"{NMR}/{entry[1:3]}/{entry}_nmr-data.{ending}.gz"
+            current[entry.upper()][f"combined_nmr_data_{kind}"] = [put(mirror.tree, path)]
+    write_list(mirror.tree, CURRENT, current)
+    check_done(sync, mirror.tree, "nmr-data", NMR)
+
+
+def test_an_entry_that_a_list_has_twice_with_other_files(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    place = "assemblies/mmCIF/divided/c5/1c58-assembly{}.cif.gz"
+    paths = [put(mirror.tree, place.format(number)) for number in (1, 2, 3)]
+    content = {
+        "1C58": {"assembly_mmcif": paths[:2]},
+        "PDB_00001C58": {"assembly_mmcif": paths[1:]},
+    }
+    write_list(mirror.tree, CURRENT, content)
+    check_done(sync, mirror.tree, "assemblies", "assemblies/mmCIF/divided")
+
+
+WEEK_S = 7 * 86_400
+PLACE = "structures/divided/mmCIF/c5/1c58.cif.gz"
+ASSEMBLY = "assemblies/mmCIF/divided/hh/4hhb-assembly1.cif.gz"
+
+
+@pytest.fixture
+def behind(tmp_path: Path, mirror: ArchiveSimulator, sync: HttpsSync) -> Iterator[ArchiveSimulator]:
+    """Start another mirror, which stays as it is, and fall back to it."""
+    shutil.copytree(mirror.tree.folder, tmp_path / "behind")
+    tree = ArchiveTree(tmp_path / "behind")
+    with ArchiveSimulator(tree) as simulator:
+        sync.others = (simulator.url,)
+        yield simulator
+
+
+def here(sync: HttpsSync, path: str = PLACE) -> tuple[bytes, int]:
+    return tree_state(sync.collection)[path]
+
+
+def age(tree: ArchiveTree, path: str, time_s: float) -> None:
+    """Give a mirror's file another time."""
+    os.utime(tree.root / "data" / path, (time_s, time_s))
+
+
+@pytest.mark.parametrize("how", ["gone", "garbage"])
+def test_no_other_mirror_puts_an_older_file_in_the_place_of_a_newer_one(
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator, how: str
+) -> None:
+    mirror.tree.publish(change=["1c58"])
+    sync.run("structures-mmcif")
+    before = here(sync)
+    mirror.tree.publish(change=["1c58"])
+    file = mirror.tree.root / "data" / PLACE
+    if how == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(b"<html>maintenance</html>")
+    run = sync.run("structures-mmcif")
+    assert here(sync) == before
+    (settled,) = run.settled
+    assert settled.status is SettledStatus.FAILED
+    assert "older version" in settled.reason or how == "garbage"
+    assert any(request.path.endswith("1c58.cif.gz") for request in behind.requests)
+
+
+def test_the_very_file_that_is_here_is_not_what_the_list_announces(
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator
+) -> None:
+    sync.run("structures-mmcif")
+    mirror.tree.publish(change=["1c58"])
+    (mirror.tree.root / "data" / PLACE).unlink()
+    (settled,) = sync.run("structures-mmcif").settled
+    assert settled.status is SettledStatus.FAILED
+    assert behind.origin.removeprefix("http://") in settled.reason
+
+
+@pytest.mark.parametrize("later_s", [None, 0, WEEK_S])
+def test_another_mirror_gives_what_the_list_announces_or_nothing(
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator, later_s: float | None
+) -> None:
+    sync.run("structures-mmcif")
+    mirror.tree.publish(change=["1c58"])
+    listed_s = mirror.tree.file_time_s
+    (mirror.tree.root / "data" / PLACE).unlink()
+    if later_s is None:
+        behind.tell_time = lambda _: None
+    else:
+        age(behind.tree, PLACE, listed_s + later_s)
+    (settled,) = sync.run("structures-mmcif").settled
+    taken = later_s is not None
+    assert (settled.status is SettledStatus.TRANSFERRED) is taken
+    assert (here(sync)[1] >= listed_s) is taken
+
+
+def test_a_new_file_comes_from_another_mirror_only_as_the_list_announces_it(
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator
+) -> None:
+    mirror.tree.publish(change=["1c58"])
+    (mirror.tree.root / "data" / PLACE).unlink()
+    run = sync.run("structures-mmcif")
+    assert {one.path for one in run.settled if one.status is SettledStatus.FAILED} == {PLACE}
+    assert PLACE not in tree_state(sync.collection)
+
+
+def test_the_mirror_itself_does_not_take_a_file_back_unless_its_list_does(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    first_s = mirror.tree.file_time_s
+    mirror.tree.publish(change=["1c58"])
+    sync.run("structures-mmcif")
+    before = here(sync)
+    mirror.tree.publish(change=["1c58"])
+    age(mirror.tree, PLACE, first_s)  # one of several nodes, two weeks behind
+    (settled,) = sync.run("structures-mmcif").settled
+    assert settled.status is SettledStatus.FAILED
+    assert here(sync) == before
+    dates = read_list(mirror.tree, HoldingsFile.STRUCTURE_DATES)
+    dates["1C58"] = format_second(first_s)
+    write_list(mirror.tree, HoldingsFile.STRUCTURE_DATES, dates, later_s=1)
+    assert sync.run("structures-mmcif").transferred() == {PLACE}
+    assert here(sync)[1] == first_s
+
+
+def test_undated_files_of_other_mirrors_are_not_older_than_what_the_mirror_told(
+    tmp_path: Path, mirror: ArchiveSimulator, sync: HttpsSync
+) -> None:
+    mirror.tree.publish(add=["4hhb"])
+    sync.run("assemblies")
+    before = here(sync, ASSEMBLY)
+    shutil.copytree(mirror.tree.folder, tmp_path / "behind")
+    mirror.tree.publish(change=["4hhb"])
+    with ArchiveSimulator(ArchiveTree(tmp_path / "behind")) as behind:
+        age(behind.tree, ASSEMBLY, before[1] - WEEK_S)
+        sync.others = (behind.url,)
+        mirror.refusals["GET 4hhb-assembly1.cif.gz"] = HTTPStatus.FORBIDDEN
+        (settled,) = sync.run("assemblies").settled
+    assert settled.status is SettledStatus.FAILED
+    assert here(sync, ASSEMBLY) == before
