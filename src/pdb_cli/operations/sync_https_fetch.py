@@ -17,8 +17,8 @@ from pdb_cli.operations.sync_https_local import check_no_link
 from pdb_cli.operations.sync_https_sources import DateKind
 from pdb_cli.operations.sync_model import FileSettled, SettledStatus
 from pdb_cli.operations.verification_record import record_of_fetch
+from pdb_cli.transfer.attempts import short_reason
 from pdb_cli.transfer.fetch import FetchItem, FetchResult, FetchStatus, Source, fetch_files
-from pdb_cli.transfer.model import short_reason
 from pdb_cli.transfer.verify import Expectation, expect
 
 if TYPE_CHECKING:
@@ -189,7 +189,8 @@ class _Run:
                     self._in_vain += 1
                     if self._in_vain >= _HOPELESS_AFTER:
                         self.lost = error
-                return FileSettled(change.path, SettledStatus.FAILED, reason=short_reason(error))
+                reason = "" if error is None else short_reason(error)
+                return FileSettled(change.path, SettledStatus.FAILED, reason=reason)
 
     def _settle_good(self, change: PlannedChange, result: FetchResult) -> FileSettled:
         """Say of a file that it is here, and remember it."""

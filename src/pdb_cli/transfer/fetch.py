@@ -21,6 +21,7 @@ from pdb_cli.errors import (
     FileAccessError,
     HttpStatusError,
     ResumeError,
+    TransferError,
     VerificationError,
 )
 from pdb_cli.events import (
@@ -35,7 +36,7 @@ from pdb_cli.transfer.claim import BUSY_RETRY_S, Claim, Claims, note_waiting
 from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.intake import Ending, Intake, Verdict
 from pdb_cli.transfer.mailbox import Mailbox
-from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Passed, Source, short_reason
+from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Passed, Source
 from pdb_cli.transfer.options import HttpOptions, affordable_connections
 from pdb_cli.transfer.response import NOT_MODIFIED, RANGE_NOT_SATISFIABLE, Wanted
 from pdb_cli.transfer.servers import Admission, Servers
@@ -400,7 +401,7 @@ class _Run:
         elif error is not None and _is_due_to_earlier_try(error, arrival, request):
             # It is not the mirror that is to blame; with nothing left, this can not repeat itself.
             shown = arrival.subject
-            self._observe(AttemptFailed(task.item.name, short_reason(error), 0.0, shown))
+            self._observe(AttemptFailed(task.item.name, _reason(error), 0.0, shown))
             self._put_off(task, time.monotonic())
         elif error is not None:
             self._try_again(task, error)
@@ -418,14 +419,14 @@ class _Run:
         now_s = time.monotonic()
         delay_s = self._servers.adjust_delay_s(task.choice, delay_s, now_s)
         next_url = without_credentials(task.choice.source.url)
-        self._observe(AttemptFailed(task.item.name, short_reason(error), delay_s, next_url))
+        self._observe(AttemptFailed(task.item.name, _reason(error), delay_s, next_url))
         self._put_off(task, now_s + delay_s)
 
     def _give_up(self, task: Task, error: PdbCliError) -> None:
         """Make a result of a file that no mirror delivers."""
         final = task.choice.error
         if task.choice.status is FetchStatus.FAILED:
-            self._observe(FileFailed(task.item.name, short_reason(final or error)))
+            self._observe(FileFailed(task.item.name, _reason(final or error)))
         self._finish(task, task.choice.status, error=final)
 
     def _fail(self, task: Task, error: FileAccessError) -> None:
@@ -436,7 +437,7 @@ class _Run:
             return
         if error.errno in _RUN_ENDING:
             self._ending = error
-        self._observe(FileFailed(task.item.name, short_reason(error)))
+        self._observe(FileFailed(task.item.name, _reason(error)))
         self._finish(task, FetchStatus.FAILED, error=error)
 
     def _finish(
@@ -481,3 +482,12 @@ def _is_due_to_earlier_try(error: PdbCliError, arrival: Arrival, request: Reques
     return isinstance(error, ResumeError) or (
         arrival.resumed and isinstance(error, VerificationError)
     )
+
+
+def _reason(error: PdbCliError) -> str:
+    """Return a short reason for an event."""
+    if isinstance(error, TransferError | FileAccessError):
+        return error.reason
+    if isinstance(error, VerificationError):
+        return f"{error.defect}: {error.detail}"
+    return type(error).__name__

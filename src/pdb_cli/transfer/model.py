@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pdb_cli.errors import FileAccessError, TransferError, VerificationError
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -94,18 +92,3 @@ class FetchResult:
     """The server's entity tag of what was fetched, as sent."""
     last_modified_s: float | None = None
     """The server's time of what was fetched, in seconds since 1970; the file has it too."""
-
-
-def short_reason(error: PdbCliError | None) -> str:
-    """Return why a file did not come, in a few words.
-
-    Parameters
-    ----------
-    error
-        As of ``FetchResult``.
-    """
-    if isinstance(error, TransferError | FileAccessError):
-        return error.reason
-    if isinstance(error, VerificationError):
-        return f"{error.defect}: {error.detail}"
-    return type(error).__name__
