@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support import processes
 from support.cli import CliRunner
@@ -17,6 +18,12 @@ from support.wait import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# On a machine that is busy with other things an example takes any time.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 # Settings of the machine that would change what a test sees.
 _REMOVED_PREFIXES = (

@@ -19,8 +19,8 @@ from pdb_cli.operations.sync_https_sources import DateKind
 from pdb_cli.operations.sync_model import FileSettled, SettledStatus
 from pdb_cli.operations.update_judge import archive_second
 from pdb_cli.operations.verification_record import record_of_fetch
+from pdb_cli.transfer.attempts import short_reason
 from pdb_cli.transfer.fetch import FetchItem, FetchResult, FetchStatus, Source, fetch_files
-from pdb_cli.transfer.model import short_reason
 from pdb_cli.transfer.verify import Expectation, expect
 
 if TYPE_CHECKING:
@@ -320,4 +320,4 @@ def _reason(error: PdbCliError | None) -> str:
     """Return why a file did not come, in a few words."""
     if isinstance(error, StaleVersionError):
         return f"{urlsplit(error.url).netloc}: {error.reason}"
-    return short_reason(error)
+    return "" if error is None else short_reason(error)

@@ -33,11 +33,12 @@ from pdb_cli.events import (
     ignore_event,
 )
 from pdb_cli.storage.guard import no_guard
+from pdb_cli.transfer.attempts import short_reason
 from pdb_cli.transfer.claim import BUSY_RETRY_S, Claim, Claims, note_waiting
 from pdb_cli.transfer.http import HttpEngine
 from pdb_cli.transfer.intake import Ending, Intake, Verdict
 from pdb_cli.transfer.mailbox import Mailbox
-from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Passed, Source, short_reason
+from pdb_cli.transfer.model import FetchItem, FetchResult, FetchStatus, Passed, Source
 from pdb_cli.transfer.options import HttpOptions, affordable_connections
 from pdb_cli.transfer.response import NOT_MODIFIED, RANGE_NOT_SATISFIABLE, Wanted
 from pdb_cli.transfer.servers import Admission, Servers

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pdb_cli.errors import FileAccessError, TransferError, VerificationError
+from pdb_cli.errors import FileAccessError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,18 +104,3 @@ class FetchResult:
         """Whether no mirror was asked for it: all that were left were out of reach."""
         is_ours = isinstance(self.error, FileAccessError)
         return self.status is FetchStatus.FAILED and not (self.attempts or is_ours)
-
-
-def short_reason(error: PdbCliError | None) -> str:
-    """Return why a file did not come, in a few words.
-
-    Parameters
-    ----------
-    error
-        As of ``FetchResult``.
-    """
-    if isinstance(error, TransferError | FileAccessError):
-        return error.reason
-    if isinstance(error, VerificationError):
-        return f"{error.defect}: {error.detail}"
-    return type(error).__name__

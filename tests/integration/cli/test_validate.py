@@ -280,10 +280,14 @@ def test_data_goes_where_it_is_sent_while_a_bar_is_drawn(lab: Lab) -> None:
             env={**os.environ, "TERM": "xterm-256color"},
             check=True,
         )
-        shown = os.read(controller, 100_000).decode()
+        os.write(terminal, b"the end")
+        read = b""
+        while not read.endswith(b"the end"):
+            read += os.read(controller, 100_000)
     finally:
         os.close(controller)
         os.close(terminal)
+    shown = read.decode()
     assert "validating" in shown
     assert HYA not in shown
     assert {row["id"] for row in json.loads(done.stdout)} == {"3hya", "1kqe"}

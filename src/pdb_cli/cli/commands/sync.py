@@ -188,7 +188,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     if background:
         from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
 
-        if not options["wait"]:
+        if not (options["wait"] or options["after"]):
             check_free(asked.request.collection)
         return start_job(
             session,
