@@ -250,7 +250,7 @@ def _read_obsolete(
         tree.kind = DateKind.SHARED
         tree.sources.append(HoldingsFile.REMOVED)
         tree.moments = Moments({}, kept.modified_s)
-    for entry, record in iterate_entries(kept.chunks(), subject=kept.path.name):
+    for entry, record in iterate_entries(kept.chunks(), subject=kept.url):
         content = record.get("content_type") if isinstance(record, dict) else None
         if isinstance(content, dict) and (selection.is_all or selection.has(entry)):
             for tree in trees:
@@ -271,7 +271,7 @@ def _read_current(
         _set_dates(tree, lists, kept.modified_s)
     layout = trees[0].names.tree.layout
     wanted = [(name, tree) for tree in trees for name in tree.names.tree.content_types]
-    subject = kept.path.name
+    subject = kept.url
     for entry, files in iterate_entries(kept.chunks(), subject=subject):
         if not selection.is_all and not selection.has(entry):
             continue

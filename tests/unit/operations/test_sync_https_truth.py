@@ -182,6 +182,8 @@ def test_a_new_file_comes_from_another_mirror_only_as_the_list_announces_it(
     run = sync.run("structures-mmcif")
     assert {one.path for one in run.settled if one.status is SettledStatus.FAILED} == {PLACE}
     assert PLACE not in tree_state(sync.collection)
+    age(behind.tree, PLACE, mirror.tree.file_time_s)
+    assert sync.run("structures-mmcif").transferred() == {PLACE}
 
 
 def test_the_mirror_itself_does_not_take_a_file_back_unless_its_list_does(
