@@ -238,13 +238,14 @@ class _Run:
         except OSError:
             return
         mtime = status.st_mtime_ns // _SECOND_NS
-        if second is None or mtime == second:
-            return
         size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
-        if dates.kind is DateKind.ENTRY and is_made_later(size_bytes, mtime_ns, second):
-            return
-        if dates.kind is DateKind.EXACT and mtime < second and self._marks.is_recent(second):
-            return  # the mirror has a list of today and a file of yesterday
+        if second is not None:
+            if mtime == second:
+                return
+            if dates.kind is DateKind.ENTRY and is_made_later(size_bytes, mtime_ns, second):
+                return
+            if dates.kind is DateKind.EXACT and mtime < second and self._marks.is_recent(second):
+                return  # the mirror has a list of today and a file of yesterday
         date = dates.moments.text(entry.extended)
         remote = self._names.remote_path(change.path)
         doubt = Doubt(change.path, remote, size_bytes, mtime_ns, date, second)

@@ -50,6 +50,11 @@ class Moments:
         ----------
         extended
             The extended form of its id.
+
+        Returns
+        -------
+        int | None
+            In seconds since 1970; None where nobody tells.
         """
         text = self._table.get(extended)
         if text is None:

@@ -13,6 +13,7 @@ import pytest
 
 from pdb_cli.archive.dates import format_second
 from pdb_cli.archive.holdings import HoldingsFile
+from pdb_cli.errors import HoldingsError
 from pdb_cli.operations.sync_model import SettledStatus
 from support.archive_gzip import archive_gzip
 from support.archive_simulator import ArchiveSimulator
@@ -220,3 +221,68 @@ def test_undated_files_of_other_mirrors_are_not_older_than_what_the_mirror_told(
         (settled,) = sync.run("assemblies").settled
     assert settled.status is SettledStatus.FAILED
     assert here(sync, ASSEMBLY) == before
+
+
+@pytest.mark.parametrize("odd", ["29-SEP-26", "", "2026-09-31T00:00:00+00:00"])
+def test_a_file_whose_date_can_not_be_read_is_asked_about_each_week(
+    sync: HttpsSync, mirror: ArchiveSimulator, odd: str
+) -> None:
+    sync.run("structures-mmcif")
+    mirror.tree.publish(change=["1c58"])
+    dates = read_list(mirror.tree, HoldingsFile.STRUCTURE_DATES)
+    write_list(mirror.tree, HoldingsFile.STRUCTURE_DATES, dates | {"1C58": odd})
+    assert sync.run("structures-mmcif").said() == {PLACE: "changed (size)"}
+    assert here(sync) == archive_state(mirror.tree.root)[PLACE]
+    asked = []
+    for later_s in (0, 60, WEEK_S):
+        sync.now_s += later_s
+        mirror.forget_requests()
+        assert not sync.run("structures-mmcif").said()
+        asked.append([request.method for request in mirror.requests].count("HEAD"))
+    assert asked == [0, 0, 1]
+
+
+def test_a_list_without_days_is_refused(sync: HttpsSync, mirror: ArchiveSimulator) -> None:
+    mirror.tree.publish(copies={f"9a{number:02}": "1dul" for number in range(30)})
+    dates = read_list(mirror.tree, HoldingsFile.STRUCTURE_DATES)
+    few = dict.fromkeys([*dates][:3], "29-SEP-26")
+    write_list(mirror.tree, HoldingsFile.STRUCTURE_DATES, dates | few)
+    assert not sync.run("structures-mmcif").errors
+    write_list(mirror.tree, HoldingsFile.STRUCTURE_DATES, dict.fromkeys(dates, "29-SEP-26"))
+    (error,) = sync.run("structures-mmcif").errors.values()
+    assert isinstance(error, HoldingsError)
+    assert error.reason == f"{len(dates)} of {len(dates)} dates are none, such as '29-SEP-26'"
+    assert error.subject.startswith(mirror.url)
+
+
+def test_a_file_without_any_date_is_asked_about_once_for_each_list(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    mirror.tree.publish(obsolete={"1dsr": None})
+    sync.run("obsolete-mmcif")
+    write_list(
+        mirror.tree,
+        HoldingsFile.REMOVED,
+        read_list(mirror.tree, HoldingsFile.REMOVED),
+        later_s=WEEK_S,
+    )
+    asked = []
+    for later_s in (0, WEEK_S, WEEK_S):
+        sync.now_s += later_s
+        mirror.forget_requests()
+        assert not sync.run("obsolete-mmcif").said()
+        asked.append([request.method for request in mirror.requests].count("HEAD"))
+    assert asked == [1, 0, 0]
+
+
+def test_a_file_of_a_list_without_a_time_is_asked_about(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    mirror.tree.publish(obsolete={"1dsr": None})
+    mirror.tell_time = lambda _: None
+    sync.run("obsolete-mmcif")
+    (path,) = tree_state(sync.collection)
+    place = mirror.tree.root / "data" / path
+    place.write_bytes(archive_gzip(b"data_1DSR\n#\n_entry.id 1DSR\n#\n", name=place.stem))
+    sync.now_s += WEEK_S
+    assert sync.run("obsolete-mmcif").said() == {path: "changed (size)"}
