@@ -113,20 +113,25 @@ class ListedTree:
             bucket = self.buckets[entry.hash] = []
         bucket.append(entry.id)  # type: ignore[arg-type]  # of one kind in a tree
 
-    def add_paths(self, entry: Shown, paths: Iterable[str]) -> None:
+    def add_paths(self, entry: Shown, paths: Sequence[str]) -> None:
         """Add files of an entry that a list publishes, besides those that were added before.
 
         Raises
         ------
         TypeError
-            A path is no text.
+            A path is no text, or they are no list.
         """
+        if not isinstance(paths, list | tuple):
+            raise TypeError(type(paths))
         # Entries differ in id and hash, and else hardly at all: most are known at a glance.
-        text = "\n".join(paths).replace(entry.id, "~").replace(f"/{entry.hash}/", "/#/")
-        known = self._known.get(text)
+        given = "\n".join(paths)
+        text = given.replace(entry.id, "~").replace(f"/{entry.hash}/", "/#/")
+        # What looks like that by itself says nothing about the paths of other entries.
+        is_plain = "~" not in given and "#" not in given and given.count("\n") < len(paths)
+        known = self._known.get(text) if is_plain else None
         if known is None:
             known = self._read(entry, paths)
-            if len(self._known) < _MOST_KNOWN:
+            if is_plain and len(self._known) < _MOST_KNOWN:
                 self._known[text] = known
         refused, numbers = known
         if refused:

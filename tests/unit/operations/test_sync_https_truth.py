@@ -243,7 +243,7 @@ def test_a_file_whose_date_can_not_be_read_is_asked_about_each_week(
 
 
 def test_a_list_without_days_is_refused(sync: HttpsSync, mirror: ArchiveSimulator) -> None:
-    mirror.tree.publish(copies={f"9a{number:02}": "1dul" for number in range(30)})
+    mirror.tree.publish(copies={f"9a{number:02}": "1dul" for number in range(12)})
     dates = read_list(mirror.tree, HoldingsFile.STRUCTURE_DATES)
     few = dict.fromkeys([*dates][:3], "29-SEP-26")
     write_list(mirror.tree, HoldingsFile.STRUCTURE_DATES, dates | few)
@@ -286,3 +286,23 @@ def test_a_file_of_a_list_without_a_time_is_asked_about(
     place.write_bytes(archive_gzip(b"data_1DSR\n#\n_entry.id 1DSR\n#\n", name=place.stem))
     sync.now_s += WEEK_S
     assert sync.run("obsolete-mmcif").said() == {path: "changed (size)"}
+
+
+@pytest.mark.parametrize(
+    "odd", ["#/~-assembly1.cif.gz", "c5/~-assembly1.cif.gz", "c5/1c58-assembly1.cif.gz\nx"]
+)
+def test_an_odd_path_of_one_entry_is_no_matter_to_others(
+    sync: HttpsSync, mirror: ArchiveSimulator, odd: str
+) -> None:
+    place = "/pdb/data/assemblies/mmCIF/divided/"
+    good = put(mirror.tree, "assemblies/mmCIF/divided/ds/1dsr-assembly1.cif.gz")
+    more = [good, "x"] if "\n" in odd else [good]
+    content = {"1C58": {"assembly_mmcif": [place + odd]}, "1DSR": {"assembly_mmcif": more}}
+    write_list(mirror.tree, CURRENT, content)
+    assert sync.run("assemblies").transferred() == {good.removeprefix("/pdb/data/")}
+
+
+def test_an_object_in_place_of_paths_is_no_list(sync: HttpsSync, mirror: ArchiveSimulator) -> None:
+    write_list(mirror.tree, CURRENT, {"1C58": {"assembly_mmcif": {"/pdb/data/x": 1}}})
+    (error,) = sync.run("assemblies").errors.values()
+    assert isinstance(error, HoldingsError)
