@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import shutil
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ import pytest
 from pdb_cli.archive.dates import format_second
 from pdb_cli.archive.holdings import HoldingsFile
 from pdb_cli.errors import HoldingsError
+from pdb_cli.events import Note
 from pdb_cli.operations.sync_model import SettledStatus
+from pdb_cli.transfer.headers import format_http_date
 from support.archive_gzip import archive_gzip
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
@@ -22,11 +25,14 @@ from support.holdings import write_holdings
 from support.sync_https import HttpsSync, archive_state, tree_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pdb_cli.events import Event
 
 CURRENT = HoldingsFile.CURRENT_FILES
 NMR = "structures/divided/nmr_data"
+FAR = "Fri, 31 Dec 9999 23:59:59 GMT"
 
 
 @pytest.fixture
@@ -306,3 +312,40 @@ def test_an_object_in_place_of_paths_is_no_list(sync: HttpsSync, mirror: Archive
     write_list(mirror.tree, CURRENT, {"1C58": {"assembly_mmcif": {"/pdb/data/x": 1}}})
     (error,) = sync.run("assemblies").errors.values()
     assert isinstance(error, HoldingsError)
+
+
+def _now(_: float) -> str:
+    return format_http_date(time.time())
+
+
+@pytest.mark.parametrize("told", [lambda _: None, _now, lambda _: FAR], ids=["none", "now", "far"])
+def test_files_have_the_times_of_the_list_where_the_mirror_tells_none(
+    sync: HttpsSync, mirror: ArchiveSimulator, told: Callable[[float], str | None]
+) -> None:
+    mirror.tree.all_dated = False
+    mirror.tree.publish(add=["4hhb"])
+    mirror.tell_time = told
+    notes: list[Event] = []
+    run = sync.run("structures-mmcif", "assemblies", observe=notes.append)
+    state = tree_state(sync.collection)
+    assert state.keys() == run.transferred() > {PLACE, ASSEMBLY}
+    archive = archive_state(mirror.tree.root)
+    assert all(state[path] == archive[path] for path in state if path != ASSEMBLY)
+    (note,) = [event.text for event in notes if isinstance(event, Note)]
+    assert "lab does not tell the times of 1 files of assemblies" in note
+    for _ in range(2):
+        sync.marks.flush()
+        assert not sync.run("structures-mmcif", "assemblies").said()
+
+
+def test_a_recent_file_without_a_time_is_looked_at_again(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    sync.now_s = mirror.tree.file_time_s + 3600
+    mirror.tell_time = lambda _: None
+    sync.run("structures-mmcif")
+    assert here(sync)[1] != mirror.tree.file_time_s  # it may be yesterday's
+    assert not sync.run("structures-mmcif").said()
+    sync.now_s += 2 * WEEK_S
+    sync.run("structures-mmcif")
+    assert here(sync)[1] == mirror.tree.file_time_s
