@@ -42,10 +42,13 @@ class MemoryArchive:
     files: dict[str, tuple[bytes, float]] = field(default_factory=dict)
     """By path below the mirror's root: content and time."""
     newest_s: float | None = None
+    newest_entry_s: float | None = None
     complete: bool = True
+    incomplete: set[str] = field(default_factory=set)
+    """Trees whose lists say of themselves that they are not complete."""
     plan_errors: list[PdbCliError] = field(default_factory=list)
     """Raised instead of plans, one after the other."""
-    execute_errors: list[PdbCliError] = field(default_factory=list)
+    execute_errors: list[BaseException] = field(default_factory=list)
     """Raised after half of the files, one after the other."""
     broken: set[str] = field(default_factory=set)
     """Files that never arrive."""
@@ -158,8 +161,9 @@ class MemoryTransport(SyncTransport):
             self.mirror.name,
             self.name,
             f"memory://{self.mirror.name}/{tree.remote}",
-            self._archive.complete,
+            self._archive.complete and tree.name not in self._archive.incomplete,
             len(listed),
             newest_s=self._archive.newest_s,
+            newest_entry_s=self._archive.newest_entry_s,
         )
         return GroupPlan.make(tree.name, tree.group, listing, changes, kept=kept)

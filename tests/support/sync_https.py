@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pdb_cli.errors import PdbCliError
     from pdb_cli.events import Observer
-    from pdb_cli.index.model import Mark, Record
+    from pdb_cli.index.model import Check, Mark, Record
     from pdb_cli.operations.collection_plan import GroupPlan, PlannedChange
     from pdb_cli.operations.sync_model import FileSettled, SyncTree
 
@@ -36,7 +36,8 @@ class MarkTable:
 
     def __init__(self) -> None:
         self.kept: dict[str, Mark] = {}
-        self.records: dict[str, Record] = {}
+        self.bad: dict[str, Check] = {}
+        self.recorded: dict[str, Record] = {}
         self._unwritten: list[Record] = []
 
     def marks(self, paths: Iterable[str]) -> Mapping[str, Mark]:
@@ -47,7 +48,7 @@ class MarkTable:
         """Return size and time of recorded files."""
         return {
             path: (record.size_bytes, record.mtime_ns)
-            for path, record in self.records.items()
+            for path, record in self.recorded.items()
             if path.startswith(f"{directory}/")
         }
 
@@ -59,10 +60,18 @@ class MarkTable:
         """Keep records, when they are written; the marks of their files go then."""
         self._unwritten.extend(records)
 
+    def condemned(self, under: str) -> Mapping[str, Check]:
+        """Return the looks that found files bad."""
+        return {path: check for path, check in self.bad.items() if path.startswith(f"{under}/")}
+
+    def records(self, paths: Iterable[str]) -> Mapping[str, Record]:
+        """Return the records of some files."""
+        return {path: self.recorded[path] for path in paths if path in self.recorded}
+
     def flush(self) -> None:
         """Write what is not written yet."""
         for record in self._unwritten:
-            self.records[record.path] = record
+            self.recorded[record.path] = record
             self.kept.pop(record.path, None)
         self._unwritten.clear()
 

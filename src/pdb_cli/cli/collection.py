@@ -7,11 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pdb_cli.cli.registry import PROGRAM
+from pdb_cli.config.paths import cache_dir
 from pdb_cli.errors import PdbCliError
 from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import utc_now
 from pdb_cli.jobs.spawn import command_line
 from pdb_cli.storage.collection_lock import CollectionLock, Holder, check_not_held
+from pdb_cli.storage.known_roots import KnownRoots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +57,17 @@ def hold(session: Session, root: Path, *, wait: bool, observe: Observer) -> Coll
         started_at=utc_now(),
     )
     return CollectionLock.acquire(root, holder, wait=wait, observe=observe)
+
+
+def known_roots(session: Session) -> KnownRoots:
+    """Return the notes about where collections have been.
+
+    Parameters
+    ----------
+    session
+        This run.
+    """
+    return KnownRoots(cache_dir(session.environ) / "collections", this_place().host)
 
 
 def typed_command(session: Session) -> str:

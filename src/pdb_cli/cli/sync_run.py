@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from pdb_cli.cli.collection import hold, typed_command
+from pdb_cli.cli.collection import hold, known_roots, typed_command
 from pdb_cli.cli.errors import describe, reason_of
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.output import (
@@ -180,8 +180,16 @@ class _Record:
             "reason": reason,
             **result_row(result),
         }
+        request = self._asked.request
+        # What is kept elsewhere says nothing about the root.
+        files = sum(
+            tree.files_here
+            for tree in result.trees.values()
+            if tree.tree.root.is_relative_to(request.collection)
+        )
+        known_roots(self._session).note(request.collection, files, anew=request.trust_list)
         try:
-            append_run(self._asked.request.collection, content)
+            append_run(request.collection, content)
         except FileAccessError as error:
             self._session.complain(f"{PROGRAM}: --last will not show this run: {reason_of(error)}")
 

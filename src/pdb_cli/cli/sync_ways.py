@@ -43,7 +43,9 @@ def make_factories(session: Session, asked: Asked) -> tuple[TransportFactory, ..
 
 def _rsync(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
     """Make the way by the rsync program; without a program there is none."""
-    from pdb_cli.operations.sync_rsync import RsyncTransport  # noqa: PLC0415 - one of two ways
+    from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - one of two ways
+    from pdb_cli.operations.sync_rsync import RsyncTransport  # noqa: PLC0415 - as above
+    from pdb_cli.storage.collection import Collection  # noqa: PLC0415 - as above
     from pdb_cli.transfer.rsync_arguments import RsyncOptions  # noqa: PLC0415 - as above
     from pdb_cli.transfer.rsync_program import find_rsync  # noqa: PLC0415 - as above
 
@@ -58,7 +60,13 @@ def _rsync(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
         bandwidth_kib_s=limit_kib_s,
         connect_timeout_s=settings.download.connect_timeout_s,
     )
-    return RsyncTransport(mirror, options, state=_state_dir(session, asked) / "rsync")
+    collection = Collection(asked.request.collection, asked.request.data_type_dirs)
+    return RsyncTransport(
+        mirror,
+        options,
+        state=_state_dir(session, asked) / "rsync",
+        open_looks=lambda: open_catalogue(collection, writable=False),
+    )
 
 
 def _https(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:

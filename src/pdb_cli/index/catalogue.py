@@ -277,12 +277,23 @@ class Catalogue:
         rows = self._database.read(lambda c: RECORDS.values_under(c, directory, columns)) or ()
         return {path: (size_bytes, mtime_ns) for path, size_bytes, mtime_ns in rows}
 
-    def condemned(self) -> dict[str, Check]:
-        """Return the looks that found files bad, by path; ask ``condemns`` whether they hold."""
-        rows = self._database.read(lambda connection: CHECKS.rows_with(connection, "defect")) or ()
+    def condemned(self, under: str = "") -> dict[str, Check]:
+        """Return the looks that found files bad, by path; ask ``condemns`` whether they hold.
+
+        Parameters
+        ----------
+        under
+            Only of files below this directory; relative to the collection, with ``/``.
+        """
+        rows = self._database.read(lambda c: CHECKS.rows_with(c, "defect", under)) or ()
         paths = {row[0] for row in rows}
+        start = f"{under}/" if under else ""
         with self._mutex:
-            paths.update(path for path, check in self._waiting.checks.items() if check.defect)
+            paths.update(
+                path
+                for path, check in self._waiting.checks.items()
+                if check.defect and path.startswith(start)
+            )
         return {path: check for path, check in self.checks(paths).items() if check.defect}
 
     def marks(self, paths: Iterable[str] | None = None) -> dict[str, Mark]:

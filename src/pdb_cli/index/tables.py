@@ -55,10 +55,17 @@ class Table:
             found += self._proved(connection.execute(query, some))
         return found
 
-    def rows_with(self, connection: sqlite3.Connection, column: str) -> list[Row]:
-        """Return the rows that have a value in a column, in no order; looks at every row."""
+    def rows_with(self, connection: sqlite3.Connection, column: str, under: str = "") -> list[Row]:
+        """Return the rows that have a value in a column, in no order; looks at every row.
+
+        With a directory, at every row whose key is a path below it.
+        """
         query = f"{self._select} WHERE {column} IS NOT NULL"
-        return list(self._proved(connection.execute(query)))
+        if not under:
+            return list(self._proved(connection.execute(query)))
+        query += f" AND {self.columns[0]} BETWEEN ? AND ?"
+        # The character after the slash: nothing else sorts between.
+        return list(self._proved(connection.execute(query, (f"{under}/", f"{under}0"))))
 
     def values_under(
         self, connection: sqlite3.Connection, directory: str, columns: Iterable[str]

@@ -105,6 +105,15 @@ class Listing(NamedTuple):
     newest_s: float | None = None
     """When the archive last changed according to it, POSIX seconds: the newest file's time, or that
     of the list itself, always the same kind from one transport; None if it does not say."""
+    newest_entry_s: float | None = None
+    """The newest date of an entry in it: what its age is measured by where :attr:`newest_s` is not
+    known. None if it has no dates."""
+
+    @property
+    def ages_s(self) -> dict[str, float]:
+        """All that is known of how new it is, by what was measured and by which transport."""
+        found = {self.transport: self.newest_s, f"{self.transport} entries": self.newest_entry_s}
+        return {key: time_s for key, time_s in found.items() if time_s is not None}
 
 
 class GroupPlan(NamedTuple):

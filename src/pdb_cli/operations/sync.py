@@ -6,7 +6,6 @@ for what comes, retries and other mirrors, deletions at the very end and only wh
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,30 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from pdb_cli.errors import (
     CollectionBusyError,
     FileAccessError,
-    ListDoubtError,
     PdbCliError,
     RsyncRefusedError,
     SyncError,
     TransferError,
 )
-from pdb_cli.events import (
-    AttemptFailed,
-    Note,
-    PhaseBegan,
-    PlanMade,
-    ignore_event,
-)
-from pdb_cli.operations.collection_plan import CollectionPlan, PlanAction
-from pdb_cli.operations.sync_guards import (
-    PathGuard,
-    check_deletions,
-    check_lag,
-    check_list,
-    check_places,
-    check_still_here,
-)
-from pdb_cli.operations.sync_lists import SeenList, read_seen_list, remember_list
-from pdb_cli.operations.sync_removal import forget_files, only_own, remove_gone
+from pdb_cli.events import Note, PhaseBegan, PlanMade, ignore_event
+from pdb_cli.operations.collection_plan import CollectionPlan
+from pdb_cli.operations.sync_belief import ListBelief
+from pdb_cli.operations.sync_condemned import Replacements
+from pdb_cli.operations.sync_guards import PathGuard, check_deletions, check_places
+from pdb_cli.operations.sync_lists import accept_list, forget_accepted, remember_list
+from pdb_cli.operations.sync_patience import Patience, reason_in_short, way_of
+from pdb_cli.operations.sync_removal import remove_gone
 from pdb_cli.operations.sync_result import SyncResult, TreeResult
 from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
@@ -57,10 +45,6 @@ if TYPE_CHECKING:
         TransportFactory,
     )
     from pdb_cli.storage.collection_lock import CollectionLock
-
-_LONGEST_DELAY_S = 30.0
-_TRIES_IF_REFUSED = 2
-"""After the first, where nothing listens: a daemon that is started anew is back by then."""
 
 
 class _Planned(NamedTuple):
@@ -102,9 +86,8 @@ class SyncRun:
         self._routes = Routes(request.mirrors, factories, observe)
         self._planned: tuple[_Planned, ...] = ()
         self._check_lock: Callable[[], None] = lambda: None
-        self._newest_s: dict[str, dict[str, float]] = {}
-        """By tree and transport, how new the lists of this run are: a mirror that is behind must
-        not go on where another one has begun."""
+        self._belief = ListBelief(request, observe)
+        self._patience = Patience(request, self.result, observe)
         self._makeshifts: dict[str, _Planned] = {}
         """Plans of incomplete lists, for trees that get no better one."""
 
@@ -177,6 +160,8 @@ class SyncRun:
         self.plan()
         self.check_plan()
         planned = self._planned
+        for one in planned:
+            accept_list(self._request.collection, one.plan, self._request.selection)
         self._observe(PlanMade(sum(len(one.plan.transfers) for one in planned)))
         self._observe(PhaseBegan("downloading"))
         done = [brought for one in planned if (brought := self._bring(one)) is not None]
@@ -207,8 +192,10 @@ class SyncRun:
         """
         for tree in trees:
             made = self._makeshifts.pop(tree.name, None)
-            plan = None if made is None else self._checked(made.tree, made.plan)
-            if made is None or plan is None:
+            if made is None or not made.plan.listing.files:
+                continue  # nothing is listed: what it lacks is the error of this tree alone
+            plan = self._checked(made.tree, made.plan)
+            if plan is None:
                 continue
             outcome = self.result.trees[tree.name]
             outcome.plan, outcome.incomplete, outcome.error = plan, outcome.error, None
@@ -221,7 +208,7 @@ class SyncRun:
         given_up: list[SyncTree] = []
         for attempt in range(self._request.retries + 1):
             if attempt:
-                self._wait(attempt, _way(transport), trees)
+                self._patience.wait(attempt, way_of(transport), trees)
             pending: list[SyncTree] = []
             with closing(self._ask(transport, trees)) as answers:
                 for tree, answer, error in answers:
@@ -237,8 +224,8 @@ class SyncRun:
                     may_help = error is not None and error.transient
                     (pending if may_help else given_up).append(tree)
             trees = pending
-            refused = all(self._is_refused(tree) for tree in trees)
-            if not trees or (refused and attempt >= self._most_tries(refused=True)):
+            refused = self._patience.are_refused(trees)
+            if not trees or (refused and not self._patience.is_left(attempt, refused=True)):
                 break
         return given_up + trees
 
@@ -273,30 +260,7 @@ class SyncRun:
 
     def _checked(self, tree: SyncTree, plan: GroupPlan) -> GroupPlan | None:
         """See that a list may be believed; None when it is of no use but harms nothing."""
-        request = self._request
-        seen = read_seen_list(request.collection, plan.name, request.selection)
-        newest_s = self._newest_s.setdefault(plan.name, {})
-        if newest_s:
-            seen = SeenList(0, newest_s) if seen is None else seen.newer(newest_s)
-        whole = request.selection.is_all
-        try:
-            check_list(plan, seen, trust=request.trust_list, whole=whole)
-            if not request.trust_list:
-                check_lag(self.result.trees[plan.name].tree, plan, seen)
-        except ListDoubtError as error:
-            if plan.local_files or (seen is not None and seen.files):
-                raise
-            # Nothing is here and nothing ever was: the other trees may go on.
-            self.result.trees[plan.name].error = error
-            return None
-        if plan.listing.newest_s is not None:
-            newest_s[plan.listing.transport] = plan.listing.newest_s
-        check_still_here(tree, plan, seen, trust=request.trust_list)
-        plan = only_own(tree, plan)
-        if plan.deleted.files and not plan.listing.complete:
-            self._observe(Note(f"{plan.name}: the list is not complete: nothing is deleted"))
-            return plan._replace(deletions=(), deleted=type(plan.deleted)())
-        return plan
+        return self._belief.check(tree, plan, self.result.trees[tree.name])
 
     def _bring(self, planned: _Planned) -> _Planned | None:
         """Fetch what a plan says; return the plan that was carried out, or None if none was."""
@@ -310,8 +274,8 @@ class SyncRun:
                 return _Planned(tree, plan, route)
             route += 1
             if self._route(route) is not None:
-                reason = _reason(outcome.error) if outcome.error else "files did not arrive"
-                self._observe(Note(f"{tree.name}: {_way(transport)}: {reason}; trying the next"))
+                reason = reason_in_short(outcome.error) if outcome.error else "files did not arrive"
+                self._observe(Note(f"{tree.name}: {way_of(transport)}: {reason}; trying the next"))
         tell_failures(outcome, self._observe)
         return None
 
@@ -332,15 +296,19 @@ class SyncRun:
             if plan is not None and self._fetch(transport, tree, plan, outcome):
                 return plan
             plan = None
-            if outcome.vanished and not looked_again:
+            if outcome.vanished:
                 # The list was no longer true: a new one is.
-                looked_again = True
-                continue
+                forget_accepted(self._request.collection, tree.name, self._request.selection)
+                if not looked_again:
+                    looked_again = True
+                    continue
             may_help = outcome.error is not None and outcome.error.transient
-            if not may_help or tries >= self._most_tries(refused=self._is_refused(tree)):
+            # Over https a server that has given its list in this run is waited for to the end.
+            refused = isinstance(outcome.error, RsyncRefusedError)
+            if not (may_help and self._patience.is_left(tries, refused=refused)):
                 return None
             tries += 1
-            self._wait(tries, _way(transport), [tree])
+            self._patience.wait(tries, way_of(transport), [tree])
 
     def _plan_again(
         self, transport: SyncTransport, tree: SyncTree, outcome: TreeResult
@@ -360,6 +328,7 @@ class SyncRun:
                         others = (one.plan for one in self._planned if one.tree is not tree)
                         check_deletions([*others, checked], self._request.limit)
                         check_space([(tree, checked)], trash=self._trash)
+                        accept_list(self._request.collection, checked, self._request.selection)
                         # The next tree that is planned anew is counted together with this plan.
                         self._planned = tuple(
                             one._replace(plan=checked) if one.tree is tree else one
@@ -379,19 +348,20 @@ class SyncRun:
         settled_files = 0
         try:
             PathGuard(tree).check_all(plan.transfers)
-            if not transport.keeps_records and plan.changed.files:
-                # Before the first one: the record of what is no more would accuse what comes.
-                changed = (one for one in plan.transfers if one.action is PlanAction.CHANGED)
-                forget_files(
-                    (one.path for one in changed), request=self._request, observe=self._observe
-                )
+            replaced = Replacements(plan, self._request, self._observe)
+            if not transport.keeps_records:
+                replaced.begin()
             self._check_lock()
-            with closing(transport.execute(tree, plan, observe=self._observe)) as files:
-                for settled in files:
-                    self._check_lock()
-                    settled_files += 1
-                    outcome.settle(settled)
-                    tell_settled(settled, self._observe)
+            try:
+                with closing(transport.execute(tree, plan, observe=self._observe)) as files:
+                    for settled in files:
+                        self._check_lock()
+                        settled_files += 1
+                        outcome.settle(settled)
+                        replaced.settle(settled)
+                        tell_settled(settled, self._observe)
+            finally:
+                replaced.end()
         except (CollectionBusyError, FileAccessError) as error:
             outcome.error = error
             raise
@@ -446,41 +416,10 @@ class SyncRun:
         attempt = 0
         while transport is None and number == 0:
             refused = self._routes.are_refused
-            if attempt >= self._most_tries(refused=refused) or not self._routes.look_again():
+            is_left = self._patience.is_left(attempt, refused=refused)
+            if not (is_left and self._routes.look_again()):
                 break
             attempt += 1
-            self._wait(attempt, "all mirrors", [])
+            self._patience.wait(attempt, "all mirrors", [])
             transport = self._routes.get(number)
         return transport
-
-    def _is_refused(self, tree: SyncTree) -> bool:
-        """Tell whether nothing listens where a tree was asked for last."""
-        return isinstance(self.result.trees[tree.name].error, RsyncRefusedError)
-
-    def _most_tries(self, *, refused: bool) -> int:
-        """Return how many more tries are worth it; who says how long to wait means it."""
-        retries = self._request.retries
-        patient = not refused or self._request.retry_delay_s is not None
-        return retries if patient else min(retries, _TRIES_IF_REFUSED)
-
-    def _wait(self, attempt: int, what: str, trees: list[SyncTree]) -> None:
-        """Wait before another try."""
-        delay_s = self._request.retry_delay_s
-        if delay_s is None:
-            delay_s = min(_LONGEST_DELAY_S, 2.0 ** (attempt - 1))
-        self.result.retries += 1
-        error = self.result.trees[trees[0].name].error if trees else None
-        reason = _reason(error) if error is not None else "no answer"
-        names = ", ".join(tree.name for tree in trees)
-        self._observe(AttemptFailed(names or "sync", reason, delay_s, what, holds_up=attempt == 1))
-        time.sleep(delay_s)
-
-
-def _way(transport: SyncTransport) -> str:
-    """Return how a mirror is asked, in a few words."""
-    return f"{transport.mirror.name} by {transport.name}"
-
-
-def _reason(error: PdbCliError) -> str:
-    """Return why something failed, in a few words."""
-    return str(getattr(error, "reason", type(error).__name__))

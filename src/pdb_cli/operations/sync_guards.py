@@ -114,7 +114,7 @@ def check_list(plan: GroupPlan, seen: SeenList | None, *, trust: bool, whole: bo
     """
     listing = plan.listing
     here = plan.local_files
-    before = 0 if seen is None else seen.files
+    before = 0 if seen is None else seen.expected_files
     if listing.files == 0 and (whole or not listing.complete) and (here or before or whole):
         raise ListDoubtError(plan.name, listing.source, ListDoubt.EMPTY, "0", str(here))
     if listing.files == 0 and not trust and (here or before):
@@ -122,13 +122,14 @@ def check_list(plan: GroupPlan, seen: SeenList | None, *, trust: bool, whole: bo
         raise ListDoubtError(plan.name, listing.source, ListDoubt.SHORT, "0", most)
     if seen is None or trust:
         return
-    if listing.complete and listing.files < SHORTEST_SHARE * seen.files:
+    if listing.complete and listing.files < SHORTEST_SHARE * before:
         raise ListDoubtError(
-            plan.name, listing.source, ListDoubt.SHORT, str(listing.files), str(seen.files)
+            plan.name, listing.source, ListDoubt.SHORT, str(listing.files), str(before)
         )
-    before_s = seen.newest_s.get(listing.transport)
-    now_s = listing.newest_s
-    if not whole or before_s is None or now_s is None or now_s >= before_s - _SAME_TIME_S:
+    # The first one that is known: dates of entries are now and then put back.
+    key, now_s = next(iter(listing.ages_s.items()), ("", 0.0))
+    before_s = seen.newest_s.get(key)
+    if not whole or before_s is None or now_s >= before_s - _SAME_TIME_S:
         return
     if before_s > time.time() + _CLOCKS_DIFFER_S:
         return  # a file with a time of the future: it says nothing about the list

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from pdb_cli.errors import FileAccessError, PdbCliError, UnsupportedError
+from pdb_cli.errors import FileAccessError, NobodyListensError, PdbCliError, UnsupportedError
 from pdb_cli.events import Note
 from pdb_cli.operations.collection_plan import Listing
 from pdb_cli.operations.sync_https_compare import compare_tree
@@ -94,7 +94,10 @@ class HttpsTransport(SyncTransport):
         if error is not None:
             reason = str(getattr(error, "reason", type(error).__name__))
             return ProbeResult(
-                usable=False, reason=f"{parts.netloc}: {reason}", may_pass=error.transient
+                usable=False,
+                reason=f"{parts.netloc}: {reason}",
+                may_pass=error.transient,
+                refused=isinstance(error, NobodyListensError),
             )
         return ProbeResult(usable=True, reason=f"{parts.netloc} answers")
 
@@ -249,6 +252,7 @@ class HttpsTransport(SyncTransport):
             complete=listed.refused == 0,
             files=0,  # counted when they are compared
             newest_s=min(times, default=None),
+            newest_entry_s=lists.newest_entry_s(listed.sources),
         )
 
     def _fallbacks(self) -> tuple[Mirror, ...]:

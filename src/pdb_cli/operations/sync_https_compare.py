@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pdb_cli.archive.dates import second_of
 from pdb_cli.operations.change_log import ChangeLog
 from pdb_cli.operations.collection_plan import GroupPlan, PlanAction, Tally
+from pdb_cli.operations.sync_condemned import FOUND_BAD
 from pdb_cli.operations.sync_https_doubts import Doubt, is_made_later
 from pdb_cli.operations.sync_https_local import check_no_link, list_buckets, list_files
 from pdb_cli.operations.sync_https_remote import extended_of
@@ -95,6 +96,7 @@ class _Comparison:
         self._kept_bytes = 0
         self._listed_files = 0
         self._doubts: list[Doubt] = []
+        self._condemned = judge.marks.condemned(tree)
 
     def plan(self, listing: Listing) -> GroupPlan:
         """Return the plan."""
@@ -168,7 +170,7 @@ class _Comparison:
         """Take the files that are listed out of those that are here."""
         listed, moments = self._listed, self._listed.moments
         is_dated = listed.kind is DateKind.EXACT
-        add, take = self._transfers.add, local.pop
+        add, take, condemned = self._transfers.add, local.pop, self._condemned
         listed_files = kept_files = kept_bytes = 0
         # A file that was cut off may have kept its time, as after a power failure.
         sizes = self._judge.marks.sizes(start.removesuffix("/"))
@@ -187,8 +189,9 @@ class _Comparison:
                     add(PlanAction.NEW, start + name, None, "missing", own_s)
                     continue
                 mtime = found[0] // _SECOND_NS
-                if not found[1]:
-                    add(PlanAction.CHANGED, start + name, None, "empty", own_s)
+                if not found[1] or (condemned and start + name in condemned):
+                    reason = FOUND_BAD if found[1] else "empty"
+                    add(PlanAction.CHANGED, start + name, None, reason, own_s)
                 elif sizes and _is_cut(sizes.get(start + name), found):
                     self._doubt(start + name, found, extended, second, reason="size")
                 elif second is not None and (

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from pdb_cli.errors import TransferError
 from pdb_cli.index.model import Mark
 from pdb_cli.operations.date_marks import is_recent, lasting, settled_date, this_week
+from pdb_cli.operations.sync_condemned import Looks, find_condemned
 from pdb_cli.transfer.ask import Answer, AnswerKind, Question, ask_mirrors
 from pdb_cli.transfer.model import Source
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.events import Observer
     from pdb_cli.index.model import Record
+    from pdb_cli.operations.sync_model import SyncTree
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
@@ -81,7 +83,7 @@ class Judged(NamedTuple):
     """Of the file that the mirror has, if that is another one and was told."""
 
 
-class Memory(Protocol):
+class Memory(Looks, Protocol):
     """What remembers files: the catalogue."""
 
     def marks(self, paths: Iterable[str]) -> Mapping[str, Mark]:
@@ -148,6 +150,16 @@ class Marks:
             Only of files below it.
         """
         return {} if self._store is None else self._store.sizes(directory)
+
+    def condemned(self, tree: SyncTree) -> frozenset[str]:
+        """Return the files of a tree that were found bad, and are as bad as they were.
+
+        Parameters
+        ----------
+        tree
+            The tree.
+        """
+        return find_condemned(tree, self._store)
 
     def keep(
         self,

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from pdb_cli.archive.dates import read_date_table
+from pdb_cli.archive.dates import read_date_table, second_of
 from pdb_cli.errors import FileAccessError, HttpStatusError, PdbCliError
 from pdb_cli.events import Note
 from pdb_cli.operations.holdings import fetch_holdings
@@ -15,7 +15,7 @@ from pdb_cli.storage.atomic import write_atomic
 from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pdb_cli.archive.holdings import HoldingsFile
@@ -64,6 +64,7 @@ class MirrorLists:
         self._observe = observe
         self._kept: dict[HoldingsFile, KeptList | PdbCliError] = {}
         self._tables: dict[HoldingsFile, Mapping[str, str]] = {}
+        self._newest: dict[HoldingsFile, float | None] = {}
 
     def get(self, name: HoldingsFile) -> KeptList:
         """Return a list, brought up to date.
@@ -146,6 +147,27 @@ class MirrorLists:
             table = read_date_table(kept.chunks(), subject=kept.url)
             self._tables[name] = table
         return table
+
+    def newest_entry_s(self, names: Sequence[HoldingsFile]) -> float | None:
+        """Return the newest date in lists of dates.
+
+        Parameters
+        ----------
+        names
+            Lists, of which only those are looked at whose dates were asked for.
+
+        Returns
+        -------
+        float or None
+            In seconds since 1970; None if there is none that can be read.
+        """
+        for name in names:
+            if name in self._tables and name not in self._newest:
+                # As text: the archive writes them all alike, year first, and there are many.
+                newest = second_of(max(self._tables[name].values(), default=""))
+                self._newest[name] = None if newest is None else float(newest)
+        known = [newest_s for name in names if (newest_s := self._newest.get(name)) is not None]
+        return max(known, default=None)
 
     def _is_absent(self, name: HoldingsFile) -> bool:
         """Tell whether the mirror has just said that it has no such list."""

@@ -171,8 +171,8 @@ class SyncTransport(Protocol):
       neither listed, fetched nor deleted: partial files of either transport are among them;
     - links are not made, and no link below ``SyncTree.root`` is followed out of it;
     - a file gets its name when it is whole, with the archive's time (Last-Modified = mtime);
-    - ``plan`` may keep notes of its own below ``.pdb-cli`` (lists it fetched), also for ``--plan``,
-      and goes on without where it can not write;
+    - ``plan`` may keep notes of its own (lists it fetched) where it is told to: below ``.pdb-cli``
+      for a run, outside of the collection for ``--plan``, which writes nothing there;
     - events given to ``observe`` are ``BytesReceived``, ``AttemptFailed`` and ``Note``; who calls
       ``execute`` reports files;
     - closing a generator (``GeneratorExit``), or an exception in it, ends what was started (child

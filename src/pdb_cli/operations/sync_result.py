@@ -56,6 +56,14 @@ class TreeResult:
         return self.error or self.incomplete
 
     @property
+    def files_here(self) -> int:
+        """How many of the listed files are here, as far as the run has come."""
+        if self.plan is None:
+            return self.transferred.files
+        here = self.plan.kept.files + self.unchanged + self.transferred.files
+        return min(here, self.plan.listing.files)  # what came before a plan is kept by it
+
+    @property
     def did_something(self) -> bool:
         """Whether anything was of use; what is listed may all be here, though more may exist."""
         if self.state != "not done" or self.transferred.files or self.removed.files:

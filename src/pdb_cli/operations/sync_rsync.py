@@ -7,7 +7,7 @@ docs/explanation/sync-rsync.md.
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,7 @@ from pdb_cli.errors import (
     UnsupportedError,
 )
 from pdb_cli.events import BytesReceived, Note
+from pdb_cli.operations.sync_condemned import find_condemned
 from pdb_cli.operations.sync_model import (
     FileSettled,
     ProbeResult,
@@ -38,7 +39,8 @@ from pdb_cli.transfer.rsync_rules import tree_rules
 from pdb_cli.transfer.rsync_shares import share_out
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pdb_cli.archive.mirrors import Mirror, RsyncRoot
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from pdb_cli.operations.collection_plan import (
         GroupPlan,
     )
+    from pdb_cli.operations.sync_condemned import Looks
     from pdb_cli.operations.sync_model import SyncSelection, SyncTree
     from pdb_cli.transfer.rsync_arguments import RsyncOptions
 
@@ -65,15 +68,25 @@ class RsyncTransport:
         The program, how many processes, limits.
     state
         A directory of our own in the collection, for lists of what is being fetched.
+    open_looks
+        Opens the catalogue: which files were found bad. The default remembers nothing.
     """
 
     name = "rsync"
     keeps_records = False
 
-    def __init__(self, mirror: Mirror, options: RsyncOptions, *, state: Path) -> None:
+    def __init__(
+        self,
+        mirror: Mirror,
+        options: RsyncOptions,
+        *,
+        state: Path,
+        open_looks: Callable[[], AbstractContextManager[Looks | None]] = nullcontext,
+    ) -> None:
         self.mirror = mirror
         self._options = options
         self._state = state
+        self._open_looks = open_looks
         self._roots = mirror.rsync
         self._trees: dict[str, TreeState] = {}
 
@@ -149,14 +162,18 @@ class RsyncTransport:
         notes: list[str] = []
         above: set[str] = set()
         lists = self._lists(tree)
+        state = self._state_of(tree)
         batches = self._batches(tree, plan, lists)
         batch = next(batches)
+        again = bool(state.again)
         while batch:
             following = next(batches, [])
             above.update(_directories_of(path for path, _ in batch))
             # What has no file above which it is made, comes with the last ones.
-            shares = self._shares(batch, [] if following else self._alone(tree, above))
-            fetch = self._fetch(tree, shares, first_number=first_number)
+            state.is_brought = not (following or again)
+            shares = self._shares(batch, self._alone(tree, above) if state.is_brought else [])
+            fetch = self._fetch(tree, shares, first_number=first_number, again=again)
+            again = False
             first_number += len(shares)
             left = dict.fromkeys(path for path, _ in batch)
             batch = following
@@ -200,10 +217,16 @@ class RsyncTransport:
     ) -> Iterator[list[tuple[str, int]]]:
         """Yield the files of a plan, some at a time: there may be millions.
 
-        First come all that an earlier run may have begun: its lists, which say so, make room for
-        ours.
+        First come those that were found bad, if any, by themselves. Then all that an earlier run
+        may have begun: its lists, which say so, make room for ours.
         """
         prefix = len(tree.directory) + 1
+        again = self._state_of(tree).again
+        bad = [
+            (path[prefix:], one.size_bytes or 0)
+            for one in (plan.transfers if again else ())
+            if (path := one.path) in again
+        ]
         earlier = set(lists.read())
         begun = [
             (path, one.size_bytes or 0)
@@ -212,6 +235,11 @@ class RsyncTransport:
         ]
         earlier = {path for path, _ in begun}
         take_over(tree.root, lists, wanted=earlier)
+        if bad:
+            yield bad
+            bad_paths = {path for path, _ in bad}
+            begun = [one for one in begun if one[0] not in bad_paths]
+            earlier |= bad_paths
         files = (
             (path, one.size_bytes or 0)
             for one in plan.transfers
@@ -222,10 +250,10 @@ class RsyncTransport:
             yield batch
             batch = list(islice(files, _MOST_AT_ONCE))
 
-    def finish(self, tree: SyncTree, plan: GroupPlan, *, observe: Observer) -> None:  # noqa: ARG002 - all is said
+    def finish(self, tree: SyncTree, plan: GroupPlan, *, observe: Observer) -> None:  # noqa: ARG002 - as the protocol
         """Leave directories as the mirror has them; see ``SyncTransport``."""
         state = self._state_of(tree)
-        if state.extra and not len(plan.transfers) and tree.root.is_dir():
+        if state.extra and not state.is_brought and tree.root.is_dir():
             # Only what no rsync has looked at in this run; the next one would do it as well.
             with suppress(PdbCliError):
                 take_over(tree.root, self._lists(tree), wanted=())
@@ -247,6 +275,9 @@ class RsyncTransport:
         everything = takes_everything(tree, selection)
         rules = tree_rules(None if everything else wildcards(tree, selection))
         wanted = None if everything else make_filter(tree, selection)
+        with self._open_looks() as looks:
+            bad = find_condemned(tree, looks)
+        again = [path[len(tree.directory) + 1 :] for path in bad]
         first_error: PdbCliError | None = None
         makeshift: TreePlanned | None = None
         for root in self._roots:
@@ -262,6 +293,7 @@ class RsyncTransport:
                     wanted=wanted,
                     follow_links=tree.links,
                     delete=delete,
+                    again=again,
                 )
             except (RsyncError, UnsupportedError) as error:
                 first_error = first_error or error
@@ -303,7 +335,12 @@ class RsyncTransport:
         return shares + others
 
     def _fetch(
-        self, tree: SyncTree, shares: Sequence[Sequence[str]], *, first_number: int = 0
+        self,
+        tree: SyncTree,
+        shares: Sequence[Sequence[str]],
+        *,
+        first_number: int = 0,
+        again: bool = False,
     ) -> RsyncFetch:
         """Get ready to fetch: our directory, and who brings what."""
         try:
@@ -318,6 +355,7 @@ class RsyncTransport:
             lists=self._lists(tree),
             first_number=first_number,
             follow_links=tree.links,
+            again=again,
         )
 
     def _prefer(self, root: RsyncRoot) -> None:

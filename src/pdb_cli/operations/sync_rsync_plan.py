@@ -17,6 +17,7 @@ from pdb_cli.operations.collection_plan import (
     Tally,
     is_safe_path,
 )
+from pdb_cli.operations.sync_condemned import FOUND_BAD
 from pdb_cli.operations.sync_guards import PathGuard
 from pdb_cli.transfer.rsync_lines import Change
 
@@ -41,6 +42,10 @@ class TreeState:
     """Times that directories shall have in the end, in nanoseconds, below the tree."""
     gone: list[str] = field(default_factory=list)
     """Directories the mirror lacks."""
+    again: frozenset[str] = frozenset()
+    """Paths in the collection of files that come although size and time agree."""
+    is_brought: bool = False
+    """Whether :attr:`extra` was asked for along with files."""
 
     def look(self, root: Path) -> None:
         """Remember the times rsync gave to directories, before deletions change them.
@@ -89,6 +94,7 @@ class PlanMaker:
         self._transfers = ChangeLog(tree.group)
         self._deletions = ChangeLog(tree.group)
         self._touched: set[str] = set()
+        self._again: set[str] = set()
         self._refused = 0
         self._a_refused = ""
 
@@ -105,6 +111,8 @@ class PlanMaker:
             self._a_refused = change.path
             return
         self._touched.add(change.path.rpartition("/")[0] or ".")
+        if not change.marks:
+            self._again.add(f"{self._tree.directory}/{change.path}")
         self._transfers.add(
             PlanAction.NEW if change.change is Change.NEW else PlanAction.CHANGED,
             f"{self._tree.directory}/{change.path}",
@@ -189,7 +197,10 @@ class PlanMaker:
             for path, mtime_s in listing.directories.items()
             if path not in skipped and (path == "." or is_safe_path(path))
         }
-        state = TreeState(gone=[path for path in listing.gone_directories if is_safe_path(path)])
+        state = TreeState(
+            gone=[path for path in listing.gone_directories if is_safe_path(path)],
+            again=frozenset(self._again),
+        )
         # rsync can not be sent for the tree's own directory without what is in it.
         mtime_s = differing.pop(".", None)
         if mtime_s is not None:
@@ -216,6 +227,8 @@ def _reason(change: ListedChange) -> str:
     """Say why a file is fetched; the places of the marks are those of rsync(1)."""
     if change.change is Change.NEW:
         return "missing"
+    if not change.marks:
+        return FOUND_BAD
     differs = [
         name
         for name, mark in (("size", change.marks[1:2]), ("time", change.marks[2:3].lower()))

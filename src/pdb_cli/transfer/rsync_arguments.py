@@ -106,6 +106,7 @@ def fetch_arguments(
     names_file: Path,
     bandwidth_kib_s: int = 0,
     follow_links: bool = False,
+    again: bool = False,
 ) -> list[str]:
     """Return what makes rsync bring the files of a list.
 
@@ -123,6 +124,8 @@ def fetch_arguments(
         The share of this process; 0 for no limit.
     follow_links
         Whether the files that links lead to are meant.
+    again
+        Whether also files come whose size and time agree; what is here helps, and is not believed.
     """
     arguments = [
         *_base(options, url, follow_links=follow_links),
@@ -138,6 +141,8 @@ def fetch_arguments(
         f"--files-from={names_file}",
         "--from0",
     ]
+    if again:
+        arguments.append("--ignore-times")
     if bandwidth_kib_s:
         arguments.append(f"--bwlimit={bandwidth_kib_s}")
     return [*arguments, "--", url, f"{destination}/"]

@@ -74,6 +74,8 @@ class RsyncFetch:
         Of the first of these lists: those of lower numbers are kept.
     follow_links
         Whether the files that links lead to are meant.
+    again
+        Whether also files come whose size and time agree.
     """
 
     def __init__(
@@ -86,16 +88,19 @@ class RsyncFetch:
         lists: NameLists,
         first_number: int = 0,
         follow_links: bool = False,
+        again: bool = False,
     ) -> None:
         self._options = options
         self._url = url
         self._module_url, self._below = split_source(url)
         self._root = root
         self._follow_links = follow_links
+        self._again = again
         self._lists = lists
         self._at_once = max(1, min(options.parallel, len(shares)))
         self._parts = [
-            _Part(number, names, root) for number, names in enumerate(shares, first_number)
+            _Part(number, names, root, again=again)
+            for number, names in enumerate(shares, first_number)
         ]
         self._secrets = secrets_of(options.program.environ)
         self.gone: set[str] = set()
@@ -167,6 +172,7 @@ class RsyncFetch:
             names_file=part.names_file,
             bandwidth_kib_s=max(1, limit // self._at_once) if limit else 0,
             follow_links=self._follow_links,
+            again=self._again,
         )
         return group.start(arguments, self._options.program.environ)
 
@@ -219,14 +225,18 @@ class _Part:
         What it brings.
     root
         Where to.
+    again
+        Whether what is here may have the size and the time of what comes.
     """
 
-    def __init__(self, number: int, names: Sequence[str], root: Path) -> None:
+    def __init__(self, number: int, names: Sequence[str], root: Path, *, again: bool) -> None:
         self.number = number
         self.names = names
         self.names_file = root
         """Where rsync reads them."""
         self._root = os.fspath(root)
+        self._before = {name: self._inode(name) for name in names} if again else {}
+        """Of files in the place of which others of the same size and time come."""
         self.begin()
 
     def begin(self) -> None:
@@ -278,5 +288,13 @@ class _Part:
         with suppress(OSError):
             # One that failed its check was named too, and will be again.
             status = os.lstat(f"{self._root}/{path}")
+            if path in self._before and self._before[path] == status.st_ino:
+                return
             if status.st_size == row.size_bytes and mtime_s in {None, math.floor(status.st_mtime)}:
                 yield Fetched(path, row.size_bytes, is_new=True)
+
+    def _inode(self, name: str) -> int | None:
+        """Return which file has a name: rsync makes another one, and renames it."""
+        with suppress(OSError):
+            return os.lstat(f"{self._root}/{name}").st_ino
+        return None

@@ -6,8 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import RsyncError, RsyncTransientError
-from pdb_cli.transfer.rsync_arguments import decode_name, listing_arguments
-from pdb_cli.transfer.rsync_lines import Change, RowKind, read_regular_files, read_row, read_time
+from pdb_cli.transfer.rsync_arguments import decode_name, encode_name, listing_arguments
+from pdb_cli.transfer.rsync_lines import (
+    Change,
+    Row,
+    RowKind,
+    read_regular_files,
+    read_row,
+    read_time,
+)
 from pdb_cli.transfer.rsync_outcome import (
     PARTIAL,
     VANISHED,
@@ -20,11 +27,10 @@ from pdb_cli.transfer.rsync_process import RsyncGroup
 from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from pdb_cli.transfer.rsync_arguments import RsyncOptions
-    from pdb_cli.transfer.rsync_lines import Row
 
 _UNCHANGED_FILE = b"=.f          "
 
@@ -39,7 +45,7 @@ class ListedChange(NamedTuple):
     """On the mirror."""
     mtime_s: int | None
     marks: bytes
-    """As in a ``Row``."""
+    """As in a ``Row``; empty if it was asked for, and does not differ."""
 
 
 @dataclass(slots=True)
@@ -109,6 +115,7 @@ def list_tree(
     wanted: Callable[[str], bool] | None = None,
     follow_links: bool = False,
     delete: bool = False,
+    again: Collection[str] = (),
 ) -> RsyncListing:
     """Compare a tree of a mirror with a directory; changes nothing.
 
@@ -131,6 +138,8 @@ def list_tree(
         Whether the files that links lead to are meant.
     delete
         Whether to look for what the tree lacks.
+    again
+        Files, below the tree, that count as changed although size and time agree.
 
     Returns
     -------
@@ -146,7 +155,7 @@ def list_tree(
     FileAccessError
         The directory can not be read.
     """
-    reader = _Reader(take, wanted)
+    reader = _Reader(take, wanted, frozenset(map(encode_name, again)))
     arguments = listing_arguments(
         options, url, root, rules=rules, follow_links=follow_links, delete=delete
     )
@@ -174,10 +183,14 @@ class _Reader:
     """Makes a listing out of lines."""
 
     def __init__(
-        self, take: Callable[[ListedChange], None], wanted: Callable[[str], bool] | None
+        self,
+        take: Callable[[ListedChange], None],
+        wanted: Callable[[str], bool] | None,
+        again: frozenset[bytes],
     ) -> None:
         self._give = take
         self._wanted = wanted
+        self._again = again
         self.listing = RsyncListing()
         self.has_root = False
 
@@ -186,11 +199,16 @@ class _Reader:
         listing = self.listing
         newest, listed = listing.newest, 0
         kept_files = kept_bytes = 0
-        wanted = self._wanted
+        wanted, again = self._wanted, self._again
         for line in lines:
             if line.startswith(_UNCHANGED_FILE) and b"\\#" not in line:
                 # Nearly all lines of nearly all runs: worth a short way.
                 size, time, name = line[13:].split(b" ", 2)
+                if again and name in again:
+                    listing.newest = newest
+                    self._take_row(Row(Change.NONE, RowKind.FILE, name, int(size), time, b""))
+                    newest = listing.newest
+                    continue
                 listed += 1
                 if wanted is None or wanted(decode_name(name)):
                     kept_files += 1
@@ -239,6 +257,10 @@ class _Reader:
             self._give(
                 ListedChange(row.change, path, row.size_bytes, read_time(row.third), row.marks)
             )
+            return
+        if row.name in self._again:
+            changed_s = read_time(row.third)
+            self._give(ListedChange(Change.CHANGED, path, row.size_bytes, changed_s, b""))
             return
         listing.kept_files += 1
         listing.kept_bytes += row.size_bytes

@@ -67,6 +67,33 @@ def test_tree_becomes_the_mirrors_and_stays_it(lab: SyncLab, transport: str) -> 
     assert lab.plan("--transport", other, "--delete")["changes"] == []
 
 
+def _everything(top: Path) -> dict[str, tuple[int, bytes]]:
+    """Return all that is in a directory, pdb-cli's own state included."""
+    return {
+        path.relative_to(top).as_posix(): (
+            path.lstat().st_mtime_ns,
+            path.read_bytes() if path.is_file() else b"",
+        )
+        for path in (top, *top.rglob("*"))
+    }
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_plan_writes_nothing(lab: SyncLab, transport: str) -> None:
+    flags = ("--transport", transport, "--delete", "-t", "structures", "-t", "assemblies")
+    lab.sync("--plan", *flags)
+    assert not lab.collection.exists()
+    lab.collection.mkdir()
+    lab.sync("--plan", *flags)
+    assert list(lab.collection.iterdir()) == []
+    # Over https there are lists, marks and a catalogue by then.
+    lab.sync("--transport", "https")
+    lab.tree.publish(copies={"9xyz": "1kqe"}, change=["3hya"])
+    before = _everything(lab.collection)
+    assert "9xyz" in lab.sync("--plan", *flags).stdout
+    assert _everything(lab.collection) == before
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_s1_prefixes_and_ids_are_true_filters(lab: SyncLab, transport: str, tmp_path: Path) -> None:
     way = ("--transport", transport)
@@ -346,6 +373,40 @@ def test_daemon_that_is_down_is_said_at_once(lab: SyncLab) -> None:
     began_s = time.monotonic()
     assert lab.sync("--transport", "rsync", "--retry", "9").returncode == 1
     assert time.monotonic() - began_s < 15
+
+
+def test_closed_ports_end_a_run_within_seconds(lab: SyncLab) -> None:
+    port = free_port()
+    lab.write_config(
+        rsync=f"rsync://127.0.0.1:{port}/ftp", https=f"http://127.0.0.1:{port}/pub/pdb"
+    )
+    began_s = time.monotonic()
+    done = lab.sync("--transport", "auto", "--retry", "9")
+    assert time.monotonic() - began_s < 15
+    assert done.returncode == 1
+    assert sum(line.startswith("pdb-cli: ") for line in done.stderr.splitlines()) == 1
+    assert f"127.0.0.1:{port}" in done.stderr
+
+
+def test_a_disk_that_is_not_mounted_is_not_filled_below(lab: SyncLab) -> None:
+    lab.tree.publish(copies={f"9a{n:02d}": "1kqe" for n in range(8)})
+    assert lab.sync().returncode == 0
+    lab.collection.rename(lab.collection.with_name("elsewhere"))
+    lab.collection.mkdir()
+    for flags in (("--plan",), ("--bg",), ("1k", "--transport", "https")):
+        done = lab.sync(*flags)
+        assert done.returncode == 1, done.stderr
+        (line,) = done.stderr.splitlines()
+        assert str(lab.collection) in line
+        assert "12 files" in line
+        assert "--trust-list" in line
+        assert list(lab.collection.iterdir()) == []
+    # The root below a mount point is not even there.
+    lab.collection.rmdir()
+    assert lab.sync().returncode == 1
+    assert not lab.collection.exists()
+    assert lab.sync("--trust-list").returncode == 0
+    assert lab.local() == lab.published(MMCIF)
 
 
 def test_last_before_any_run(lab: SyncLab) -> None:

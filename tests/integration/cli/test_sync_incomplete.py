@@ -71,6 +71,27 @@ def test_what_is_listed_comes_and_the_exit_code_says_that_it_is_not_all(lab: Syn
     assert "9zzz" not in planned.stdout
 
 
+def test_nothing_listed_of_one_tree_leaves_the_others_their_run(lab: SyncLab) -> None:
+    top = lab.tree.root / "data" / MMCIF
+    (top / "a1").chmod(0o755)
+    assert lab.sync(*WAY).returncode == 0
+    before = lab.local()
+    lab.put("data/assemblies/mmCIF/divided/kq/1kqe-assembly1.cif.gz", "of another type")
+    hidden = [top / "a0", top / "a1"]
+    for folder in hidden:
+        folder.chmod(0)
+    types = ("-t", "structures", "-t", "assemblies")
+    done = lab.sync(*WAY, *types, "-m", "part", "--retry", "0")
+    for folder in hidden:
+        folder.chmod(0o755)
+    assert done.returncode == 3, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("pdb-cli: ")]
+    assert "structures-mmcif" in line
+    assert "not complete" in line
+    assert lab.local() == before | lab.published("assemblies")
+    assert len(lab.local()) > len(before)
+
+
 def test_a_mirror_that_lists_all_is_taken_instead(lab: SyncLab) -> None:
     done = lab.sync(*WAY, "-m", "part", "-m", "lab", "--retry", "0")
     if os.geteuid() != 0:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.archive.ids import EntryId
 from pdb_cli.errors import (
     ConnectionFailedError,
     DeleteLimitError,
     ListDoubt,
     ListDoubtError,
+    NobodyListensError,
     NoTransportError,
     PdbCliError,
     RsyncRefusedError,
@@ -21,7 +21,6 @@ from pdb_cli.errors import (
 from pdb_cli.events import AttemptFailed, FileFailed
 from pdb_cli.operations.collection_plan import PlanAction, Tally
 from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_lists import read_seen_list
 from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection, TransportFactory
 from support.memory_setting import DIRECTORY, REMOTE, MemorySetting, make_files
 from support.memory_transport import MemoryArchive, MemoryTransport
@@ -233,6 +232,25 @@ def test_incomplete_list_deletes_nothing(setting: MemorySetting) -> None:
     assert len(setting.local()) == 20
 
 
+def test_a_list_without_files_that_says_it_is_not_all_stops_its_tree_only(
+    setting: MemorySetting,
+) -> None:
+    other = setting.make_tree("assemblies", "assemblies")
+    setting.sync()
+    setting.request = setting.request._replace(trees=(setting.tree, other))
+    setting.archive.files = make_files(3, directory="data/assemblies")
+    setting.archive.incomplete = {"structures-mmcif"}
+    run = setting.sync()
+    assert run.result.trees["structures-mmcif"].state == "not done"
+    assert run.result.trees["assemblies"].is_done
+    assert run.result.removed.files == 0
+    assert len(setting.local()) == 23
+    # A complete one that is empty is a lie, and stops the run.
+    setting.archive.incomplete.clear()
+    with pytest.raises(ListDoubtError):
+        setting.sync()
+
+
 def test_selection_leaves_the_rest_alone(setting: MemorySetting) -> None:
     setting.sync()
     selected = [path for path in setting.archive.files if "/1a/" in path]
@@ -254,7 +272,7 @@ def test_passing_trouble_is_tried_again(setting: MemorySetting, where: str) -> N
     if where == "plan":
         setting.archive.plan_errors = list[PdbCliError](errors)
     else:
-        setting.archive.execute_errors = list[PdbCliError](errors)
+        setting.archive.execute_errors = [*errors]
     run = setting.sync()
     assert run.result.is_done
     assert setting.is_equal()
@@ -272,7 +290,7 @@ def test_next_mirror_goes_on(setting: MemorySetting, where: str, error: PdbCliEr
     if where == "plan":
         setting.archive.plan_errors = errors
     else:
-        setting.archive.execute_errors = errors
+        setting.archive.execute_errors = [*errors]
     setting.add_mirror("two", MemoryArchive(make_files(20)))
     run = setting.sync()
     assert run.result.is_done
@@ -324,58 +342,9 @@ def test_file_that_goes_meanwhile_is_looked_up_again(setting: MemorySetting) -> 
     assert (setting.archive.plans, run.result.retries) == (2, 0)
 
 
-def test_list_with_files_that_are_not_there_is_no_mark(setting: MemorySetting) -> None:
-    setting.archive.phantoms = set(_names(setting)[:10])
-    result = setting.sync().result
-    assert (result.is_done, result.did_something) == (False, True)
-    assert result.trees["structures-mmcif"].vanished == 10
-    # The same once more: all that there is, is here.
-    result = setting.sync().result
-    assert (result.is_done, result.did_something) == (False, True)
-    # Another mirror, or another way to it, lists what there is.
-    _drop(setting, 10)
-    setting.archive.phantoms = set()
-    assert setting.sync().result.is_done
-
-
 def test_list_without_any_file_that_is_there_was_of_no_use(setting: MemorySetting) -> None:
     setting.archive.phantoms = set(_names(setting))
     assert not setting.sync().result.did_something
-
-
-@pytest.mark.parametrize("count", [40, 16])
-def test_interrupted_run_moves_no_mark(setting: MemorySetting, count: int) -> None:
-    setting.sync()
-    before = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
-    assert before is not None
-    assert before.files == 20
-    setting.request = setting.request._replace(trust_list=True, limit=DeleteLimit(percent=50.0))
-    setting.archive.files = make_files(count)
-    first = next(iter(setting.archive.files))
-    setting.archive.files[first] = (b"changed", 9000.0)
-    setting.archive.execute_errors = [FINAL]
-    assert not setting.sync().result.is_done
-    assert read_seen_list(setting.root, "structures-mmcif", SyncSelection()) == before
-    assert setting.sync().result.is_done
-    after = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
-    assert after is not None
-    assert after.files == count
-
-
-def test_selection_leaves_the_mark_of_all_alone(setting: MemorySetting) -> None:
-    setting.sync()
-    before = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
-    assert before is not None
-    for selection in (
-        SyncSelection(prefixes=("11",)),
-        SyncSelection(entries=frozenset({EntryId.parse("11a0")})),
-    ):
-        setting.request = setting.request._replace(selection=selection)
-        assert setting.sync().result.is_done
-        seen = read_seen_list(setting.root, "structures-mmcif", selection)
-        assert seen is not None
-        assert 0 < seen.files < 20
-    assert read_seen_list(setting.root, "structures-mmcif", SyncSelection()) == before
 
 
 def test_no_way_to_any_mirror(setting: MemorySetting) -> None:
@@ -409,7 +378,7 @@ def test_where_nothing_listens_is_not_tried_for_long(
     if where == "plan":
         setting.archive.plan_errors = errors
     else:
-        setting.archive.execute_errors = errors
+        setting.archive.execute_errors = [*errors]
     setting.request = setting.request._replace(retries=5, retry_delay_s=None)
     setting.add_mirror("two", MemoryArchive(make_files(20)))
     run = setting.sync()
@@ -418,6 +387,22 @@ def test_where_nothing_listens_is_not_tried_for_long(
     failed = [event for event in setting.events if isinstance(event, AttemptFailed)]
     assert [event.holds_up for event in failed] == [True, False]
     assert failed[0].reason == "connection refused"
+
+
+@pytest.mark.parametrize(("where", "tries"), [("plan", 2), ("execute", 5)])
+def test_https_port_that_closes_during_a_run_is_waited_for(
+    setting: MemorySetting, where: str, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    errors: list[PdbCliError] = [NobodyListensError("https://one", "connection refused")] * 9
+    if where == "plan":
+        setting.archive.plan_errors = errors
+    else:
+        setting.archive.execute_errors = [*errors]
+    setting.request = setting.request._replace(retries=5, retry_delay_s=None)
+    run = setting.sync()
+    assert not run.result.is_done
+    assert run.result.retries == tries
 
 
 def test_who_says_how_long_to_wait_is_waited_for(setting: MemorySetting) -> None:

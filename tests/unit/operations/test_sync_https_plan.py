@@ -154,7 +154,7 @@ def test_a_file_of_another_size_than_recorded_is_asked_about_once(
     sync.run("structures-pdb")
     sync.marks.flush()
     path = "structures/divided/pdb/wk/pdb5wkd.ent.gz"
-    sync.marks.records[path] = sync.marks.records[path]._replace(size_bytes=1)
+    sync.marks.recorded[path] = sync.marks.recorded[path]._replace(size_bytes=1)
     for expected in (1, 0):
         mirror.forget_requests()
         assert not sync.run("structures-pdb").said()
@@ -253,7 +253,7 @@ def test_a_file_later_than_its_entry_is_believed_only_with_a_time_of_the_archive
     sync.run("assemblies")
     path = next(sync.collection.rglob("4hhb-assembly1.cif.gz"))
     path.write_bytes(data or path.read_bytes())
-    sync.marks.records.clear()  # as of a tree that rsync has made
+    sync.marks.recorded.clear()  # as of a tree that rsync has made
     os.utime(path, (mirror.tree.file_time_s + later_s,) * 2)
     name = path.relative_to(sync.collection).as_posix()
     assert sync.run("assemblies").said() == ({name: planned} if planned else {})

@@ -194,9 +194,12 @@ def command(context: click.Context, /, **options: Any) -> int:
 
         print_timer(session)
         return ExitCode.DONE
+    from pdb_cli.cli.collection import check_free, known_roots  # noqa: PLC0415 - as above
+
+    if not options["trust_list"]:
+        known_roots(session).check(asked.request.collection)
     if background:
         from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
-        from pdb_cli.cli.collection import check_free  # noqa: PLC0415 - as above
 
         if not options["wait"]:
             check_free(asked.request.collection)
