@@ -61,6 +61,8 @@ class HttpsSettings:
     remembers nothing, and asks anew each time."""
     clock: Callable[[], float] = time.time
     """Seconds since 1970."""
+    trust_list: bool = False
+    """Whether a list that is older than the one the mirror sent before is followed."""
 
 
 class HttpsTransport(SyncTransport):
@@ -132,6 +134,7 @@ class HttpsTransport(SyncTransport):
             # Who calls this tries again.
             retry=replace(self._settings.retry, retries=0),
             observe=observe,
+            trust=self._settings.trust_list,
         )
         by_list: dict[Lists, list[ListedTree]] = {}
         for tree in trees:

@@ -65,8 +65,8 @@ class Doubt(NamedTuple):
     """Of the file here."""
     date: str
     """The date of its entry, as published."""
-    second: int
-    """The same in seconds since 1970."""
+    second: int | None
+    """The same in seconds since 1970; None if it can not be read, or there is none."""
     reason: str = "time"
     """What is not as it should be."""
 
@@ -187,7 +187,9 @@ class Marks:
         now_s = self._clock()
         for doubt, there_s in current:
             date = doubt.date
-            against = lasting(date, there_s, now_s) if for_good else this_week(date, now_s)
+            against = this_week(date, now_s)
+            if for_good:
+                against = lasting(date, there_s, now_s, second=doubt.second)
             self._waiting.append(Mark(doubt.path, doubt.size_bytes, doubt.mtime_ns, against))
         if len(self._waiting) >= _MARKS_TOGETHER:
             self.write()
