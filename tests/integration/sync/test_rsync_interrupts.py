@@ -20,6 +20,7 @@ from pdb_cli.errors import RsyncBusyError, RsyncError, RsyncTransientError
 from pdb_cli.events import BytesReceived
 from pdb_cli.jobs.process_tree import descendants
 from pdb_cli.operations.sync_model import SettledStatus
+from pdb_cli.operations.sync_record import last_run
 from pdb_cli.transfer import rsync_process
 from pdb_cli.transfer.rsync_arguments import PARTIAL_DIRECTORY, RsyncOptions
 from pdb_cli.transfer.rsync_probe import probe_daemons
@@ -144,6 +145,9 @@ def test_killed_in_the_middle_and_finished_without_fetching_twice(
             os.kill(child.pid, signal.SIGKILL)
     wait_until(lambda: not at_work(lab), timeout_s=5, what="rsync to end with pdb-cli")
     command.communicate()
+    record = last_run(lab.collection, None)
+    assert record is not None
+    assert (record["pid"], record["finished_at"]) == (command.pid, None)
     assert_none_is_torn(lab, archive)
     assert not (lab.root / LARGE).exists()
     again = lab.sync()
@@ -173,6 +177,9 @@ def test_told_to_end_it_does_so_at_once_and_keeps_what_has_come(
     assert time.monotonic() - told_s < 2.0
     assert command.returncode == code
     assert at_work(lab) == []
+    record = last_run(lab.collection, None)
+    assert record is not None
+    assert (record["exit_code"], record["trees"][0]["state"]) == (code, "interrupted")
     kept = lab.root / "ab" / PARTIAL_DIRECTORY / "9abc.cif.gz"
     assert kept.stat().st_size >= begun_bytes
     assert_none_is_torn(lab, archive)
