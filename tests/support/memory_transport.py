@@ -50,6 +50,8 @@ class MemoryArchive:
     """Raised instead of plans, one after the other."""
     execute_errors: list[BaseException] = field(default_factory=list)
     """Raised after half of the files, one after the other."""
+    interrupted: str = ""
+    """The tree in the middle of which Ctrl-C is pressed."""
     broken: set[str] = field(default_factory=set)
     """Files that never arrive."""
     vanishing: set[str] = field(default_factory=set)
@@ -104,6 +106,8 @@ class MemoryTransport(SyncTransport):
         for number, change in enumerate(plan.transfers):
             if self._archive.execute_errors and number >= len(plan.transfers) // 2:
                 raise self._archive.execute_errors.pop(0)
+            if tree.name == self._archive.interrupted and number == len(plan.transfers) // 2:
+                raise KeyboardInterrupt
             name = change.path.removeprefix(tree.directory + "/")
             if name in self._archive.broken:
                 yield FileSettled(change.path, SettledStatus.FAILED, reason="broken")

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pdb_cli.archive.sync_targets import DEFAULT_TARGET
+from pdb_cli.cli.collection import check_free
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.output import OutputMode, human_size, printable, text_table, write_document
 from pdb_cli.cli.sync_request import collection_root, read_words
+from pdb_cli.errors import CollectionBusyError
 from pdb_cli.operations.sync_record import last_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from pdb_cli.cli.session import Session
+
+
+_STATES: Final = {
+    "running": "running",
+    "did not end": "did not end: it was killed, or the power failed; run the same command again",
+}
 
 
 def show_last(session: Session, options: dict[str, Any]) -> int:
@@ -40,6 +49,7 @@ def show_last(session: Session, options: dict[str, Any]) -> int:
         what = f"of target {target.name} " if options["words"] else ""
         session.complain(f"pdb-cli: no run of sync {what}has left a record in {root}")
         return ExitCode.FAILED
+    record["state"] = _state(record, root)
     if options["mode"] is OutputMode.JSON:
         write_document(record)
     else:
@@ -47,9 +57,22 @@ def show_last(session: Session, options: dict[str, Any]) -> int:
     return ExitCode.DONE
 
 
+def _state(record: Mapping[str, Any], root: Path) -> str:
+    """Return whether the run has ended, in a word or two."""
+    if record.get("finished_at") is not None:
+        return "ended"
+    try:
+        check_free(root)
+    except CollectionBusyError as busy:
+        if (busy.host, busy.pid) == (record.get("host"), record.get("pid")):
+            return "running"
+    return "did not end"
+
+
 def _lines(record: Mapping[str, Any]) -> Iterator[str]:
     """Yield a record in lines for people."""
     transferred, removed = _tally(record, "transferred"), _tally(record, "removed")
+    state = record["state"]
     rows = {
         "target": record.get("target", DEFAULT_TARGET),
         "command": record.get("command"),
@@ -57,12 +80,16 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
         "job": record.get("job"),
         "started": record.get("started_at"),
         "finished": record.get("finished_at"),
+        "state": _STATES.get(state),
         "exit code": record.get("exit_code"),
         "reason": record.get("reason"),
         "transferred": f"{transferred[0]} files, {human_size(transferred[1])}",
         "removed": f"{removed[0]} files",
         "failed": f"{record.get('failed_files', 0)} files",
     }
+    if state != "ended":
+        for name in ("transferred", "removed", "failed"):
+            del rows[name]
     for name, value in rows.items():
         if value not in (None, ""):
             yield f"{name + ':':<13}{printable(value)}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pdb_cli.cli.collection import hold, known_roots, typed_command
@@ -28,13 +30,14 @@ from pdb_cli.operations.collection_plan import PLAN_SCHEMA, change_row, group_ro
 from pdb_cli.operations.sync import SyncRun
 from pdb_cli.operations.sync_absent import absent_entries
 from pdb_cli.operations.sync_record import append_run, result_row
+from pdb_cli.operations.sync_result import SyncResult
 
 if TYPE_CHECKING:
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.cli.session import Session
     from pdb_cli.cli.sync_request import Asked
     from pdb_cli.operations.collection_plan import CollectionPlan, Tally
-    from pdb_cli.operations.sync_result import SyncResult, TreeResult
+    from pdb_cli.operations.sync_result import TreeResult
 
 _SIGNAL_BASE = 128
 _WIDTH_OF_SIZE = 8
@@ -112,6 +115,7 @@ def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> 
         make_reporter(session, always=progress) as observe,
         hold(session, asked.request.collection, wait=asked.wait, observe=observe) as lock,
     ):
+        record.begin()
         run = SyncRun(asked.request, make_factories(session, asked), observe=observe)
         try:
             run.carry_out(lock)
@@ -143,7 +147,7 @@ def exit_code(result: SyncResult) -> ExitCode:
     result
         What came of a run.
     """
-    if result.is_done:
+    if result.is_well:
         return ExitCode.DONE
     return ExitCode.PARTIAL if result.did_something else ExitCode.FAILED
 
@@ -165,15 +169,28 @@ class _Record:
         self._started_at = utc_now()
         self._started_s = time.monotonic()
 
-    def write(self, result: SyncResult, *, code: int, reason: str | None) -> None:
-        """Write it; a disk that is full must not hide how the run went."""
+    def begin(self) -> None:
+        """Write that it has begun, for ``--last`` after a power failure; the end is told anyway."""
+        unknown = dict.fromkeys(("finished_at", "exit_code", "reason", *result_row(SyncResult())))
+        with suppress(FileAccessError):
+            append_run(self._asked.request.collection, {**self._head(), **unknown, "trees": []})
+
+    def _head(self) -> dict[str, Any]:
+        """Return what is known from the beginning."""
         job_dir = self._session.job_dir()
-        content = {
+        return {
             "target": self._asked.request.target,
             "command": typed_command(self._session),
             "host": this_place().host,
+            "pid": os.getpid(),
             "job": None if job_dir is None else job_dir.name,
             "started_at": self._started_at,
+        }
+
+    def write(self, result: SyncResult, *, code: int, reason: str | None) -> None:
+        """Write it; a disk that is full must not hide how the run went."""
+        content = {
+            **self._head(),
             "finished_at": utc_now(),
             "exit_code": int(code),
             "reason": reason,
@@ -195,8 +212,7 @@ class _Record:
     def summary(self, result: SyncResult) -> str:
         """Sum up in one line."""
         took_s = time.monotonic() - self._started_s
-        kept = sum(tree.plan.kept.files for tree in result.trees.values() if tree.plan)
-        kept += sum(tree.unchanged for tree in result.trees.values())
+        kept = sum(tree.kept_files for tree in result.trees.values())
         parts = [f"{result.transferred.files} transferred", f"{kept} up to date"]
         vanished = sum(tree.vanished for tree in result.trees.values())
         for number, what in (
@@ -216,7 +232,7 @@ class _Record:
 
 def _tell_errors(session: Session, asked: Asked, result: SyncResult, *, planned_only: bool) -> int:
     """Say what is not done, a line per tree; return the exit code."""
-    wrong = [tree for tree in result.trees.values() if not tree.is_done]
+    wrong = [tree for tree in result.trees.values() if not tree.is_well]
     for tree in wrong:
         if tree.reason is not None:
             session.complain(f"{PROGRAM}: {_error_text(tree)}")
@@ -228,7 +244,7 @@ def _tell_errors(session: Session, asked: Asked, result: SyncResult, *, planned_
         names = ", ".join(map(str, absent[:_MOST_NAMED]))
         session.complain(f"{PROGRAM}: the mirror has no such files of {names}{more}")
     if planned_only and wrong:
-        nothing = all(tree.state == "not done" for tree in result.trees.values())
+        nothing = all(tree.plan is None for tree in result.trees.values())
         return ExitCode.FAILED if nothing else ExitCode.PARTIAL
     return _exit_code(asked, result)
 
@@ -261,7 +277,7 @@ def _first_error(result: SyncResult) -> str | None:
 
 def _has_nothing(asked: Asked, result: SyncResult) -> bool:
     """Tell whether all went well, and not a file of the entries is on the mirror or here."""
-    if asked.request.selection.is_all or not result.is_done:
+    if asked.request.selection.is_all or not result.is_well:
         return False
     plans = [tree.plan for tree in result.trees.values()]
     return not any(plan is None or plan.listing.files or plan.local_files for plan in plans)

@@ -14,6 +14,7 @@ from pdb_cli.errors import (
     CollectionBusyError,
     FileAccessError,
     ListDoubtError,
+    NoTransportError,
     PdbCliError,
     RsyncRefusedError,
     SyncError,
@@ -160,8 +161,12 @@ class SyncRun:
             The lock was lost to somebody else; nothing has been changed since.
         """
         self._check_lock = lock.check
-        self.plan()
-        self.check_plan()
+        try:
+            self.plan()
+            self.check_plan()
+        except SyncError as error:
+            self._refuse(error)
+            raise
         planned = self._planned
         for one in planned:
             accept_list(self._request.collection, one.plan, self._request.selection)
@@ -170,6 +175,13 @@ class SyncRun:
         done = [brought for one in planned if (brought := self._bring(one)) is not None]
         self._remove(done)
         return self.result
+
+    def _refuse(self, error: SyncError) -> None:
+        """Note of the trees why the run does not begin: of one, or of all."""
+        for outcome in self.result.trees.values():
+            about = getattr(error, "tree", None)
+            if about in {None, outcome.tree.name} and not isinstance(error, NoTransportError):
+                outcome.is_refused, outcome.error = True, error
 
     @property
     def _trash(self) -> Path | None:
@@ -203,7 +215,8 @@ class SyncRun:
             if plan is None:
                 continue
             outcome = self.result.trees[tree.name]
-            outcome.plan, outcome.incomplete, outcome.error = plan, outcome.error, None
+            outcome.incomplete, outcome.error = outcome.error, None
+            outcome.take_plan(plan)
             yield made._replace(plan=plan)
 
     def _plan_by(
@@ -227,12 +240,13 @@ class SyncRun:
                         self._doubts[tree.name] = doubt
                         if self._route(route + 1) is None:
                             raise
-                        text = f"its list is not believed ({doubt.doubt}); trying the next"
-                        self._observe(Note(f"{tree.name}: {way_of(transport)}: {text}"))
+                        why = f"{way_of(transport)}: {reason_in_short(doubt)}"
+                        self._observe(Note(f"{tree.name}: {why}; trying the next"))
                         given_up.append(tree)
                         continue
                     if plan is not None:
-                        outcome.plan, outcome.error = plan, None
+                        outcome.error = None
+                        outcome.take_plan(plan)
                         self._doubts.pop(tree.name, None)
                         yield _Planned(tree, plan, route)
                         continue
@@ -286,7 +300,6 @@ class SyncRun:
         while (transport := self._route(route)) is not None:
             plan = self._bring_by(transport, tree, plan, outcome)
             if plan is not None:
-                outcome.plan = plan
                 return _Planned(tree, plan, route)
             route += 1
             if self._route(route) is not None:
@@ -307,10 +320,14 @@ class SyncRun:
         looked_again = False
         while True:
             outcome.begin_attempt()
+            before = outcome.transferred.files
             if plan is None:
                 plan = self._plan_again(transport, tree, outcome)
             if plan is not None and self._fetch(transport, tree, plan, outcome):
                 return plan
+            if outcome.transferred.files > before:
+                # A connection that breaks now and then is none that does not come about.
+                tries = 0
             plan = None
             if outcome.vanished:
                 # The list was no longer true: a new one is.
@@ -340,6 +357,7 @@ class SyncRun:
                     checked = None if plan is None else self._checked(tree, plan)
                     if checked is not None:
                         outcome.incomplete, outcome.error = error, None
+                        outcome.take_plan(checked)
                         check_places([(tree, checked)], self._request)
                         others = (one.plan for one in self._planned if one.tree is not tree)
                         check_deletions([*others, checked], self._request.limit)
@@ -424,6 +442,7 @@ class SyncRun:
             # Only now has the list proved true: all it names is here. A run that ended before this
             # leaves the mark where the last one that was completed has set it.
             remember_list(request.collection, plan, request.selection)
+            outcome.is_finished = True
         empty_trash(request.collection, today)
 
     def _route(self, number: int) -> SyncTransport | None:

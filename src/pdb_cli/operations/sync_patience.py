@@ -5,7 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from pdb_cli.errors import NobodyListensError, RsyncRefusedError
+from pdb_cli.errors import (
+    DeleteLimitError,
+    ListDoubtError,
+    NobodyListensError,
+    NoSpaceError,
+    RsyncRefusedError,
+)
 from pdb_cli.events import AttemptFailed
 
 if TYPE_CHECKING:
@@ -110,4 +116,10 @@ def reason_in_short(error: PdbCliError) -> str:
     error
         What was raised.
     """
+    if isinstance(error, ListDoubtError):
+        return f"its list is not believed ({error.doubt})"
+    if isinstance(error, DeleteLimitError):
+        return f"{error.deletions} files would be deleted"
+    if isinstance(error, NoSpaceError):
+        return f"there is no room in {error.path}"
     return str(getattr(error, "reason", type(error).__name__))

@@ -1,4 +1,8 @@
-"""The record of each run of ``sync``: one line of JSON in ``.pdb-cli/runs/sync.jsonl``."""
+"""The records of runs of ``sync``: two lines of JSON each in ``.pdb-cli/runs/sync.jsonl``.
+
+The first is written when a run begins and has no ``finished_at``, the second when it ends: that a
+run was killed, or lost its power, is seen by the second one not being there.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pdb_cli.errors import FileAccessError
 from pdb_cli.operations.collection_plan import group_row
+from pdb_cli.operations.sync_patience import reason_in_short
 from pdb_cli.storage.atomic import write_atomic
 from pdb_cli.storage.state_dir import RUNS_NAME, STATE_DIR
 
@@ -40,14 +45,14 @@ def result_row(result: SyncResult) -> dict[str, Any]:
 
 
 def append_run(collection: Path, record: dict[str, Any]) -> None:
-    """Add the record of a run.
+    """Add a record of a run.
 
     Parameters
     ----------
     collection
         The root of the collection, which is held.
     record
-        Plain values; ``target`` says which run it was.
+        Plain values; ``target`` says which run it was, ``finished_at`` whether it has ended.
 
     Raises
     ------
@@ -76,7 +81,7 @@ def append_run(collection: Path, record: dict[str, Any]) -> None:
 
 
 def last_run(collection: Path, target: str | None) -> dict[str, Any] | None:
-    """Read the record of the last run.
+    """Read what there is of the last run: how it ended, or else that it began.
 
     Parameters
     ----------
@@ -140,9 +145,10 @@ def _tree_row(tree: TreeResult) -> dict[str, Any]:
         "state": tree.state,
         "planned": None if tree.plan is None else group_row(tree.plan),
         "transferred": tree.transferred._asdict(),
+        "up_to_date": tree.kept_files,
         "unchanged": tree.unchanged,
         "vanished": tree.vanished,
         "failed_files": tree.failed_files,
         "removed": tree.removed._asdict(),
-        "error": None if error is None else str(getattr(error, "reason", type(error).__name__)),
+        "error": None if error is None else reason_in_short(error),
     }

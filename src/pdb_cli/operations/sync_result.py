@@ -37,6 +37,20 @@ class TreeResult:
     """Why it is not done, if it is not."""
     incomplete: PdbCliError | None = None
     """What the list lacks that the plan was made of: no mirror gave a better one."""
+    is_begun: bool = False
+    """Whether files were asked for."""
+    is_finished: bool = False
+    """Whether all that was planned has come and gone."""
+    is_refused: bool = False
+    """Whether the run stopped before it began, because of what it found here or on the mirror."""
+    _came_before: int = 0
+    """Files that this run had settled when the plan was made: they count as kept in it."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing has gone wrong so far."""
+        wrong = self.reason is not None or self.failed_files or self.vanished
+        return self.plan is not None and not wrong
 
     @property
     def is_done(self) -> bool:
@@ -45,10 +59,17 @@ class TreeResult:
 
     @property
     def state(self) -> str:
-        """How it is, in a word for people: ``done``, ``incomplete`` or ``not done``."""
-        if self.error is not None or self.failed_files or self.vanished or self.plan is None:
+        """How it is, in a word for people.
+
+        ``done``, ``incomplete``, ``not done``, ``refused``, ``interrupted`` or ``not begun``.
+        """
+        if self.is_finished:
+            return "done" if self.incomplete is None else "incomplete"
+        if self.is_refused:
+            return "refused"
+        if self.error is not None or self.failed_files or self.vanished:
             return "not done"
-        return "done" if self.incomplete is None else "incomplete"
+        return "interrupted" if self.is_begun else "not begun"
 
     @property
     def reason(self) -> PdbCliError | None:
@@ -58,22 +79,30 @@ class TreeResult:
     @property
     def files_here(self) -> int:
         """How many of the listed files are here, as far as the run has come."""
-        if self.plan is None:
-            return self.transferred.files
-        here = self.plan.kept.files + self.unchanged + self.transferred.files
-        return min(here, self.plan.listing.files)  # what came before a plan is kept by it
+        return self.kept_files + self.transferred.files
+
+    @property
+    def kept_files(self) -> int:
+        """How many of the listed files were here before the run, and are as the mirror has them."""
+        kept = 0 if self.plan is None else self.plan.kept.files - self._came_before
+        return max(0, kept) + self.unchanged
 
     @property
     def did_something(self) -> bool:
         """Whether anything was of use; what is listed may all be here, though more may exist."""
-        if self.state != "not done" or self.transferred.files or self.removed.files:
+        if self.is_finished or self.transferred.files or self.removed.files:
             return True
         # With a list that names more than there is, the rest is as the mirror has it all the same.
-        kept = self.plan.kept.files if self.plan is not None else 0
-        return bool(self.vanished and kept + self.unchanged)
+        return bool(self.vanished and self.kept_files)
+
+    def take_plan(self, plan: GroupPlan) -> None:
+        """Go by a plan from now on; what has come so far is among what it keeps."""
+        self.plan = plan
+        self._came_before = self.transferred.files + self.unchanged
 
     def begin_attempt(self) -> None:
         """Forget why an earlier attempt failed; what it brought stays counted."""
+        self.is_begun = True
         self.failed.clear()
         self.failed_files = self.vanished = 0
         self.error = None
@@ -116,6 +145,11 @@ class SyncResult:
     def failed_files(self) -> int:
         """All that did not come."""
         return sum(tree.failed_files for tree in self.trees.values())
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing has gone wrong so far, with any tree."""
+        return all(tree.is_well for tree in self.trees.values())
 
     @property
     def is_done(self) -> bool:

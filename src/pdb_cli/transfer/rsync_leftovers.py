@@ -3,13 +3,15 @@
 rsync writes ``ab/1abc.cif.gz`` as ``ab/.1abc.cif.gz.XXXXXX`` and moves it to
 ``ab/.rsync-partial/1abc.cif.gz`` when it is interrupted; killed, it can not. The lists of what a
 run was to fetch stay until it has ended well, so the next one knows exactly which names to look
-for, and touches no others.
+for, and touches no others. Of those, what is the user's (``.1abc.cif.gz.backup``) is not touched
+either: rsync's are of this user, for him alone, not older than the list, and no word.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TEMPORARY: Final = re.compile(r"\.(?P<name>.+)\.[A-Za-z0-9]{6}", re.DOTALL)
+_WORD: Final = re.compile(r"\.[a-z]{6}\Z")
+"""An ending that people write; of those that rsync makes up, one in two hundred."""
+_CLOCKS_DIFFER_S: Final = 60.0
+"""Between this machine and one that keeps the files."""
 
 
 class NameLists:
@@ -78,6 +84,14 @@ class NameLists:
                     if text and not any(part in {"", ".", ".."} for part in text.split("/")):
                         yield text
 
+    def written_s(self) -> float:
+        """Return when the first list that is there was written, in seconds since 1970."""
+        times = []
+        for path in self._paths():
+            with suppress(OSError):
+                times.append(path.stat().st_mtime)
+        return min(times, default=0.0)
+
     def remove(self) -> None:
         """Remove all lists: nothing of theirs is lying around."""
         for path in self._paths():
@@ -110,9 +124,10 @@ def take_over(root: Path, lists: NameLists, *, wanted: Collection[str]) -> None:
     for name in lists.read():
         directory, _, last = name.rpartition("/")
         by_directory.setdefault(directory, set()).add(last)
+    since_s = lists.written_s() - _CLOCKS_DIFFER_S
     for directory, names in by_directory.items():
         folder = root / directory
-        for temporary, name in _temporaries(folder, names):
+        for temporary, name in _temporaries(folder, names, since_s):
             if _join(directory, name) in wanted:
                 _keep(folder, temporary, name)
             else:
@@ -121,7 +136,7 @@ def take_over(root: Path, lists: NameLists, *, wanted: Collection[str]) -> None:
         _forget(folder / PARTIAL_DIRECTORY, directory, names, wanted)
 
 
-def _temporaries(folder: Path, names: set[str]) -> list[tuple[str, str]]:
+def _temporaries(folder: Path, names: set[str], since_s: float) -> list[tuple[str, str]]:
     """Return rsync's own names in a directory, each with the name it is for."""
     try:
         entries = os.listdir(folder)  # noqa: PTH208 - names are what is looked at
@@ -130,9 +145,21 @@ def _temporaries(folder: Path, names: set[str]) -> list[tuple[str, str]]:
     found = []
     for entry in entries:
         match = _TEMPORARY.fullmatch(entry)
-        if match is not None and match["name"] in names:
+        if match is None or match["name"] not in names or _WORD.search(entry):
+            continue
+        if _is_rsyncs(folder / entry, since_s):
             found.append((entry, match["name"]))
     return found
+
+
+def _is_rsyncs(path: Path, since_s: float) -> bool:
+    """Tell whether a file can be what an rsync of ours was writing."""
+    try:
+        status = path.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    is_ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+    return is_ours and not status.st_mode & 0o077 and status.st_mtime >= since_s
 
 
 def _keep(folder: Path, temporary: str, name: str) -> None:

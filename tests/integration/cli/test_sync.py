@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.archive.layouts import Layout
+from pdb_cli.operations.sync_record import append_run
 from support.ports import free_port
 from support.sync_lab import ENTRIES, SyncLab
 from support.wait import wait_until
@@ -287,16 +288,31 @@ def test_terminated_run_says_so_and_the_next_one_goes_on(lab: SyncLab) -> None:
         stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: any((lab.collection / MMCIF).rglob("*.gz")), what="a first file")
+    record = lab.last()
+    assert (record["state"], record["pid"], record["exit_code"]) == ("running", process.pid, None)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=15) == 143
     record = lab.last()
     assert (record["exit_code"], record["reason"]) == (143, "interrupted")
+    assert (record["state"], record["trees"][0]["state"]) == ("ended", "interrupted")
+    assert record["trees"][0]["done"] is False
     published = lab.published(MMCIF)
     local = lab.local()
     assert 0 < len(local) < len(published)
     assert all(published[path] == file for path, file in local.items())
     assert lab.sync("--transport", "rsync").returncode == 0
     assert lab.local() == published
+
+
+def test_a_run_that_left_only_its_beginning_did_not_end(lab: SyncLab) -> None:
+    lab.sync()
+    begun = {"target": "wwpdb", "started_at": "2026-11-25T00:00:00+00:00", "finished_at": None}
+    append_run(lab.collection, begun)
+    assert lab.last()["state"] == "did not end"
+    told = lab.sync("--last").stdout
+    assert "did not end" in told
+    assert "2026-11-25" in told
+    assert "transferred" not in told
 
 
 def test_timer_is_for_this_command(lab: SyncLab) -> None:

@@ -20,6 +20,7 @@ from pdb_cli.errors import RsyncBusyError, RsyncError, RsyncTransientError
 from pdb_cli.events import BytesReceived
 from pdb_cli.jobs.process_tree import descendants
 from pdb_cli.operations.sync_model import SettledStatus
+from pdb_cli.operations.sync_record import last_run
 from pdb_cli.transfer import rsync_process
 from pdb_cli.transfer.rsync_arguments import PARTIAL_DIRECTORY, RsyncOptions
 from pdb_cli.transfer.rsync_probe import probe_daemons
@@ -107,6 +108,12 @@ def at_work(lab: RsyncLab) -> list[processes.Process]:
     return [one for one in processes.living() if f"{lab.root}/" in one.command]
 
 
+def name_as_most_are(root: Path) -> None:
+    """Take care that what a killed rsync left has no ending that looks like a word: one in 200."""
+    for path in root.glob("ab/.9abc.cif.gz.??????"):
+        path.rename(path.with_name(f"{path.name[:-6]}A1{path.name[-4:]}"))
+
+
 def assert_none_is_torn(lab: RsyncLab, archive: Path) -> None:
     """See that what has its final name is whole."""
     for name, (_, data) in snapshot(lab.root).items():
@@ -144,6 +151,10 @@ def test_killed_in_the_middle_and_finished_without_fetching_twice(
             os.kill(child.pid, signal.SIGKILL)
     wait_until(lambda: not at_work(lab), timeout_s=5, what="rsync to end with pdb-cli")
     command.communicate()
+    name_as_most_are(lab.root)
+    record = last_run(lab.collection, None)
+    assert record is not None
+    assert (record["pid"], record["finished_at"]) == (command.pid, None)
     assert_none_is_torn(lab, archive)
     assert not (lab.root / LARGE).exists()
     again = lab.sync()
@@ -173,6 +184,9 @@ def test_told_to_end_it_does_so_at_once_and_keeps_what_has_come(
     assert time.monotonic() - told_s < 2.0
     assert command.returncode == code
     assert at_work(lab) == []
+    record = last_run(lab.collection, None)
+    assert record is not None
+    assert (record["exit_code"], record["trees"][0]["state"]) == (code, "interrupted")
     kept = lab.root / "ab" / PARTIAL_DIRECTORY / "9abc.cif.gz"
     assert kept.stat().st_size >= begun_bytes
     assert_none_is_torn(lab, archive)
@@ -196,6 +210,7 @@ def test_a_receiver_that_hangs_does_not_outlive_the_run(
     files.close()
     wait_until(lambda: not at_work(lab), timeout_s=5, what="the receiver to be ended")
     monkeypatch.undo()
+    name_as_most_are(lab.root)
     assert lab.sync().plan.transfers
     assert not list(lab.root.rglob(".*"))
 
@@ -350,9 +365,20 @@ def test_leftovers_nobody_wants_any_more_are_removed(
     for child in children:
         os.kill(child.pid, signal.SIGKILL)
     command.communicate()
+    name_as_most_are(lab.root)
     (archive / LARGE).unlink()
-    (lab.root / "ab" / ".mine.backup").write_text("not of rsync")
+    # What looks like rsync's, and is the user's: by its name, its mode or its time.
+    mine = {
+        ".9abc.cif.gz.backup": 0o600,
+        ".9abc.cif.gz.Monday": 0o644,
+        ".9abc.cif.gz.Sunday": 0o600,
+    }
+    for name, mode in mine.items():
+        path = lab.root / "ab" / name
+        path.write_text("precious")
+        path.chmod(mode)
+    os.utime(path, (OLD_S, OLD_S))
     lab.sync()
-    found = {path.relative_to(lab.root).as_posix() for path in lab.root.rglob("ab/.*")}
-    assert found == {"ab/.mine.backup"}
+    found = {path.name for path in lab.root.rglob("ab/.*")}
+    assert found == {*mine}
     assert DIRECTORY in str(lab.root)
