@@ -253,8 +253,8 @@ def test_s4_second_writer_is_refused_with_the_holders_name(lab: SyncLab) -> None
         # Readers do not wait.
         assert len(lab.plan()["changes"]) == 4
         # What begins after another job finds out then.
-        assert lab.sync("--bg", "--plan").returncode == 0
-        assert lab.sync("--bg", "--after", "last").returncode == 0
+        assert lab.run("validate", "--bg").returncode == 0
+        assert lab.sync("--bg", "--after", "last:any").returncode == 0
         assert lab.run("jobs", "wait", "last").returncode == 1
         waiting = subprocess.Popen(
             [sys.executable, "-m", "pdb_cli", "sync", "--wait"], stderr=subprocess.PIPE, text=True

@@ -181,9 +181,8 @@ def test_another_mirror_gives_what_the_list_announces_or_nothing(
     assert (here(sync)[1] >= listed_s) is taken
 
 
-@pytest.mark.usefixtures("behind")
 def test_a_new_file_comes_from_another_mirror_only_as_the_list_announces_it(
-    sync: HttpsSync, mirror: ArchiveSimulator
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator
 ) -> None:
     mirror.tree.publish(change=["1c58"])
     (mirror.tree.root / "data" / PLACE).unlink()
