@@ -198,7 +198,12 @@ class _Record:
             **result_row(result),
         }
         request = self._asked.request
-        files = sum(tree.files_here for tree in result.trees.values())
+        # What is kept elsewhere says nothing about the root.
+        files = sum(
+            tree.files_here
+            for tree in result.trees.values()
+            if tree.tree.root.is_relative_to(request.collection)
+        )
         known_roots(self._session).note(request.collection, files, anew=request.trust_list)
         try:
             append_run(request.collection, content)

@@ -43,8 +43,7 @@ def test_what_validate_found_bad_comes_again(lab: SyncLab, transport: str) -> No
     assert lab.sync(*way).returncode == 0
     for path in ROTTEN:
         _rot(lab.collection / path)
-    assert lab.sync(*way).returncode == 0
-    assert lab.local() != lab.published(MMCIF), "nobody has looked at them yet"
+    assert lab.plan(*way)["changes"] == [], "nobody has looked at them yet"
     assert lab.run("validate").returncode == 3
     # A mirror that does not have one just now: what is here stays, and is known to be bad.
     hidden = lab.tree.root / "data" / ROTTEN[0]
@@ -60,11 +59,10 @@ def test_what_validate_found_bad_comes_again(lab: SyncLab, transport: str) -> No
     planned = {change["path"]: (change["action"], change["reason"]) for change in plan["changes"]}
     expected = ROTTEN if transport == "rsync" else ROTTEN[:1]
     assert planned == dict.fromkeys(expected, ("changed", "found bad by validate"))
-    # More that comes in the same run, and a directory whose time alone differs.
+    # More that comes in the same run.
     lab.tree.publish(copies={"9xyz": "1kqe"})
     done = lab.sync(*way)
     assert done.returncode == 0, done.stderr
     assert f"{len(expected) + 1} transferred" in done.stderr
     assert lab.local() == lab.published(MMCIF)
     assert lab.plan(*way)["changes"] == []
-    assert lab.run("validate").returncode == 0

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.archive.ids import EntryId
 from pdb_cli.errors import (
     ConnectionFailedError,
     DeleteLimitError,
@@ -22,7 +21,6 @@ from pdb_cli.errors import (
 from pdb_cli.events import AttemptFailed, FileFailed
 from pdb_cli.operations.collection_plan import PlanAction, Tally
 from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_lists import read_seen_list
 from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection, TransportFactory
 from support.memory_setting import DIRECTORY, REMOTE, MemorySetting, make_files
 from support.memory_transport import MemoryArchive, MemoryTransport
@@ -208,23 +206,6 @@ def test_older_list_stops_the_run(setting: MemorySetting) -> None:
     assert setting.sync().result.is_done
 
 
-def test_a_list_that_is_newer_may_have_older_entries(setting: MemorySetting) -> None:
-    setting.archive.newest_s, setting.archive.newest_entry_s = 3000.0, 2000.0
-    setting.sync()
-    setting.archive.newest_s, setting.archive.newest_entry_s = 4000.0, 1000.0
-    assert setting.sync().result.is_done
-
-
-def test_a_server_that_ceases_to_tell_times_is_measured_by_entries(setting: MemorySetting) -> None:
-    setting.archive.newest_s, setting.archive.newest_entry_s = 3000.0, 2000.0
-    setting.sync()
-    setting.archive.newest_s, setting.archive.newest_entry_s = None, 2000.0
-    assert setting.sync().result.is_done
-    setting.archive.newest_entry_s = 1000.0
-    with pytest.raises(ListDoubtError):
-        setting.sync()
-
-
 def test_few_entries_may_have_become_older(setting: MemorySetting) -> None:
     setting.request = setting.request._replace(selection=SyncSelection(prefixes=("10",)))
     setting.archive.newest_s = 2000.0
@@ -362,118 +343,9 @@ def test_file_that_goes_meanwhile_is_looked_up_again(setting: MemorySetting) -> 
     assert (setting.archive.plans, run.result.retries) == (2, 0)
 
 
-def test_list_with_files_that_are_not_there_is_no_mark(setting: MemorySetting) -> None:
-    setting.archive.phantoms = set(_names(setting)[:10])
-    result = setting.sync().result
-    assert (result.is_done, result.did_something) == (False, True)
-    assert result.trees["structures-mmcif"].vanished == 10
-    # The same once more: all that there is, is here.
-    result = setting.sync().result
-    assert (result.is_done, result.did_something) == (False, True)
-    # Another mirror, or another way to it, lists what there is.
-    _drop(setting, 10)
-    setting.archive.phantoms = set()
-    assert setting.sync().result.is_done
-
-
 def test_list_without_any_file_that_is_there_was_of_no_use(setting: MemorySetting) -> None:
     setting.archive.phantoms = set(_names(setting))
     assert not setting.sync().result.did_something
-
-
-@pytest.mark.parametrize("count", [40, 16])
-def test_interrupted_run_moves_no_mark(setting: MemorySetting, count: int) -> None:
-    setting.sync()
-    before = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
-    assert before is not None
-    assert before.files == 20
-    setting.request = setting.request._replace(trust_list=True, limit=DeleteLimit(percent=50.0))
-    setting.archive.files = make_files(count)
-    first = next(iter(setting.archive.files))
-    setting.archive.files[first] = (b"changed", 9000.0)
-    setting.archive.execute_errors = [FINAL]
-    assert not setting.sync().result.is_done
-    seen = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
-    assert seen is not None
-    assert seen._replace(accepted_files=0) == before
-    assert setting.sync().result.is_done
-    after = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
-    assert after is not None
-    assert after.files == count
-
-
-def _interrupt(setting: MemorySetting) -> None:
-    """Begin a run that is interrupted, or killed, in the middle."""
-    setting.archive.execute_errors = [KeyboardInterrupt()]
-    with pytest.raises(KeyboardInterrupt):
-        setting.sync()
-    assert len(setting.local()) == 10
-
-
-@pytest.mark.parametrize("doubt", [ListDoubt.SHORT, ListDoubt.OLDER])
-def test_an_interrupted_first_run_knows_its_list(setting: MemorySetting, doubt: ListDoubt) -> None:
-    setting.archive.newest_s = 2000.0
-    _interrupt(setting)
-    if doubt is ListDoubt.SHORT:
-        _drop(setting, 3)
-    else:
-        setting.archive.newest_s = 1000.0
-    for _ in range(2):  # a list that was refused is no mark for the next one
-        with pytest.raises(ListDoubtError) as refusal:
-            setting.sync()
-        assert refusal.value.doubt is doubt
-    assert len(setting.local()) == 10
-    limit = DeleteLimit(percent=50.0)
-    setting.request = setting.request._replace(trust_list=True, limit=limit)
-    assert setting.sync().result.is_done
-    setting.request = setting.request._replace(trust_list=False)
-    assert setting.sync().result.is_done
-
-
-def test_a_refused_plan_is_no_mark(setting: MemorySetting) -> None:
-    setting.sync()
-    _drop(setting, 2)
-    setting.archive.newest_s = 2000.0
-    with pytest.raises(DeleteLimitError):
-        setting.sync()
-    setting.archive.newest_s = 1000.0
-    setting.request = setting.request._replace(delete=False)
-    assert setting.sync().result.is_done
-    setting.make_run().plan()
-    record = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
-    assert record is not None
-    assert (record.files, dict(record.newest_s)) == (18, {"memory": 1000.0})
-
-
-def test_a_plan_is_no_mark(setting: MemorySetting) -> None:
-    setting.make_run().plan()
-    assert not setting.root.exists()
-
-
-def test_what_never_came_is_no_disk_that_is_not_mounted(setting: MemorySetting) -> None:
-    setting.archive.files = make_files(20)
-    setting.archive.execute_errors = [FINAL]
-    setting.archive.broken = set(_names(setting))
-    assert not setting.sync().result.is_done
-    assert setting.local() == {}
-    setting.archive.broken = set()
-    assert setting.sync().result.is_done
-
-
-def test_selection_leaves_the_mark_of_all_alone(setting: MemorySetting) -> None:
-    setting.sync()
-    before = read_seen_list(setting.root, "structures-mmcif", SyncSelection())
-    assert before is not None
-    for selection in (
-        SyncSelection(prefixes=("11",)),
-        SyncSelection(entries=frozenset({EntryId.parse("11a0")})),
-    ):
-        setting.request = setting.request._replace(selection=selection)
-        assert setting.sync().result.is_done
-        seen = read_seen_list(setting.root, "structures-mmcif", selection)
-        assert seen is not None
-        assert 0 < seen.files < 20
-    assert read_seen_list(setting.root, "structures-mmcif", SyncSelection()) == before
 
 
 def test_no_way_to_any_mirror(setting: MemorySetting) -> None:

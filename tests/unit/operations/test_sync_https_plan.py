@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import os
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -330,23 +327,6 @@ def test_a_mirror_that_went_back_in_time_says_so(sync: HttpsSync, mirror: Archiv
     os.utime(path, (earlier_s, earlier_s))
     listing = sync.plan("structures-mmcif").plans["structures-mmcif"].listing
     assert listing.newest_s == earlier_s
-
-
-def test_a_list_tells_the_date_of_its_newest_entry(
-    sync: HttpsSync, mirror: ArchiveSimulator
-) -> None:
-    mirror.tell_time = lambda _: None
-    names = "structures-mmcif", "assemblies"
-    plans = sync.plan(*names).plans
-    assert {plan.listing.newest_s for plan in plans.values()} == {None}
-    table = json.loads(
-        gzip.decompress(
-            (mirror.tree.root / "holdings" / "released_structures_last_modified_dates.json.gz")
-            .read_bytes()
-        )
-    )  # fmt: skip
-    newest_s = max(datetime.fromisoformat(date).timestamp() for date in table.values())
-    assert {plan.listing.newest_entry_s for plan in plans.values()} == {newest_s}
 
 
 def test_a_missing_list_of_dates_is_said_once_a_day(
