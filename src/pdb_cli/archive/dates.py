@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from pdb_cli.archive.holdings import read_modified_dates
+from pdb_cli.archive.holdings import DAY, read_modified_dates
+from pdb_cli.errors import HoldingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 _LARGEST_AT_ONCE_BYTES: Final = 64 * 1024 * 1024
 """What is read in one go; the list of an archive of a million entries has 50 MB."""
 
+_ODD_ALLOWED: Final = 10
+_ODD_SHARE: Final = 0.1
+"""More of the dates than that, and so many, are no slips: then it is another kind of list."""
+
+_DATES = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[^\n]*\n)*")
 _CLASSIC_IDS = re.compile(r"(?:[0-9][0-9A-Za-z]{3}\n)*")
 _EXTENDED_IDS = re.compile(r"(?:[Pp][Dd][Bb]_[0-9A-Za-z]{8}\n)*")
 
@@ -28,7 +34,8 @@ def read_date_table(chunks: Iterable[bytes], *, subject: str) -> dict[str, str]:
     """Read one of the ``..._last_modified_dates`` into a table, in a fraction of a second.
 
     The same as :func:`~pdb_cli.archive.holdings.read_modified_dates` tells, entry by entry, and as
-    strict; but a list of the usual size is decoded in one go.
+    strict; but a list of the usual size is decoded in one go. Few dates may be odd: what they are
+    about has to be asked for.
 
     Parameters
     ----------
@@ -45,7 +52,7 @@ def read_date_table(chunks: Iterable[bytes], *, subject: str) -> dict[str, str]:
     Raises
     ------
     HoldingsError
-        It is cut short, or not such a list.
+        It is cut short, or not such a list, or its dates do not begin with a day.
 
     Examples
     --------
@@ -60,10 +67,10 @@ def read_date_table(chunks: Iterable[bytes], *, subject: str) -> dict[str, str]:
         taken.append(chunk)
         size_bytes += len(chunk)
         if size_bytes > _LARGEST_AT_ONCE_BYTES:
-            return _read_slowly(chain(taken, rest), subject)
+            return _with_days(_read_slowly(chain(taken, rest), subject), subject)
     table = _read_at_once(b"".join(taken))
     # What is wrong with it, and where, the slow reader says.
-    return _read_slowly(taken, subject) if table is None else table
+    return _with_days(_read_slowly(taken, subject) if table is None else table, subject)
 
 
 def second_of(text: str) -> int | None:
@@ -159,6 +166,23 @@ def _read_at_once(data: bytes) -> dict[str, str] | None:
     elif not _EXTENDED_IDS.fullmatch(keys):
         return None
     return dict(zip(ids, table.values(), strict=True))
+
+
+def _with_days(table: dict[str, str], subject: str) -> dict[str, str]:
+    """Return a table, unless its dates are no dates: by those, nothing would ever be out of date.
+
+    Raises
+    ------
+    HoldingsError
+        They are not.
+    """
+    if _DATES.fullmatch("\n".join([*table.values(), ""])):
+        return table
+    odd = [text for text in table.values() if not DAY.match(text)]
+    if len(odd) > max(_ODD_ALLOWED, _ODD_SHARE * len(table)):
+        reason = f"{len(odd)} of {len(table)} dates are none, such as {odd[0][:24]!r}"
+        raise HoldingsError(subject, reason)
+    return table
 
 
 def _read_slowly(chunks: Iterable[bytes], subject: str) -> dict[str, str]:

@@ -55,6 +55,11 @@ class HoldingsFile(StrEnum):
     """When integrative structures changed last; in an archive, and under a name, of their own."""
 
     @property
+    def has_dates(self) -> bool:
+        """Whether it says of each entry just when it changed."""
+        return self.endswith("_last_modified_dates")
+
+    @property
     def path(self) -> str:
         """Where it is below the root of a mirror; ``../`` goes to the tree beside it."""
         if self is HoldingsFile.INTEGRATIVE_DATES:

@@ -183,7 +183,7 @@ ARCHIVE_ROWS: Final[Mapping[Layout, tuple[TargetRow, ...]]] = {
             "validation",
             "validation_reports",
             _OFFICIAL,
-            "{hash}/{id}/*",
+            "{hash}/{id}/{id}_*.gz",
             _T.VALIDATION,
             None,
             ("validation_report",),
@@ -259,7 +259,7 @@ ARCHIVE_ROWS: Final[Mapping[Layout, tuple[TargetRow, ...]]] = {
             "combined_nmr_data_nef",
             "combined_nmr_data_nmr-star",
         ),
-        _of_entry("validation", _T.VALIDATION, "validation_reports/*", "validation_report"),
+        _of_entry("validation", _T.VALIDATION, "validation_reports/{id}_*.gz", "validation_report"),
     ),
 }
 """The archive itself. Where restraints, biounits and obsolete entries will be in the layout of 2027

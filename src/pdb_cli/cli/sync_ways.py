@@ -92,6 +92,7 @@ def _https(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
         retry=RetryPolicy(retries=request.retries),
         fallbacks=tuple(each for each in request.mirrors if each is not mirror and each.https),
         open_memory=lambda: open_catalogue(collection, writable=not asked.dry_run),
+        trust_list=request.trust_list,
     )
     return HttpsTransport(mirror, settings)
 

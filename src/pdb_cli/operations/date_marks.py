@@ -33,7 +33,7 @@ def is_recent(second: int, now_s: float) -> bool:
     return now_s - second < _SETTLED_AFTER_S
 
 
-def lasting(date: str, there_s: float | None, now_s: float) -> str:
+def lasting(date: str, there_s: float | None, now_s: float, *, second: int | None = None) -> str:
     """Return what a mark says of a file that is the one a mirror has.
 
     Parameters
@@ -44,6 +44,8 @@ def lasting(date: str, there_s: float | None, now_s: float) -> str:
         The mirror's time of the file, in seconds since 1970; None if it was not told.
     now_s
         The time now.
+    second
+        The date in seconds since 1970; None to read it.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def lasting(date: str, there_s: float | None, now_s: float) -> str:
     >>> lasting(friday, friday_s - 604800, now_s=friday_s + 1209600)
     '2026-09-04T14:09:19+00:00'
     """
-    second = earliest_second_of(date)
+    second = earliest_second_of(date) if second is None else second
     is_of_it = second is not None and there_s is not None and there_s >= second
     if is_of_it or (second is not None and not is_recent(second, now_s)):
         return date

@@ -1,9 +1,10 @@
 """Fetch the archive's lists and keep them, so that a second look costs one small answer.
 
-A list is kept as it was published, ``NAME.json.gz``, beside a record of where it came from:
+Each mirror's lists are kept in a folder of their own, so that a bad one spoils no other mirror's:
+as they were published, ``NAME.json.gz``, beside a record of where they came from:
 ``NAME.origin.json`` with the URL, its ETag and Last-Modified. A mirror is asked with If-None-Match
 only about the very file it sent. What is kept is replaced only by a list that is whole, not by an
-empty one, and not by one that says it is older: mirrors lag behind one another.
+empty one, and not by one that says it is older, unless the user says that this is right.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import time
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdb_cli.archive.holdings import iterate_entries
+from pdb_cli.archive.dates import read_date_table
+from pdb_cli.archive.holdings import HoldingsFile, iterate_entries
 from pdb_cli.errors import (
     FileAccessError,
     HoldingsError,
@@ -22,7 +24,7 @@ from pdb_cli.errors import (
     PdbCliError,
 )
 from pdb_cli.events import AttemptFailed, BytesReceived, Note, ignore_event
-from pdb_cli.operations.holdings_origin import Origin, read_origin, write_origin
+from pdb_cli.operations.holdings_origin import Origin, mirror_folder, read_origin, write_origin
 from pdb_cli.storage.partial import PartialFile
 from pdb_cli.transfer.attempts import MirrorChoice
 from pdb_cli.transfer.http import HttpEngine
@@ -33,10 +35,9 @@ from pdb_cli.transfer.response import NOT_MODIFIED
 from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from pdb_cli.archive.holdings import HoldingsFile
     from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.events import Observer
     from pdb_cli.transfer.headers import ResponseHeaders
@@ -61,8 +62,8 @@ class KeptList(NamedTuple):
     changed: bool
     """Whether it arrived just now; else the one that was kept is still current."""
     modified_s: float | None = None
-    """The time the mirror says its list has, in seconds since 1970, if it says so. Where that list
-    is older than the one that is kept, it is the older time: the mirror has gone back."""
+    """The time the mirror that was asked says its list has, in seconds since 1970, if it says so.
+    Where that list is older than the one that is kept, it is the older time: it has gone back."""
 
     def chunks(self) -> Iterator[bytes]:
         """Yield its text, for the readers of :mod:`pdb_cli.archive.holdings`.
@@ -85,12 +86,14 @@ def fetch_holdings(
     options: HttpOptions,
     retry: RetryPolicy,
     observe: Observer = ignore_event,
+    trust: bool = False,
 ) -> KeptList:
     """Bring a list of the archive up to date.
 
     A list is read to its end before it is kept: one that is cut short, damaged or something else
     is refused, and the next mirror asked; so is an empty one where one with entries is kept. One
-    that is older than what is kept does not replace it, with a ``Note``. Of several processes one
+    that is older than what the same mirror sent before does not replace it, with a ``Note``; nor is
+    it used where another one of these mirrors has sent a newer one before. Of several processes one
     fetches it, the others wait.
 
     Parameters
@@ -100,13 +103,15 @@ def fetch_holdings(
     mirrors
         In order of preference; those without ``https`` are passed over.
     folder
-        Where lists are kept; made if it is not there.
+        Where lists are kept, those of each mirror in a folder below; made if it is not there.
     options
         Connections, time limits, certificates.
     retry
         How often and how late to try again; less often where the only mirror refuses connections.
     observe
         Gets ``BytesReceived``, ``AttemptFailed`` (the first of them ``holds_up``) and ``Note``.
+    trust
+        Whether a list that is older than the one that is kept is right.
 
     Returns
     -------
@@ -122,20 +127,24 @@ def fetch_holdings(
     FileAccessError
         The folder can not be written.
     """
-    destination = folder / f"{file}.json.gz"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileAccessError.wrap("create", folder, error) from error
     # Where none has a root, the first one says which setting is missing.
     asked = [mirror for mirror in mirrors if mirror.https] or mirrors[:1]
+    places = {
+        each.path_url(file.path): mirror_folder(folder, each) / f"{file}.json.gz" for each in asked
+    }
     choice = MirrorChoice([Source(each.name, each.path_url(file.path)) for each in asked], retry)
     with HttpEngine(options) as engine:
         for tries in count(1):
-            attempt = _Attempt(engine, choice.source, destination, observe)
+            destination = places[choice.source.url]
+            try:
+                destination.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise FileAccessError.wrap("create", folder, error) from error
+            attempt = _Attempt(engine, choice.source, file, destination, observe, trust=trust)
             failure = attempt.run()
             if failure is None:
-                return KeptList(destination, attempt.url, attempt.changed, attempt.modified_s)
+                kept = KeptList(destination, attempt.url, attempt.changed, attempt.modified_s)
+                return _newest(kept, places.values(), observe)
             jitter = int.from_bytes(os.urandom(4), "big") / 2**32
             delay_s = choice.next_delay_s(failure, jitter)
             is_refused = len(asked) == 1 and isinstance(failure, NobodyListensError)
@@ -172,14 +181,23 @@ class _Attempt:
     """One request for one list."""
 
     def __init__(
-        self, engine: HttpEngine, source: Source, destination: Path, observe: Observer
+        self,
+        engine: HttpEngine,
+        source: Source,
+        file: HoldingsFile,
+        destination: Path,
+        observe: Observer,
+        *,
+        trust: bool,
     ) -> None:
+        self._file = file
+        self._trust = trust
         self._engine = engine
         self._source = source
         self.url = without_credentials(source.url)
-        """Where the list that is kept came from, after a run without a failure."""
+        """Where the list comes from."""
         self._destination = destination
-        self._record = destination.with_name(destination.name.replace(".json.gz", ".origin.json"))
+        self._record = _record_of(destination)
         self._observe = observe
         self.changed = False
         self.modified_s: float | None = None
@@ -189,8 +207,10 @@ class _Attempt:
         """Make the request and keep what it brings; return why there is no list."""
         with self._open_part() as part:
             # Only now: who had the partial file before us may have brought the list.
-            kept = self._read_kept()
-            conditions = kept.conditions() if kept and kept.url == self.url else ()
+            kept = _read_kept(self._destination)
+            # Some servers call all that is not newer unchanged: who believes wants to see it.
+            is_same = kept is not None and kept.url == self.url and not self._trust
+            conditions = kept.conditions() if kept is not None and is_same else ()
             sink = _PartSink(part)
             request = Request(self._source.url, sink, headers=conditions)
             headers, error = self._transfer(request)
@@ -205,10 +225,9 @@ class _Attempt:
             except HoldingsError as damage:
                 return damage
             self.modified_s = headers.last_modified_s
-            if kept is not None and _is_older(headers.last_modified_s, kept.last_modified_s):
-                name = self._destination.name
-                self._observe(Note(f"{self.url} is older than the {name} that is kept; it stays"))
-                self.url = kept.url
+            older = kept is not None and _is_older(headers.last_modified_s, kept.last_modified_s)
+            if older and not self._trust:
+                self._observe(Note(f"{self.url} is older than it was; the newer one stays"))
                 return None
             part.publish(mtime_s=headers.last_modified_s)
             self._write_origin(headers)
@@ -243,32 +262,29 @@ class _Attempt:
 
     def _check(self, path: Path) -> None:
         """Read a list to its end; an empty one is refused where one with entries is kept."""
-        is_empty = True
-        for _ in iterate_entries(read_inflated(path, subject=self.url), subject=self.url):
-            is_empty = False
+        chunks = read_inflated(path, subject=self.url)
+        if self._file.has_dates:
+            is_empty = not read_date_table(chunks, subject=self.url)
+        else:
+            is_empty = True
+            for entry, value in iterate_entries(chunks, subject=self.url):
+                is_empty = False
+                if self._file is HoldingsFile.CURRENT_FILES and type(value) is not dict:
+                    raise HoldingsError(self.url, f"{entry} has no files by content type")
         if is_empty and self._keeps_entries():
             raise HoldingsError(self.url, "it is empty, unlike the one that is kept")
 
     def _keeps_entries(self) -> bool:
-        """Tell whether the list that is kept has entries; one that can not be read has none."""
+        """Tell whether any mirror's list has entries; one that can not be read has none."""
         name = self._destination.name
-        chunks = read_inflated(self._destination, subject=name)
-        try:
-            return next(iterate_entries(chunks, subject=name), None) is not None
-        except (HoldingsError, FileAccessError):
-            return False
-
-    def _read_kept(self) -> Origin | None:
-        """Return where the list that is kept came from, if that is known and it is whole."""
-        origin = read_origin(self._record, self._destination)
-        if origin is None:
-            return None
-        try:
-            for _ in read_inflated(self._destination, subject=self._destination.name):
-                pass
-        except (HoldingsError, FileAccessError):
-            return None
-        return origin
+        for kept in self._destination.parent.parent.glob(f"*/{name}"):
+            chunks = read_inflated(kept, subject=name)
+            try:
+                if next(iterate_entries(chunks, subject=name), None) is not None:
+                    return True
+            except (HoldingsError, FileAccessError):
+                continue
+        return False
 
     def _write_origin(self, headers: ResponseHeaders) -> None:
         """Record where the list that has just been published came from."""
@@ -279,6 +295,37 @@ class _Attempt:
             etag=headers.etag,
             last_modified_s=headers.last_modified_s,
         )
+
+
+def _newest(kept: KeptList, places: Iterable[Path], observe: Observer) -> KeptList:
+    """Return the newest of the lists that mirrors have sent: the one that was asked may lag."""
+    for place in places:
+        origin = None if place == kept.path else read_origin(_record_of(place), place)
+        if origin is None or not _is_older(kept.modified_s, origin.last_modified_s):
+            continue
+        if _read_kept(place) is not None:
+            observe(Note(f"{kept.url} is older than {origin.url}, which is kept and used instead"))
+            # Not its own time, so that who asked hears of the lag.
+            kept = KeptList(place, origin.url, changed=False, modified_s=kept.modified_s)
+    return kept
+
+
+def _record_of(kept: Path) -> Path:
+    """Return the record beside a list."""
+    return kept.with_name(kept.name.replace(".json.gz", ".origin.json"))
+
+
+def _read_kept(kept: Path) -> Origin | None:
+    """Return where a list that is kept came from, if that is known and it is whole."""
+    origin = read_origin(_record_of(kept), kept)
+    if origin is None:
+        return None
+    try:
+        for _ in read_inflated(kept, subject=kept.name):
+            pass
+    except (HoldingsError, FileAccessError):
+        return None
+    return origin
 
 
 def _is_older(new_s: float | None, kept_s: float | None) -> bool:

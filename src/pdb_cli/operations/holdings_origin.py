@@ -1,17 +1,22 @@
-"""Where a list of the archive that is kept came from: the record beside it."""
+"""Where a list of the archive that is kept came from: a folder for each mirror, and a record."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdb_cli.errors import FileAccessError
 from pdb_cli.storage.atomic import write_atomic
 from pdb_cli.storage.record import is_header, read_record
 from pdb_cli.transfer.headers import format_http_date
+from pdb_cli.transfer.urls import without_credentials
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pdb_cli.archive.mirrors import Mirror
 
 _SCHEMA = 1
 _LATEST_S = 253_402_300_800
@@ -36,6 +41,31 @@ class Origin(NamedTuple):
         if self.last_modified_s is not None:
             return (f"If-Modified-Since: {format_http_date(self.last_modified_s)}",)
         return ()
+
+
+def mirror_folder(folder: Path, mirror: Mirror) -> Path:
+    """Return where the lists of one mirror are kept: what it sends is no other one's word.
+
+    Parameters
+    ----------
+    folder
+        Of all lists.
+    mirror
+        The mirror.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from pdb_cli.archive.layouts import Layout
+    >>> from pdb_cli.archive.mirrors import Mirror
+    >>> lab = Mirror("lab", "http://me:secret@Lab.example:8080/pub/pdb", (), Layout.CLASSIC)
+    >>> mirror_folder(Path("holdings"), lab).as_posix()
+    'holdings/lab.example-8080-e8b8ac8f'
+    """
+    root = without_credentials(mirror.https or "")
+    host = root.partition("://")[2].partition("/")[0].lower()
+    shown = re.sub(r"[^0-9a-z.-]", "-", host)[:100]
+    return folder / f"{shown}-{hashlib.sha256(root.encode()).hexdigest()[:8]}"
 
 
 def read_origin(record: Path, kept: Path) -> Origin | None:

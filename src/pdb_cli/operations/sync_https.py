@@ -61,6 +61,8 @@ class HttpsSettings:
     remembers nothing, and asks anew each time."""
     clock: Callable[[], float] = time.time
     """Seconds since 1970."""
+    trust_list: bool = False
+    """Whether a list that is older than the one the mirror sent before is followed."""
 
 
 class HttpsTransport(SyncTransport):
@@ -132,6 +134,7 @@ class HttpsTransport(SyncTransport):
             # Who calls this tries again.
             retry=replace(self._settings.retry, retries=0),
             observe=observe,
+            trust=self._settings.trust_list,
         )
         by_list: dict[Lists, list[ListedTree]] = {}
         for tree in trees:
@@ -240,16 +243,17 @@ class HttpsTransport(SyncTransport):
 
     def _listing(self, listed: ListedTree, lists: MirrorLists) -> Listing:
         """Say where the knowledge of a tree came from."""
-        kept = [lists.get(name) for name in listed.sources]
-        times = [one.modified_s for one in kept if one.modified_s is not None]
+        # The one with the names.
+        kept = lists.get(listed.sources[0])
         return Listing(
             mirror=self.mirror.name,
             transport=self.name,
-            source=kept[0].url,
+            source=kept.url,
             complete=listed.refused == 0,
             files=0,  # counted when they are compared
-            newest_s=min(times, default=None),
+            newest_s=kept.modified_s,
             newest_entry_s=lists.newest_entry_s(listed.sources),
+            newest_of=listed.sources[0],
         )
 
     def _fallbacks(self) -> tuple[Mirror, ...]:

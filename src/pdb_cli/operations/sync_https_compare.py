@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from pdb_cli.archive.dates import second_of
 from pdb_cli.operations.change_log import ChangeLog
 from pdb_cli.operations.collection_plan import GroupPlan, PlanAction, Tally
 from pdb_cli.operations.sync_condemned import FOUND_BAD
@@ -136,15 +137,7 @@ class _Comparison:
         if not doubts:
             return
         if self._listed.kind is DateKind.EXACT:
-            known = self._judge.marks.known(doubts)
-            for doubt in doubts:
-                if doubt.path in known:
-                    self._keep(doubt.size_bytes)
-                else:
-                    self._transfers.add(
-                        PlanAction.CHANGED, doubt.path, None, doubt.reason, float(doubt.second)
-                    )
-            return
+            doubts = self._settle_dated(doubts)
         for judged in self._judge.judge(doubts):
             if judged.is_current:
                 self._keep(judged.doubt.size_bytes)
@@ -156,6 +149,22 @@ class _Comparison:
                     judged.reason,
                     judged.mtime_s,
                 )
+
+    def _settle_dated(self, doubts: list[Doubt]) -> list[Doubt]:
+        """Decide about files that have a time of their own in the list; return those without."""
+        known = self._judge.marks.known(doubts)
+        undated = []
+        for doubt in doubts:
+            second = second_of(doubt.date)
+            if second is None:
+                undated.append(doubt)
+            elif doubt.path in known:
+                self._keep(doubt.size_bytes)
+            else:
+                self._transfers.add(
+                    PlanAction.CHANGED, doubt.path, None, doubt.reason, float(second)
+                )
+        return undated
 
     def _compare(self, entry_hash: str, start: str, local: dict[str, LocalFile]) -> None:
         """Take the files that are listed out of those that are here."""
@@ -184,14 +193,9 @@ class _Comparison:
                     reason = FOUND_BAD if found[1] else "empty"
                     add(PlanAction.CHANGED, start + name, None, reason, own_s)
                 elif sizes and _is_cut(sizes.get(start + name), found):
-                    if second is None:
-                        add(PlanAction.CHANGED, start + name, None, "size")
-                    else:
-                        self._doubt(start + name, found, extended, second, reason="size")
-                elif (
-                    second is None
-                    or mtime == second
-                    or (may_be_later and is_made_later(found[1], found[0], second))
+                    self._doubt(start + name, found, extended, second, reason="size")
+                elif second is not None and (
+                    mtime == second or (may_be_later and is_made_later(found[1], found[0], second))
                 ):
                     kept_files += 1
                     kept_bytes += found[1]
@@ -202,7 +206,13 @@ class _Comparison:
         self._kept_bytes += kept_bytes
 
     def _doubt(
-        self, path: str, found: LocalFile, extended: str, second: int, *, reason: str = "time"
+        self,
+        path: str,
+        found: LocalFile,
+        extended: str,
+        second: int | None,
+        *,
+        reason: str = "time",
     ) -> None:
         """Put a file aside until it is decided about."""
         self._doubts.append(

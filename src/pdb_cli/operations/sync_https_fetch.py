@@ -119,6 +119,10 @@ def fetch_planned(
     finally:
         run.keep_marks()
         marks.write()
+        if run.undated:
+            # Their marks say that they are current; rsync knows nothing of these.
+            what = f"the times of {run.undated} files of {names.tree.name}"
+            observe(Note(f"{mirrors[0].name} does not tell {what}: rsync would fetch them again"))
 
 
 class _Run:
@@ -142,6 +146,8 @@ class _Run:
         self._in_vain = 0
         self._checked = ""
         """The directory that was last seen to be none of somebody else's links."""
+        self.undated = 0
+        """Files that have no time of the archive."""
         self.lost: TransferError | None = None
         """Why no other file needs to be tried."""
 
@@ -181,8 +187,15 @@ class _Run:
             tag=change,
             is_missing=change.action is PlanAction.NEW and not path.is_symlink(),
             not_before_s=bounds.not_before_s,
+            mtime_s=self._own_time_s(change),
             unless_since_s=bounds.unless_since_s,
         )
+
+    def _own_time_s(self, change: PlannedChange) -> float | None:
+        """Return the time that a file has by the list, where mirrors have caught up with it."""
+        is_told = self._dates is not None and self._dates.kind is DateKind.EXACT
+        second = change.mtime_s if is_told else None
+        return None if second is None or self._marks.is_recent(int(second)) else second
 
     def settle(self, result: FetchResult) -> FileSettled:
         """Say what became of a file, and remember that it is current."""
@@ -210,6 +223,8 @@ class _Run:
         other = "" if mirror == own else mirror
         if (record := record_of_fetch(result)) is not None:
             self._arrived.append(record)
+        if result.status is FetchStatus.FETCHED and result.last_modified_s is None:
+            self.undated += result.item.mtime_s is None
         if result.source is not None and not other:
             self._note(change, result)
         if max(len(self._fresh), len(self._arrived)) >= _REMEMBERED_TOGETHER:
@@ -238,13 +253,14 @@ class _Run:
         except OSError:
             return
         mtime = status.st_mtime_ns // _SECOND_NS
-        if second is None or mtime == second:
-            return
         size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
-        if dates.kind is DateKind.ENTRY and is_made_later(size_bytes, mtime_ns, second):
-            return
-        if dates.kind is DateKind.EXACT and mtime < second and self._marks.is_recent(second):
-            return  # the mirror has a list of today and a file of yesterday
+        if second is not None:
+            if mtime == second:
+                return
+            if dates.kind is DateKind.ENTRY and is_made_later(size_bytes, mtime_ns, second):
+                return
+            if dates.kind is DateKind.EXACT and mtime < second and self._marks.is_recent(second):
+                return  # the mirror has a list of today and a file of yesterday
         date = dates.moments.text(entry.extended)
         remote = self._names.remote_path(change.path)
         doubt = Doubt(change.path, remote, size_bytes, mtime_ns, date, second)

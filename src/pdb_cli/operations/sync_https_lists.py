@@ -10,6 +10,7 @@ from pdb_cli.archive.dates import read_date_table, second_of
 from pdb_cli.errors import FileAccessError, HttpStatusError, PdbCliError
 from pdb_cli.events import Note
 from pdb_cli.operations.holdings import fetch_holdings
+from pdb_cli.operations.holdings_origin import mirror_folder
 from pdb_cli.storage.atomic import write_atomic
 from pdb_cli.transfer.urls import without_credentials
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
-_NOT_THERE = frozenset({404, 410})
+_NOT_THERE = frozenset({403, 404, 410})
+"""Some stores of files answer 403 for what they do not have."""
 _ABSENT_S: Final = 72_000.0
 """How long a mirror is not asked again for a list that it has not: a daily run asks."""
 
@@ -35,10 +37,11 @@ class MirrorLists:
     Parameters
     ----------
     mirror
-        Which one; nobody else is asked, so that the lists are of one state of the archive.
+        Which one; nobody else is asked, and nothing is used that another one sent: plans are of one
+        state of the archive.
     folder
         Where lists are kept; made if it is not there.
-    options, retry
+    options, retry, trust
         As for ``fetch_holdings``.
     observe
         Gets ``BytesReceived``, ``AttemptFailed`` and ``Note``.
@@ -52,7 +55,9 @@ class MirrorLists:
         options: HttpOptions,
         retry: RetryPolicy,
         observe: Observer,
+        trust: bool = False,
     ) -> None:
+        self._trust = trust
         self._mirror = mirror
         self._folder = folder
         self._options = options
@@ -87,6 +92,7 @@ class MirrorLists:
                     options=self._options,
                     retry=self._retry,
                     observe=self._observe,
+                    trust=self._trust,
                 )
             except PdbCliError as error:
                 kept = error
@@ -139,7 +145,7 @@ class MirrorLists:
         table = self._tables.get(name)
         if table is None:
             kept = self.get(name)
-            table = read_date_table(kept.chunks(), subject=kept.path.name)
+            table = read_date_table(kept.chunks(), subject=kept.url)
             self._tables[name] = table
         return table
 
@@ -183,7 +189,7 @@ class MirrorLists:
 
     def _absent(self, name: HoldingsFile) -> Path:
         """Return the note about a list that a mirror has not."""
-        return self._folder / f"{name}.absent"
+        return mirror_folder(self._folder, self._mirror) / f"{name}.absent"
 
     def _url(self, name: HoldingsFile) -> str:
         """Return where a list would be, without credentials."""

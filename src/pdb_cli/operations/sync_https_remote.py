@@ -50,6 +50,11 @@ class Moments:
         ----------
         extended
             The extended form of its id.
+
+        Returns
+        -------
+        int | None
+            In seconds since 1970; None where nobody tells.
         """
         text = self._table.get(extended)
         if text is None:
@@ -108,20 +113,25 @@ class ListedTree:
             bucket = self.buckets[entry.hash] = []
         bucket.append(entry.id)  # type: ignore[arg-type]  # of one kind in a tree
 
-    def add_paths(self, entry: Shown, paths: Iterable[str]) -> None:
+    def add_paths(self, entry: Shown, paths: Sequence[str]) -> None:
         """Add files of an entry that a list publishes, besides those that were added before.
 
         Raises
         ------
         TypeError
-            A path is no text.
+            A path is no text, or they are no list.
         """
+        if not isinstance(paths, list | tuple):
+            raise TypeError(type(paths))
         # Entries differ in id and hash, and else hardly at all: most are known at a glance.
-        text = "\n".join(paths).replace(entry.id, "~").replace(f"/{entry.hash}/", "/#/")
-        known = self._known.get(text)
+        given = "\n".join(paths)
+        text = given.replace(entry.id, "~").replace(f"/{entry.hash}/", "/#/")
+        # What looks like that by itself says nothing about the paths of other entries.
+        is_plain = "~" not in given and "#" not in given and given.count("\n") < len(paths)
+        known = self._known.get(text) if is_plain else None
         if known is None:
             known = self._read(entry, paths)
-            if len(self._known) < _MOST_KNOWN:
+            if is_plain and len(self._known) < _MOST_KNOWN:
                 self._known[text] = known
         refused, numbers = known
         if refused:
@@ -250,7 +260,7 @@ def _read_obsolete(
         tree.kind = DateKind.SHARED
         tree.sources.append(HoldingsFile.REMOVED)
         tree.moments = Moments({}, kept.modified_s)
-    for entry, record in iterate_entries(kept.chunks(), subject=kept.path.name):
+    for entry, record in iterate_entries(kept.chunks(), subject=kept.url):
         content = record.get("content_type") if isinstance(record, dict) else None
         if isinstance(content, dict) and (selection.is_all or selection.has(entry)):
             for tree in trees:
@@ -271,7 +281,7 @@ def _read_current(
         _set_dates(tree, lists, kept.modified_s)
     layout = trees[0].names.tree.layout
     wanted = [(name, tree) for tree in trees for name in tree.names.tree.content_types]
-    subject = kept.path.name
+    subject = kept.url
     for entry, files in iterate_entries(kept.chunks(), subject=subject):
         if not selection.is_all and not selection.has(entry):
             continue

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -29,8 +29,10 @@ _DATE_FORMS = tuple(
 
 
 _WANTED = frozenset(
-    {b"last-modified", b"etag", b"retry-after", b"content-range", b"content-length"}
+    {b"last-modified", b"date", b"etag", b"retry-after", b"content-range", b"content-length"}
 )
+_LATEST_S = 7_258_118_400
+"""The year 2200: a file with a later time was dated by mistake, and no index can hold it."""
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 
 
@@ -50,9 +52,10 @@ class ResponseHeaders:
     """The headers that matter for a file."""
 
     last_modified_s: float | None = None
-    """The file's time at the server, in seconds since 1970."""
+    """The file's time at the server, in seconds since 1970. None also for what can not be that:
+    before 1970, centuries from now, or the second of the answer, as servers say that have none."""
     last_modified: str | None = None
-    """The same as sent."""
+    """As sent."""
     etag: str | None = None
     """The entity tag as sent, with its quotes."""
     retry_after_s: float | None = None
@@ -95,7 +98,7 @@ def parse_headers(lines: Iterable[bytes], *, now_s: float) -> ResponseHeaders:
         if colon and name in _WANTED:
             values[name] = value.decode("latin-1").strip()
     return ResponseHeaders(
-        last_modified_s=parse_http_date(values.get(b"last-modified", "")),
+        last_modified_s=_parse_last_modified(values),
         last_modified=values.get(b"last-modified"),
         etag=values.get(b"etag"),
         retry_after_s=_parse_retry_after(values.get(b"retry-after", ""), now_s),
@@ -154,6 +157,13 @@ def format_http_date(moment_s: float) -> str:
     from email.utils import formatdate  # its names do not depend on the locale
 
     return formatdate(moment_s, usegmt=True)
+
+
+def _parse_last_modified(values: Mapping[bytes, str]) -> float | None:
+    """Return the time of the file, if it is one."""
+    text = values.get(b"last-modified", "")
+    moment_s = None if text == values.get(b"date") else parse_http_date(text)
+    return moment_s if moment_s is not None and 0 <= moment_s < _LATEST_S else None
 
 
 def _parse_count(text: str) -> int | None:

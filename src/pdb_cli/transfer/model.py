@@ -44,6 +44,9 @@ class FetchItem:
     """Whether the caller has just seen that there is nothing under the final name."""
     not_before_s: float | None = None
     """Seconds since 1970: a mirror whose file is older lags behind, and the next one is asked."""
+    mtime_s: float | None = None
+    """Seconds since 1970: the time it gets where the server does not tell it; None for that of its
+    arrival."""
     unless_since_s: float | None = None
     """Seconds since 1970: a mirror whose file has not changed since then need not send it. Those
     with a ``not_before_s`` of their own are not told: they have to say what they have."""
@@ -95,4 +98,5 @@ class FetchResult:
     etag: str | None = None
     """The server's entity tag of what was fetched, as sent."""
     last_modified_s: float | None = None
-    """The server's time of what was fetched, in seconds since 1970; the file has it too."""
+    """The server's time of what was fetched, in seconds since 1970; the file has it too. None where
+    it told none."""

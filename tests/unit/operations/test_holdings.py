@@ -24,6 +24,7 @@ from pdb_cli.errors import (
 )
 from pdb_cli.events import AttemptFailed, BytesReceived, Note
 from pdb_cli.operations.holdings import KeptList, fetch_holdings
+from pdb_cli.operations.holdings_origin import mirror_folder
 from pdb_cli.storage.partial import PartialFile
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.retry import RetryPolicy
@@ -61,6 +62,7 @@ def fetch(
     file: HoldingsFile = DATES,
     retries: int = 0,
     observe: Observer | None = None,
+    trust: bool = False,
 ) -> KeptList:
     return fetch_holdings(
         file,
@@ -69,7 +71,13 @@ def fetch(
         options=OPTIONS,
         retry=RetryPolicy(retries=retries, base_s=0.01),
         observe=observe or (lambda _: None),
+        trust=trust,
     )
+
+
+def record_of(kept: KeptList) -> Path:
+    """Return the record beside a list."""
+    return kept.path.with_name(f"{DATES}.origin.json")
 
 
 @pytest.fixture
@@ -120,7 +128,7 @@ def test_u01_a_second_look_costs_one_answer_without_a_body(
     ]
     assert simulator.requests[1].headers["if-none-match"]
     assert files_below(tmp_path / "kept") == before
-    assert set(before) == FILES
+    assert {path.rpartition("/")[2] for path in before} == FILES
     assert second.path.stat().st_mtime == simulator.tree.file_time_s
 
 
@@ -176,10 +184,10 @@ def test_a_record_that_can_not_be_read_is_no_obstacle(
     simulator: ArchiveSimulator, tmp_path: Path, text: str
 ) -> None:
     kept = fetch(tmp_path / "kept", lab(simulator.url))
-    (tmp_path / "kept" / f"{DATES}.origin.json").write_text(text)
+    record_of(kept).write_text(text)
     assert fetch(tmp_path / "kept", lab(simulator.url)).changed
     assert not fetch(tmp_path / "kept", lab(simulator.url)).changed
-    assert json.loads((tmp_path / "kept" / f"{DATES}.origin.json").read_text())["etag"]
+    assert json.loads(record_of(kept).read_text())["etag"]
     assert kept.url == f"{simulator.url}/{DATES.path}"
 
 
@@ -205,8 +213,7 @@ def test_a_record_that_can_not_be_read_is_no_obstacle(
 def test_m10_a_record_with_an_odd_field_is_no_condition(
     simulator: ArchiveSimulator, tmp_path: Path, odd: dict[str, object]
 ) -> None:
-    fetch(tmp_path / "kept", lab(simulator.url))
-    path = tmp_path / "kept" / f"{DATES}.origin.json"
+    path = record_of(fetch(tmp_path / "kept", lab(simulator.url)))
     good = json.loads(path.read_text())
     path.write_text(json.dumps(good | odd))
     assert fetch(tmp_path / "kept", lab(simulator.url)).changed
@@ -218,8 +225,7 @@ def test_m10_a_record_with_an_odd_field_is_no_condition(
 def test_m10_a_record_of_deep_nesting_or_no_file_is_no_condition(
     simulator: ArchiveSimulator, tmp_path: Path
 ) -> None:
-    fetch(tmp_path / "kept", lab(simulator.url))
-    path = tmp_path / "kept" / f"{DATES}.origin.json"
+    path = record_of(fetch(tmp_path / "kept", lab(simulator.url)))
     path.write_text("[" * 60_000)
     assert fetch(tmp_path / "kept", lab(simulator.url)).changed
     path.unlink()
@@ -263,20 +269,23 @@ def test_m3_an_empty_list_does_not_replace_one_with_entries(tmp_path: Path) -> N
     with FaultServer({PATH: empty}) as hollow, FaultServer({PATH: WHOLE}) as good:
         first = fetch(tmp_path / "kept", lab(hollow.url + "/pub/pdb"))
         assert first.changed  # there may be nothing to list
-        assert fetch(tmp_path / "kept", lab(good.url + "/pub/pdb")).changed
+        kept = fetch(tmp_path / "kept", lab(good.url + "/pub/pdb"))
+        assert kept.changed
         before = files_below(tmp_path / "kept")
         with pytest.raises(HoldingsError) as caught:
             fetch(tmp_path / "kept", lab(hollow.url + "/pub/pdb"))
         assert caught.value.reason == "it is empty, unlike the one that is kept"
         assert files_below(tmp_path / "kept") == before
         # Whether or not it is known where it came from.
-        (tmp_path / "kept" / f"{DATES}.origin.json").unlink()
+        record_of(kept).unlink()
         with pytest.raises(HoldingsError):
             fetch(tmp_path / "kept", lab(hollow.url + "/pub/pdb"))
 
 
 @pytest.mark.parametrize("days", [-7, 7, 36_500], ids=["older", "newer", "back-from-the-future"])
-def test_m3_an_older_list_does_not_replace_the_kept_one(tmp_path: Path, days: int) -> None:
+@pytest.mark.parametrize("whose", ["its own", "another one's"])
+def test_m3_an_older_list_is_not_used(tmp_path: Path, days: int, whose: str) -> None:
+    same = whose == "its own"
     trees = [ArchiveTree(tmp_path / name) for name in ("kept-mirror", "other-mirror")]
     for tree in trees:
         tree.publish(add=["3hya"])
@@ -288,13 +297,70 @@ def test_m3_an_older_list_does_not_replace_the_kept_one(tmp_path: Path, days: in
     events: list[Event] = []
     with ArchiveSimulator(trees[0]) as first, ArchiveSimulator(trees[1]) as second:
         kept = fetch(tmp_path / "kept", lab(first.url))
-        before = files_below(tmp_path / "kept")
-        found = fetch(tmp_path / "kept", lab(second.url), observe=events.append)
+        before = kept.path.read_bytes()
+        if same:
+            first.tree = trees[1]
+            asked = [lab(first.url)]
+        else:
+            asked = [lab(second.url), lab(first.url)]
+        found = fetch(tmp_path / "kept", *asked, observe=events.append)
     stays = days < 0
     assert found.changed is not stays
-    assert (files_below(tmp_path / "kept") == before) is stays
-    assert (found.url == kept.url) is stays
+    assert (found.path.read_bytes() == before) is stays
+    assert (found.url == kept.url) is (stays or same)
     assert any(isinstance(event, Note) for event in events) is stays
+    assert found.modified_s == other_s
+
+
+@pytest.mark.parametrize("asked_by", ["tag", "date"])
+def test_an_older_list_replaces_the_kept_one_where_it_is_trusted(
+    simulator: ArchiveSimulator, tmp_path: Path, asked_by: str
+) -> None:
+    kept = fetch(tmp_path / "kept", lab(simulator.url))
+    if asked_by == "date":  # then a server may call all unchanged that is not newer
+        record = json.loads(record_of(kept).read_text())
+        record_of(kept).write_text(json.dumps(record | {"etag": None}))
+    older_s = simulator.tree.file_time_s - 604_800
+    simulator.tree.publish(add=["1dul"])
+    os.utime(simulator.tree.root / DATES.path, (older_s, older_s))
+    assert not fetch(tmp_path / "kept", lab(simulator.url)).changed
+    found = fetch(tmp_path / "kept", lab(simulator.url), trust=True)
+    assert found.changed
+    assert len(list(read_modified_dates(found.chunks(), subject="x"))) == 3
+    assert not fetch(tmp_path / "kept", lab(simulator.url)).changed
+
+
+def test_a_list_of_one_mirror_is_not_that_of_another(tmp_path: Path) -> None:
+    trees = [ArchiveTree(tmp_path / name) for name in ("one", "two")]
+    trees[0].publish(add=["3hya"])
+    trees[0].publish(add=["1kqe"])
+    trees[1].publish(add=["1dul"])
+    with ArchiveSimulator(trees[0]) as first, ArchiveSimulator(trees[1]) as second:
+        newer = fetch(tmp_path / "kept", lab(first.url))
+        older = fetch(tmp_path / "kept", lab(second.url, "other"))
+        assert older.changed
+        assert older.url == f"{second.url}/{DATES.path}"
+        assert len(list(read_modified_dates(older.chunks(), subject="x"))) == 1
+        assert not fetch(tmp_path / "kept", lab(first.url)).changed
+        assert len(list(read_modified_dates(newer.chunks(), subject="x"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (DATES, b'{"1ABC": null}'),
+        (DATES, b'{"1ABC": 5, "2ABC": "2026-09-01"}'),
+        (HoldingsFile.CURRENT_FILES, b'{"1ABC": ["mmcif"]}'),
+    ],
+)
+def test_a_list_of_another_shape_is_refused_before_it_is_kept(
+    tmp_path: Path, file: HoldingsFile, text: bytes
+) -> None:
+    with FaultServer({f"/pub/pdb/{file.path}": archive_gzip(text, name="x.json")}) as server:
+        with pytest.raises(HoldingsError) as caught:
+            fetch(tmp_path / "kept", lab(server.url + "/pub/pdb"), file=file)
+        assert caught.value.subject.startswith(server.url)
+    assert files_below(tmp_path / "kept") == {}
 
 
 def test_a_bomb_is_refused(tmp_path: Path) -> None:
@@ -355,8 +421,9 @@ def test_of_two_that_want_a_list_one_waits_for_the_other(
     simulator: ArchiveSimulator, tmp_path: Path
 ) -> None:
     folder = tmp_path / "kept"
-    folder.mkdir()
-    other = PartialFile.open(folder / f"{DATES}.json.gz")
+    own = mirror_folder(folder, lab(simulator.url))
+    own.mkdir(parents=True)
+    other = PartialFile.open(own / f"{DATES}.json.gz")
     assert other is not None
     found: list[KeptList] = []
     thread = threading.Thread(target=lambda: found.append(fetch(folder, lab(simulator.url))))

@@ -13,6 +13,7 @@ from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.sync_targets import ARCHIVE_ROWS
 from pdb_cli.errors import UnsupportedError
 from pdb_cli.operations.sync_https_names import TreeNames, shown
+from pdb_cli.operations.sync_patterns import make_id_reader
 from pdb_cli.operations.sync_trees import make_trees
 
 ENTRY = shown("pdb_00001abc", Layout.CLASSIC)
@@ -109,6 +110,26 @@ def test_odd_names_are_refused_also_where_any_name_is_allowed(name: str) -> None
     tree = names("validation")
     assert tree.published(REPORTS + name, ENTRY) is None
     assert not tree.tokens
+
+
+@pytest.mark.parametrize("layout", Layout)
+@pytest.mark.parametrize(
+    "name", ["README", "-rf", "conftest.py", "{id}_notes.txt", "{id}", "2abc_validation.pdf.gz"]
+)
+def test_what_is_no_report_is_the_users_own(layout: Layout, name: str) -> None:
+    row = "validation" if layout is Layout.CLASSIC else "validation-entry"
+    tree = names(row, layout)
+    entry = shown("pdb_00001abc", layout)
+    below = f"{entry.id}/" if layout is Layout.CLASSIC else f"{entry.id}/validation_reports/"
+    name, good = name.replace("{id}", entry.id), f"{entry.id}_validation.pdf.gz"
+    assert tree.entry_of(below + good) is not None
+    assert tree.entry_of(below + name) is None
+    read_id = make_id_reader(tree.tree)
+    assert read_id(f"ab/{below}{good}") is not None
+    assert read_id(f"ab/{below}{name}") is None
+    place = f"/{tree.tree.remote}/ab/{below}"
+    assert tree.published(place + good, entry) is not None
+    assert tree.published(place + name, entry) is None
 
 
 @given(st.text(max_size=60))

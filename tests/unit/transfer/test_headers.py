@@ -80,3 +80,19 @@ def test_many_headers_are_read_quickly() -> None:
     started_s = time.process_time()
     parse_headers(lines, now_s=0.0)
     assert time.process_time() - started_s < 1.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Mon, 01 Jan 0001 00:00:00 GMT",
+        "Wed, 31 Dec 1969 23:59:59 GMT",
+        "Thu, 26 Nov 2026 17:00:00 GMT",
+    ],
+)
+def test_a_time_that_no_file_can_have_is_none(text: str) -> None:
+    lines = (b"HTTP/1.1 200 OK", b"Date: Thu, 26 Nov 2026 17:00:00 GMT")
+    headers = parse_headers([*lines, f"Last-Modified: {text}".encode()], now_s=0.0)
+    assert headers.last_modified_s is None
+    assert headers.last_modified == text
