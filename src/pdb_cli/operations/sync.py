@@ -19,6 +19,7 @@ from pdb_cli.errors import (
     RsyncRefusedError,
     SyncError,
     TransferError,
+    UnsafeTreeError,
 )
 from pdb_cli.events import Note, PhaseBegan, PlanMade, ignore_event
 from pdb_cli.operations.collection_plan import CollectionPlan
@@ -33,6 +34,7 @@ from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
 from pdb_cli.operations.sync_telling import tell_failures, tell_settled
 from pdb_cli.storage.trash import empty_trash, trash_dir
+from pdb_cli.transfer.rsync_outcome import is_one_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -229,21 +231,14 @@ class SyncRun:
                 self._patience.wait(attempt, way_of(transport), trees)
             pending: list[SyncTree] = []
             with closing(self._ask(transport, trees)) as answers:
-                for tree, answer, error in answers:
+                for tree, answer, trouble in answers:
                     outcome = self.result.trees[tree.name]
+                    error = trouble
                     if answer is not None and error is not None:
                         self._keep_makeshift(_Planned(tree, answer, route))
-                    try:
-                        plan = None if answer is None or error else self._checked(tree, answer)
-                    except ListDoubtError as doubt:
-                        # Another mirror may have a better one.
-                        self._doubts[tree.name] = doubt
-                        if self._route(route + 1) is None:
-                            raise
-                        why = f"{way_of(transport)}: {reason_in_short(doubt)}"
-                        self._observe(Note(f"{tree.name}: {why}; trying the next"))
-                        given_up.append(tree)
-                        continue
+                    plan = None
+                    if answer is not None and error is None:
+                        plan, error = self._judge(tree, answer, transport, route)
                     if plan is not None:
                         outcome.error = None
                         outcome.take_plan(plan)
@@ -258,6 +253,26 @@ class SyncRun:
             if not trees or (refused and not self._patience.is_left(attempt, refused=True)):
                 break
         return given_up + trees
+
+    def _judge(
+        self, tree: SyncTree, answer: GroupPlan, transport: SyncTransport, route: int
+    ) -> tuple[GroupPlan | None, PdbCliError | None]:
+        """Return what may be carried out of a plan, or why that is nothing."""
+        try:
+            plan = self._checked(tree, answer)
+        except ListDoubtError as doubt:
+            # Another mirror may have a better one.
+            self._doubts[tree.name] = doubt
+            if self._route(route + 1) is None:
+                raise
+            why = f"{way_of(transport)}: {reason_in_short(doubt)}"
+            self._observe(Note(f"{tree.name}: {why}; trying the next"))
+            return None, doubt
+        try:
+            PathGuard(tree).check_all(() if plan is None else plan.transfers)
+        except UnsafeTreeError as error:
+            return None, error
+        return plan, None
 
     def _keep_makeshift(self, planned: _Planned) -> None:
         """Keep a plan of an incomplete list, unless another mirror has listed more."""
@@ -301,6 +316,8 @@ class SyncRun:
             plan = self._bring_by(transport, tree, plan, outcome)
             if plan is not None:
                 return _Planned(tree, plan, route)
+            if isinstance(outcome.error, FileAccessError):
+                break  # of what is here: no mirror helps
             route += 1
             if self._route(route) is not None:
                 reason = reason_in_short(outcome.error) if outcome.error else "files did not arrive"
@@ -398,6 +415,8 @@ class SyncRun:
                 replaced.end()
         except (CollectionBusyError, FileAccessError) as error:
             outcome.error = error
+            if is_one_place(error):
+                return False
             raise
         except PdbCliError as error:
             outcome.error = error

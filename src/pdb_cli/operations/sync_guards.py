@@ -318,7 +318,7 @@ class PathGuard:
         what = "a link" if stat.S_ISLNK(mode) else "a file"
         real = os.path.realpath(place)
         if not _is_in(real, self._top):
-            return place, "a link leads out of the tree"
+            return place, "a link leads out of the tree: move it away"
         return place, f"{what} is where a directory of the archive belongs: move it away"
 
 

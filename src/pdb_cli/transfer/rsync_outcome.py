@@ -44,7 +44,9 @@ _NO_CONNECTION: Final = 10
 _REFUSED = re.compile(r"connection refused", re.IGNORECASE)
 _LOCAL_CODES: Final = frozenset({3, 11})
 """Our own files and directories."""
-_LOST_CHILD: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+_NOTHING_MORE: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+_NOT_HERE: Final = frozenset({errno.EACCES, errno.EPERM})
+"""Of one directory, which is somebody else's: others may be written."""
 _BUSY = re.compile(
     r"max connections|too many connections|server (?:is )?(?:too )?busy", re.IGNORECASE
 )
@@ -55,8 +57,8 @@ _AT_ERROR = re.compile(r"@ERROR:? *(.*)")
 _END_LINE = re.compile(r"rsync error: (.*?) \(code [0-9]+\).*")
 _LOCAL_FAILURE = re.compile(
     r"rsync: (?:\[(?:receiver|Receiver|generator)\] )?"
-    r"(?:mkstemp|write failed on|mkdir|recv_generator: mkdir|open|rename|failed to set times on"
-    r"|chmod) .*\((?P<errno>[0-9]+)\)"
+    r"(?:(?P<makes>mkstemp|write failed on|mkdir|recv_generator: mkdir|open|rename)"
+    r"|failed to set times on|chmod) .*\((?P<errno>[0-9]+)\)"
 )
 _IN_THE_WAY = re.compile(
     r"cannot delete non-empty directory|could not make way for "
@@ -168,6 +170,19 @@ def daemon_error(url: str, said: str, exit_code: int | None) -> RsyncError | Non
     return None
 
 
+def is_one_place(error: PdbCliError) -> bool:
+    """Tell whether an error is about one place here that is not ours to write in.
+
+    No mirror helps, and no other try; other directories may be written.
+
+    Parameters
+    ----------
+    error
+        From :func:`failure`, or from another transport.
+    """
+    return isinstance(error, FileAccessError) and error.errno in _NOT_HERE
+
+
 def complaints(lines: list[str]) -> Iterator[Complaint]:
     """Yield what was said about single files.
 
@@ -207,15 +222,19 @@ def is_about_us(line: str) -> bool:
 
 
 def _refused_here(exit_code: int, lines: list[str], root: Path) -> FileAccessError | None:
-    """Tell whether nothing more can be written here."""
+    """Tell whether nothing more can be written here, or not in some place."""
     for line in lines:
-        match = _LOCAL_FAILURE.search(line)
+        # At its beginning: what a daemon says may be anything.
+        match = _LOCAL_FAILURE.match(line)
         if match is None:
             continue
         number = int(match["errno"])
-        if exit_code in _LOCAL_CODES or number in _LOST_CHILD:
+        is_one_place = number in _NOT_HERE and match["makes"] is not None
+        if exit_code in _LOCAL_CODES or number in _NOTHING_MORE or is_one_place:
             quoted = _QUOTED.search(line)
             path = root if quoted is None else root / quoted["path"]
+            # What can not be made has a name of rsync's.
+            path = path.parent if match["makes"] == "mkstemp" else path
             reason = line.rpartition(": ")[2].rpartition(" (")[0]
             return FileAccessError("write", path, reason, number)
     if exit_code in _LOCAL_CODES:

@@ -384,6 +384,10 @@ class TestManyFiles:
         lists.write(7, ["xy/3xyz.cif.gz", "zz/gone.cif.gz"], below=REMOTE)
         put(lab.root, "xy/.3xyz.cif.gz.AbCdEf", b"begun")
         put(lab.root, "zz/.gone.cif.gz.AbCdEf", b"begun")
+        for path in lab.root.rglob(".*"):
+            # As rsync makes them.
+            path.chmod(0o600)
+            path.touch()
         transport = lab.transport()
         plan = lab.plan(transport, delete=False)
         settled = [

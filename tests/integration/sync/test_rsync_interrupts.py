@@ -373,11 +373,11 @@ def test_leftovers_nobody_wants_any_more_are_removed(
         ".9abc.cif.gz.Monday": 0o644,
         ".9abc.cif.gz.Sunday": 0o600,
     }
+    folder = lab.root / "ab"
     for name, mode in mine.items():
-        path = lab.root / "ab" / name
-        path.write_text("precious")
-        path.chmod(mode)
-    os.utime(path, (OLD_S, OLD_S))
+        (folder / name).write_text("precious")
+        (folder / name).chmod(mode)
+    os.utime(folder / ".9abc.cif.gz.Sunday", (OLD_S, OLD_S))
     lab.sync()
     found = {path.name for path in lab.root.rglob("ab/.*")}
     assert found == {*mine}

@@ -73,7 +73,11 @@ def test_link_out_of_the_tree_is_not_followed(setting: MemorySetting, tmp_path: 
     (outside / "1aa9.cif.gz").write_text("precious")
     setting.tree.root.mkdir(parents=True)
     (setting.tree.root / "0a").symlink_to(outside)
+    run = setting.make_run()
+    # Before anything is transferred, and by the plan alone.
+    assert not run.plan().groups
     result = setting.sync().result
+    assert setting.archive.executions == 0
     assert isinstance(result.trees["structures-mmcif"].error, UnsafeTreeError)
     assert [path.name for path in outside.iterdir()] == ["1aa9.cif.gz"]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.errors import ConnectionFailedError, DeleteLimitError
+from pdb_cli.errors import ConnectionFailedError, DeleteLimitError, FileAccessError
 from pdb_cli.storage.collection_lock import CollectionLock
 from support.memory_setting import HOLDER, MemorySetting, make_files
+from support.memory_transport import MemoryArchive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,3 +66,20 @@ def test_what_was_refused_is_told(setting: MemorySetting) -> None:
         run.carry_out(lock)
     states = {name: tree.state for name, tree in run.result.trees.items()}
     assert states == {"assemblies": "not begun", "structures-mmcif": "refused"}
+
+
+def test_a_directory_of_somebody_else_keeps_its_tree_from_being_done(
+    setting: MemorySetting,
+) -> None:
+    other = setting.make_tree("assemblies", "assemblies")
+    setting.request = setting.request._replace(trees=(setting.tree, other))
+    setting.archive.files |= make_files(3, directory="data/assemblies")
+    denied = FileAccessError("write", setting.root / "ab", "Permission denied", errno.EACCES)
+    setting.archive.execute_errors = [denied]
+    setting.add_mirror("two", MemoryArchive(make_files(20)))
+    run = setting.sync()
+    # No other try, no other mirror; the other trees go on.
+    assert (run.result.retries, setting.archives["two"].plans) == (0, 0)
+    first, second = run.result.trees.values()
+    assert (first.state, first.error) == ("not done", denied)
+    assert second.is_done
