@@ -179,6 +179,9 @@ def command(context: click.Context, /, **options: Any) -> int:
     if background and shows:
         flag = shows[0].replace("_", "-")
         raise click.UsageError(f"--{flag} only shows something; leave out --bg", context)
+    if len(shows) > 1:
+        flags = " and ".join(f"--{flag.replace('_', '-')}" for flag in shows)
+        raise click.UsageError(f"{flags} show different things; use one of them", context)
     if options["last"]:
         from pdb_cli.cli.sync_last import show_last  # noqa: PLC0415 - only with --last
 
@@ -192,7 +195,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     if options["print_timer"]:
         from pdb_cli.cli.sync_timer import print_timer  # noqa: PLC0415 - only with --print-timer
 
-        print_timer(session)
+        print_timer(session, asked.request.target)
         return ExitCode.DONE
     from pdb_cli.cli.collection import check_free, known_roots  # noqa: PLC0415 - as above
 
