@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     )
     from pdb_cli.storage.collection_lock import CollectionLock
 
+_NAMED = 3
+"""Files that a message has room for."""
+
 
 class _Planned(NamedTuple):
     """A tree whose plan was made, and by which way."""
@@ -346,11 +349,14 @@ class SyncRun:
                 # A connection that breaks now and then is none that does not come about.
                 tries = 0
             plan = None
-            if outcome.vanished:
+            if outcome.vanished and outcome.error is not None:
                 # The list was no longer true: a new one is.
                 forget_accepted(self._request.collection, tree.name, self._request.selection)
                 if not looked_again:
                     looked_again = True
+                    self._observe(
+                        Note(f"{tree.name}: {reason_in_short(outcome.error)}; listing again")
+                    )
                     continue
             may_help = outcome.error is not None and outcome.error.transient
             # Over https a server that has given its list in this run is waited for to the end.
@@ -431,7 +437,9 @@ class SyncRun:
             reason = f"{outcome.failed_files} of {len(plan.transfers)} files did not arrive"
             outcome.error = TransferError(plan.listing.source, f"{reason}; the first: {first}")
         elif outcome.vanished:
-            reason = f"{outcome.vanished} files that it lists are not there"
+            names = ", ".join(outcome.absent[:_NAMED])
+            more = " and more" if outcome.vanished > _NAMED else ""
+            reason = f"{outcome.vanished} files that it lists are not there: {names}{more}"
             outcome.error = TransferError(plan.listing.source, reason)
         return not (outcome.failed_files or outcome.vanished)
 

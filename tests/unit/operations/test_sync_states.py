@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.errors import ConnectionFailedError, DeleteLimitError, FileAccessError
+from pdb_cli.events import Note
 from pdb_cli.storage.collection_lock import CollectionLock
-from support.memory_setting import HOLDER, MemorySetting, make_files
+from support.memory_setting import DIRECTORY, HOLDER, MemorySetting, make_files
 from support.memory_transport import MemoryArchive
 
 if TYPE_CHECKING:
@@ -49,6 +50,15 @@ def test_how_far_a_run_that_ended_early_had_come_is_told(setting: MemorySetting)
     states = [tree.state for tree in run.result.trees.values()]
     assert states == ["interrupted", "interrupted", "not begun"]
     assert run.result.transferred.files == 13
+
+
+def test_files_that_are_listed_and_not_there_are_named(setting: MemorySetting) -> None:
+    setting.archive.phantoms = {"0a/10a0.cif.gz"}
+    run = setting.sync()
+    (tree,) = run.result.trees.values()
+    assert tree.absent == [f"{DIRECTORY}/0a/10a0.cif.gz"]
+    assert "0a/10a0.cif.gz" in str(tree.error)
+    assert sum(isinstance(one, Note) and "listing again" in one.text for one in setting.events) == 1
 
 
 def test_what_was_refused_is_told(setting: MemorySetting) -> None:

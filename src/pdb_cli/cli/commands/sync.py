@@ -66,7 +66,7 @@ def _complete_types(
     metavar="TYPE",
     shell_complete=_complete_types,
     callback=split_names,
-    help="Type of data, as of download, or of the target pdbj or pdbe; repeat it for several.",
+    help="Type of data, or of pdbj or pdbe; repeat it for several [default: sync.types].",
 )
 @click.option(
     "-f",
@@ -125,7 +125,7 @@ def _complete_types(
     "--parallel",
     type=click.IntRange(1, 100),
     metavar="N",
-    help="rsync processes, or https transfers, at once [default: 1, or download.parallel].",
+    help="At once [default: 1 by rsync, download.parallel over https].",
 )
 @click.option(
     "--bwlimit",
