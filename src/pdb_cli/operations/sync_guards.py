@@ -121,7 +121,9 @@ def check_list(plan: GroupPlan, seen: SeenList | None, *, trust: bool, whole: bo
         raise ListDoubtError(plan.name, listing.source, ListDoubt.SHORT, "0", most)
     if seen is None or trust:
         return
-    if listing.complete and listing.files < SHORTEST_SHARE * before:
+    # Of a handful of entries, one that is withdrawn is a large share.
+    is_shorter = whole or before - listing.files >= _SOME_FILES
+    if listing.complete and is_shorter and listing.files < SHORTEST_SHARE * before:
         raise ListDoubtError(
             plan.name, listing.source, ListDoubt.SHORT, str(listing.files), str(before)
         )

@@ -385,3 +385,20 @@ def test_a_mirror_that_refuses_most_is_in_trouble(
     mirror.refusals["HEAD 4hhb-assembly1.cif.gz"] = HTTPStatus.FORBIDDEN
     (error,) = sync.run("assemblies").errors.values()
     assert isinstance(error, HttpStatusError)
+
+
+def test_an_empty_file_is_replaced_by_what_the_list_announces_only(
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator
+) -> None:
+    mirror.tree.publish(change=["1c58"])
+    sync.run("structures-mmcif")
+    (sync.collection / PLACE).write_bytes(b"")
+    (mirror.tree.root / "data" / PLACE).unlink()
+    (settled,) = sync.run("structures-mmcif").settled
+    assert settled.status is SettledStatus.FAILED
+    age(behind.tree, PLACE, mirror.tree.file_time_s)
+    behind.tell_time = lambda _: None
+    (settled,) = sync.run("structures-mmcif").settled
+    assert settled.status is SettledStatus.FAILED
+    behind.tell_time = format_http_date
+    assert sync.run("structures-mmcif").transferred() == {PLACE}
