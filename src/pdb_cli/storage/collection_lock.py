@@ -364,9 +364,11 @@ def _seconds_ago(path: Path) -> float | None:
     except OSError:
         now_s = time.time()
     try:
-        return max(0.0, now_s - path.stat().st_mtime)
+        age_s = now_s - path.stat().st_mtime
     except OSError:
         return None
+    # A time of the future, of a host whose clock was wrong, is no sign of life.
+    return max(0.0, age_s) if age_s > -_SIGN_LASTS_S else None
 
 
 def _write_holder(descriptor: int, holder: Holder) -> bytes:

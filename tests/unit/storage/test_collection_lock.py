@@ -106,6 +106,7 @@ def test_wait_ends_when_the_holder_lets_go(tmp_path: Path) -> None:
         ("here", 1, True, True),  # a free lock is proof on its own host
         ("there", 1, True, False),  # the file system may keep locks to each host
         ("there", 3600, True, True),
+        ("there", -3600, True, True),  # the clock there was wrong
         ("here", 1, False, False),
         ("here", 3600, False, True),
         ("there", 3600, False, False),  # nothing here can tell
