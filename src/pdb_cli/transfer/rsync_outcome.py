@@ -65,6 +65,7 @@ _IN_THE_WAY = re.compile(
     r"|rsync: \[(?:[Rr]eceiver|generator)\] "
 )
 _QUOTED = re.compile(r'"(?P<path>.*)"(?: -> ".*")?(?: \(in (?P<module>[^)]*)\))?')
+_NO_TREE = re.compile(r"rsync: (?:\[[Ss]ender\] )?change_dir .*\(2\)")
 _GONE = re.compile(r"file has vanished:|link_stat .*\(2\)|failed to open .*\(2\)|No such file")
 
 
@@ -140,6 +141,8 @@ def failure(url: str, exit_code: int, lines: list[str], *, root: Path) -> PdbCli
     if refused := _refused_here(exit_code, lines, root):
         return refused
     reason = _reason(exit_code, lines)
+    if exit_code == PARTIAL and any(_NO_TREE.match(line) for line in lines):
+        return RsyncError(url, f"there is no such directory: {reason}", exit_code)
     if exit_code == _NO_CONNECTION and any(_REFUSED.search(line) for line in lines):
         return RsyncRefusedError(url, reason, exit_code)
     kind = RsyncTransientError if exit_code in TRANSIENT_CODES else RsyncError

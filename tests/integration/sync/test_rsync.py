@@ -241,9 +241,11 @@ class TestHostileMirrors:
 
     def test_no_such_directory_is_no_empty_list(self, lab: RsyncLab) -> None:
         lab.sync()
-        with pytest.raises(RsyncTransientError, match="No such file") as caught:
+        with pytest.raises(RsyncError, match=r"no such directory.*No such file") as caught:
             lab.plan(lab.transport(), tree=lab.tree(remote="data/nothing"))
         assert caught.value.exit_code == 23
+        # It is not there the next second either.
+        assert not caught.value.transient
 
     def test_the_next_place_of_a_mirror_is_asked(self, lab: RsyncLab) -> None:
         lab.modules = ("nothing", "ftp")

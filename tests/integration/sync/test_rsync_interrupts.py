@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,7 +125,8 @@ def assert_none_is_torn(lab: RsyncLab, archive: Path) -> None:
 def cancel(pid: int) -> None:
     """Tell a process and all it has started to end, parents first: as jobs cancel does it."""
     for one in [pid, *(process.pid for process in descendants(pid))]:
-        os.kill(one, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # its parent was quicker
+            os.kill(one, signal.SIGTERM)
 
 
 def press_ctrl_c(pid: int) -> None:
