@@ -6,6 +6,7 @@ for what comes, retries and other mirrors, deletions at the very end and only wh
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -95,6 +96,7 @@ class SyncRun:
         self._check_lock: Callable[[], None] = lambda: None
         self._belief = ListBelief(request, observe)
         self._patience = Patience(request, self.result, observe)
+        self._begun_s = 0.0
         self._doubts: dict[str, ListDoubtError] = {}
         """Of trees of which no list was believed so far, the last one."""
         self._makeshifts: dict[str, _Planned] = {}
@@ -120,6 +122,7 @@ class SyncRun:
             The disk refuses.
         """
         self._observe(PhaseBegan("planning"))
+        self._begun_s = time.time()
         self._planned = tuple(self._plan_trees())
         return CollectionPlan(tuple(one.plan for one in self._planned))
 
@@ -459,6 +462,7 @@ class SyncRun:
                     day=today,
                     observe=self._observe,
                     check=self._check_lock,
+                    since_s=self._begun_s,
                 )
             except (FileAccessError, SyncError) as error:
                 # What has come and gone so far stays, and is told; other trees may be elsewhere.
