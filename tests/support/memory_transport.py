@@ -25,7 +25,7 @@ from pdb_cli.operations.sync_model import (
 from pdb_cli.operations.sync_patterns import make_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.errors import PdbCliError
@@ -52,6 +52,8 @@ class MemoryArchive:
     """Raised after half of the files, one after the other."""
     interrupted: str = ""
     """The tree in the middle of which Ctrl-C is pressed."""
+    meanwhile: Callable[[], object] = lambda: None
+    """What others do while files come."""
     broken: set[str] = field(default_factory=set)
     """Files that never arrive."""
     vanishing: set[str] = field(default_factory=set)
@@ -103,6 +105,7 @@ class MemoryTransport(SyncTransport):
     ) -> Generator[FileSettled, None, None]:
         """Write the files."""
         self._archive.executions += 1
+        self._archive.meanwhile()
         for number, change in enumerate(plan.transfers):
             if self._archive.execute_errors and number >= len(plan.transfers) // 2:
                 raise self._archive.execute_errors.pop(0)

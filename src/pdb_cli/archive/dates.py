@@ -25,7 +25,6 @@ _ODD_ALLOWED: Final = 10
 _ODD_SHARE: Final = 0.1
 """More of the dates than that, and so many, are no slips: then it is another kind of list."""
 
-_DATES = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[^\n]*\n)*")
 _CLASSIC_IDS = re.compile(r"(?:[0-9][0-9A-Za-z]{3}\n)*")
 _EXTENDED_IDS = re.compile(r"(?:[Pp][Dd][Bb]_[0-9A-Za-z]{8}\n)*")
 
@@ -176,8 +175,6 @@ def _with_days(table: dict[str, str], subject: str) -> dict[str, str]:
     HoldingsError
         They are not.
     """
-    if _DATES.fullmatch("\n".join([*table.values(), ""])):
-        return table
     odd = [text for text in table.values() if not DAY.match(text)]
     if len(odd) > max(_ODD_ALLOWED, _ODD_SHARE * len(table)):
         reason = f"{len(odd)} of {len(table)} dates are none, such as {odd[0][:24]!r}"

@@ -402,6 +402,8 @@ def _file_hint(error: e.FileAccessError) -> str:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return "; free some space and run the same command again, it goes on where it was"
+        case errno.EACCES | errno.EPERM if error.action == "write":
+            return "; make it writable for you and run the same command again"
         case _ if error.action == CHECK_ACTION:
             return "; choose another place with -d or --pdb-dir"
         case _ if error.action == CLAIM_ACTION:

@@ -98,7 +98,10 @@ def cancel(
     force: bool,
     mode: OutputMode,
 ) -> int:
-    """Cancel jobs: end the whole process tree of each, then say how it ended."""
+    """End jobs and whatever they have started.
+
+    The whole process tree of each is ended, then it is said how.
+    """
     from pdb_cli.cli.errors import describe  # noqa: PLC0415 - only for this subcommand
     from pdb_cli.jobs.cancel import cancel_jobs  # noqa: PLC0415 - only for this subcommand
 
@@ -202,10 +205,11 @@ def clean(
     dry_run: bool,
     mode: OutputMode,
 ) -> int:
-    """Remove the records of jobs that ended; live jobs are never touched.
+    """Remove the records of jobs that ended.
 
-    A record goes only if every condition holds: it ended longer ago than --older-than, it failed
-    (with --failed), and it is not among the N that ended last (with --keep).
+    Live jobs are never touched. A record goes only if every condition holds: it ended longer ago
+    than --older-than, it failed (with --failed), and it is not among the N that ended last (with
+    --keep).
     """
     from pdb_cli.cli.durations import parse_duration  # noqa: PLC0415 - only for this subcommand
     from pdb_cli.jobs.clean import plan_clean, remove_planned  # noqa: PLC0415 - as above

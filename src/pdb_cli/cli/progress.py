@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Protocol, Self, assert_never
 
 from pdb_cli.cli.job_progress import progress_line
-from pdb_cli.cli.output import human_size
+from pdb_cli.cli.output import human_size, printable
 from pdb_cli.cli.tally import Tally
 from pdb_cli.errors import FileAccessError
 from pdb_cli.events import (
@@ -234,6 +234,13 @@ def line_of(event: Event, *, every_file: bool) -> str | None:
     >>> line_of(FilePublished("structures/divided/mmCIF/hh/4hhb.cif.gz", 156_000), every_file=True)
     'downloaded structures/divided/mmCIF/hh/4hhb.cif.gz (156 kB)'
     """
+    line = _line_of(event, every_file=every_file)
+    # Reasons are words of servers, and names of their files.
+    return None if line is None else printable(line)
+
+
+def _line_of(event: Event, *, every_file: bool) -> str | None:
+    """Return the line, as it was told."""
     match event:
         case FilePublished():
             line = f"downloaded {event.name} ({human_size(event.size_bytes)})"

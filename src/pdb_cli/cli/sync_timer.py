@@ -11,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pdb_cli.archive.sync_targets import DEFAULT_TARGET
 from pdb_cli.cli.registry import PROGRAM
 from pdb_cli.config.paths import config_file
 from pdb_cli.errors import InvalidValueError
 from pdb_cli.jobs.identity import user_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pdb_cli.cli.session import Session
 
@@ -25,10 +26,19 @@ _WEDNESDAY = 2
 _EARLIEST = timedelta(hours=1, minutes=30)
 """After the release at 00:00 UTC also when summer time moves the local clock."""
 _SPREAD_MINUTES = 240
-_VARIABLES = ("PDB_DIR", "PDB_CLI_MIRROR")
+_VARIABLES = (
+    "PDB_DIR",
+    "PDB_CLI_MIRROR",
+    *(f"{name}_PROXY" for name in ("HTTP", "HTTPS", "ALL", "NO")),
+    *(f"{name}_proxy" for name in ("http", "https", "all", "no")),
+    *("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("RSYNC_PROXY", "RSYNC_CONNECT_PROG", "RSYNC_PASSWORD"),
+)
+_USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where services and cron look for programs, rsync among them."""
 _STDIN = frozenset({"-", "/dev/stdin", "/dev/fd/0"})
 _UNITS = """\
-# {folder}/pdb-cli-sync.service
+# {folder}/{name}.service
 [Unit]
 Description=Weekly mirror of the Protein Data Bank
 Wants=network-online.target
@@ -41,7 +51,7 @@ Nice=10
 IOSchedulingClass=idle
 TimeoutStartSec=infinity
 
-# {folder}/pdb-cli-sync.timer
+# {folder}/{name}.timer
 [Unit]
 Description=The Protein Data Bank is released on Wednesdays, 00:00 UTC
 
@@ -53,38 +63,48 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 
-# To switch it on:
-#   systemctl {user}daemon-reload && systemctl {user}enable --now pdb-cli-sync.timer{linger}
+{secrets}# To switch it on:
+#   systemctl {user}daemon-reload && systemctl {user}enable --now {name}.timer{linger}
 
 # Or with cron ('crontab -e'), in the time zone of this machine:
 {minute} {hour} * * {weekday} {cron}
 """
+_LEFT_OUT = """\
+# {name} is set here and may hold a password, so it is not above: put it into a file that only
+# this user can read, and name that file with EnvironmentFile= (for cron: set it at the top).
+
+"""
 
 
-def print_timer(session: Session) -> None:
+def print_timer(session: Session, target: str) -> None:
     """Print units and a line that run this command line every week.
 
-    The variables that say where the collection is go with it, and so do the configuration's file,
-    which a system service would not find in its home, and the current directory, for paths that
-    are relative to it.
+    The variables that say where the collection is, and how to reach mirrors, go with it, without
+    passwords. So do the configuration's file, which a system service would not find in its home,
+    and the current directory, for paths that are relative to it.
 
     Parameters
     ----------
     session
         This run.
+    target
+        What is synced: those of two targets have names of their own.
     """
     arguments = [item for item in session.argv if item != "--print-timer"]
     arguments = list(_without_config(arguments))
     variables = {name: session.environ[name] for name in _VARIABLES if session.environ.get(name)}
+    secrets = [name for name, value in variables.items() if _is_secret(name, value)]
+    for name in secrets:
+        del variables[name]
+    variables |= _path_to_rsync(session.environ)
+    suffix = "" if target == DEFAULT_TARGET else "-" + re.sub(r"[^\w.-]", "_", target)
     here = os.getcwd()  # noqa: PTH109 - a text is what is needed
     is_root = os.geteuid() == 0
     settings = [f"WorkingDirectory={here.replace('%', '%%')}"]
     # A unit of the user's own manager runs as the user, and must not say so again.
     if is_root:
         settings.insert(0, f"User={user_name()}")
-    settings += [
-        f"Environment={_for_systemd(f'{key}={value}')}" for key, value in variables.items()
-    ]
+    settings += [f"Environment={_quoted(f'{key}={value}')}" for key, value in variables.items()]
     program = [*_program(), *_config(session)]
     # Cron sends whatever is written by mail: errors only.
     line = shlex.join([*(f"{key}={value}" for key, value in variables.items())])
@@ -94,6 +114,8 @@ def print_timer(session: Session) -> None:
     sys.stdout.write(
         _UNITS.format(
             folder="/etc/systemd/system" if is_root else "~/.config/systemd/user",
+            name=f"pdb-cli-sync{suffix}",
+            secrets="".join(_LEFT_OUT.format(name=name) for name in secrets),
             user="" if is_root else "--user ",
             linger=""
             if is_root
@@ -106,6 +128,20 @@ def print_timer(session: Session) -> None:
             cron=cron.replace("%", r"\%"),
         )
     )
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Tell whether a variable holds a password, which belongs into no unit that all can read."""
+    return name == "RSYNC_PASSWORD" or ("proxy" in name.lower() and "@" in value)
+
+
+def _path_to_rsync(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return where programs are looked for, if rsync is not where it usually is."""
+    found = shutil.which("rsync", path=environ.get("PATH"))
+    folder = None if found is None else os.path.dirname(os.path.abspath(found))  # noqa: PTH100, PTH120 - links stay as they are
+    if folder is None or folder in _USUAL_PATH.split(":"):
+        return {}
+    return {"PATH": f"{folder}:{_USUAL_PATH}"}
 
 
 def check_repeatable(ids_file: str | None) -> None:

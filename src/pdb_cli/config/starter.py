@@ -25,7 +25,7 @@ _EXAMPLES = {
 # layout = "classic"                          # or "entry", the layout of 21 July 2027
 """,
     "sync": """\
-# A target of your own for the command 'sync', which is to come; what is left out is as above.
+# A target of your own, run as 'pdb-cli sync weekly'; what is left out is as above.
 # [sync.targets.weekly]
 # types = ["structures", "assemblies"]
 # mirror = "pdbj"

@@ -21,6 +21,7 @@ UNSETTLED: Final = -1
 
 _COUNT_BYTES = 4
 _HEAD_BYTES = 2 * _COUNT_BYTES
+_LARGEST = 2**63 - 1
 _NUMBER_BYTES = 8
 
 
@@ -97,7 +98,11 @@ def pack(files: Iterable[Listed]) -> bytes:
     if not columns:
         return bytes(_HEAD_BYTES)
     names, sizes, times = columns
-    numbers = array("q", sizes + times)
+    try:
+        numbers = array("q", sizes + times)
+    except OverflowError:
+        # A time after 2262, which some file systems can have: no other file's is that.
+        numbers = array("q", (min(number, _LARGEST) for number in sizes + times))
     if sys.byteorder == "big":
         numbers.byteswap()
     counts = (len(names), sum(size < 0 for size in sizes) if min(sizes) < 0 else 0)

@@ -108,11 +108,15 @@ class Listing(NamedTuple):
     newest_entry_s: float | None = None
     """The newest date of an entry in it: what its age is measured by where :attr:`newest_s` is not
     known. None if it has no dates."""
+    newest_of: str = ""
+    """Of which list :attr:`newest_s` is the time, where a transport reads several: they are written
+    one after the other, so that the times of two say nothing about each other."""
 
     @property
     def ages_s(self) -> dict[str, float]:
         """All that is known of how new it is, by what was measured and by which transport."""
-        found = {self.transport: self.newest_s, f"{self.transport} entries": self.newest_entry_s}
+        measured = f"{self.transport} {self.newest_of}".rstrip()
+        found = {measured: self.newest_s, f"{self.transport} entries": self.newest_entry_s}
         return {key: time_s for key, time_s in found.items() if time_s is not None}
 
 

@@ -6,6 +6,7 @@ for what comes, retries and other mirrors, deletions at the very end and only wh
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,7 @@ from pdb_cli.errors import (
     RsyncRefusedError,
     SyncError,
     TransferError,
+    UnsafeTreeError,
 )
 from pdb_cli.events import Note, PhaseBegan, PlanMade, ignore_event
 from pdb_cli.operations.collection_plan import CollectionPlan
@@ -33,6 +35,7 @@ from pdb_cli.operations.sync_routes import Routes
 from pdb_cli.operations.sync_space import check_space
 from pdb_cli.operations.sync_telling import tell_failures, tell_settled
 from pdb_cli.storage.trash import empty_trash, trash_dir
+from pdb_cli.transfer.rsync_outcome import is_one_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -47,6 +50,9 @@ if TYPE_CHECKING:
         TransportFactory,
     )
     from pdb_cli.storage.collection_lock import CollectionLock
+
+_NAMED = 3
+"""Files that a message has room for."""
 
 
 class _Planned(NamedTuple):
@@ -90,6 +96,7 @@ class SyncRun:
         self._check_lock: Callable[[], None] = lambda: None
         self._belief = ListBelief(request, observe)
         self._patience = Patience(request, self.result, observe)
+        self._begun_s = 0.0
         self._doubts: dict[str, ListDoubtError] = {}
         """Of trees of which no list was believed so far, the last one."""
         self._makeshifts: dict[str, _Planned] = {}
@@ -115,6 +122,7 @@ class SyncRun:
             The disk refuses.
         """
         self._observe(PhaseBegan("planning"))
+        self._begun_s = time.time()
         self._planned = tuple(self._plan_trees())
         return CollectionPlan(tuple(one.plan for one in self._planned))
 
@@ -229,21 +237,14 @@ class SyncRun:
                 self._patience.wait(attempt, way_of(transport), trees)
             pending: list[SyncTree] = []
             with closing(self._ask(transport, trees)) as answers:
-                for tree, answer, error in answers:
+                for tree, answer, trouble in answers:
                     outcome = self.result.trees[tree.name]
+                    error = trouble
                     if answer is not None and error is not None:
                         self._keep_makeshift(_Planned(tree, answer, route))
-                    try:
-                        plan = None if answer is None or error else self._checked(tree, answer)
-                    except ListDoubtError as doubt:
-                        # Another mirror may have a better one.
-                        self._doubts[tree.name] = doubt
-                        if self._route(route + 1) is None:
-                            raise
-                        why = f"{way_of(transport)}: {reason_in_short(doubt)}"
-                        self._observe(Note(f"{tree.name}: {why}; trying the next"))
-                        given_up.append(tree)
-                        continue
+                    plan = None
+                    if answer is not None and error is None:
+                        plan, error = self._judge(tree, answer, transport, route)
                     if plan is not None:
                         outcome.error = None
                         outcome.take_plan(plan)
@@ -258,6 +259,26 @@ class SyncRun:
             if not trees or (refused and not self._patience.is_left(attempt, refused=True)):
                 break
         return given_up + trees
+
+    def _judge(
+        self, tree: SyncTree, answer: GroupPlan, transport: SyncTransport, route: int
+    ) -> tuple[GroupPlan | None, PdbCliError | None]:
+        """Return what may be carried out of a plan, or why that is nothing."""
+        try:
+            plan = self._checked(tree, answer)
+        except ListDoubtError as doubt:
+            # Another mirror may have a better one.
+            self._doubts[tree.name] = doubt
+            if self._route(route + 1) is None:
+                raise
+            why = f"{way_of(transport)}: {reason_in_short(doubt)}"
+            self._observe(Note(f"{tree.name}: {why}; trying the next"))
+            return None, doubt
+        try:
+            PathGuard(tree).check_all(() if plan is None else plan.transfers)
+        except UnsafeTreeError as error:
+            return None, error
+        return plan, None
 
     def _keep_makeshift(self, planned: _Planned) -> None:
         """Keep a plan of an incomplete list, unless another mirror has listed more."""
@@ -301,6 +322,8 @@ class SyncRun:
             plan = self._bring_by(transport, tree, plan, outcome)
             if plan is not None:
                 return _Planned(tree, plan, route)
+            if isinstance(outcome.error, FileAccessError):
+                break  # of what is here: no mirror helps
             route += 1
             if self._route(route) is not None:
                 reason = reason_in_short(outcome.error) if outcome.error else "files did not arrive"
@@ -329,11 +352,14 @@ class SyncRun:
                 # A connection that breaks now and then is none that does not come about.
                 tries = 0
             plan = None
-            if outcome.vanished:
+            if outcome.vanished and outcome.error is not None:
                 # The list was no longer true: a new one is.
                 forget_accepted(self._request.collection, tree.name, self._request.selection)
                 if not looked_again:
                     looked_again = True
+                    self._observe(
+                        Note(f"{tree.name}: {reason_in_short(outcome.error)}; listing again")
+                    )
                     continue
             may_help = outcome.error is not None and outcome.error.transient
             # Over https a server that has given its list in this run is waited for to the end.
@@ -398,6 +424,8 @@ class SyncRun:
                 replaced.end()
         except (CollectionBusyError, FileAccessError) as error:
             outcome.error = error
+            if is_one_place(error):
+                return False
             raise
         except PdbCliError as error:
             outcome.error = error
@@ -412,7 +440,9 @@ class SyncRun:
             reason = f"{outcome.failed_files} of {len(plan.transfers)} files did not arrive"
             outcome.error = TransferError(plan.listing.source, f"{reason}; the first: {first}")
         elif outcome.vanished:
-            reason = f"{outcome.vanished} files that it lists are not there"
+            names = ", ".join(outcome.absent[:_NAMED])
+            more = " and more" if outcome.vanished > _NAMED else ""
+            reason = f"{outcome.vanished} files that it lists are not there: {names}{more}"
             outcome.error = TransferError(plan.listing.source, reason)
         return not (outcome.failed_files or outcome.vanished)
 
@@ -432,6 +462,7 @@ class SyncRun:
                     day=today,
                     observe=self._observe,
                     check=self._check_lock,
+                    since_s=self._begun_s,
                 )
             except (FileAccessError, SyncError) as error:
                 # What has come and gone so far stays, and is told; other trees may be elsewhere.

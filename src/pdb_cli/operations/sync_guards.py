@@ -121,7 +121,9 @@ def check_list(plan: GroupPlan, seen: SeenList | None, *, trust: bool, whole: bo
         raise ListDoubtError(plan.name, listing.source, ListDoubt.SHORT, "0", most)
     if seen is None or trust:
         return
-    if listing.complete and listing.files < SHORTEST_SHARE * before:
+    # Of a handful of entries, one that is withdrawn is a large share.
+    is_shorter = whole or before - listing.files >= _SOME_FILES
+    if listing.complete and is_shorter and listing.files < SHORTEST_SHARE * before:
         raise ListDoubtError(
             plan.name, listing.source, ListDoubt.SHORT, str(listing.files), str(before)
         )
@@ -318,7 +320,7 @@ class PathGuard:
         what = "a link" if stat.S_ISLNK(mode) else "a file"
         real = os.path.realpath(place)
         if not _is_in(real, self._top):
-            return place, "a link leads out of the tree"
+            return place, "a link leads out of the tree: move it away"
         return place, f"{what} is where a directory of the archive belongs: move it away"
 
 

@@ -243,16 +243,17 @@ class HttpsTransport(SyncTransport):
 
     def _listing(self, listed: ListedTree, lists: MirrorLists) -> Listing:
         """Say where the knowledge of a tree came from."""
-        kept = [lists.get(name) for name in listed.sources]
-        times = [one.modified_s for one in kept if one.modified_s is not None]
+        # The one with the names.
+        kept = lists.get(listed.sources[0])
         return Listing(
             mirror=self.mirror.name,
             transport=self.name,
-            source=kept[0].url,
+            source=kept.url,
             complete=listed.refused == 0,
             files=0,  # counted when they are compared
-            newest_s=min(times, default=None),
+            newest_s=kept.modified_s,
             newest_entry_s=lists.newest_entry_s(listed.sources),
+            newest_of=listed.sources[0],
         )
 
     def _fallbacks(self) -> tuple[Mirror, ...]:

@@ -184,14 +184,14 @@ class _Comparison:
                     extended = extended_of(entry)
                     second = moments.second(extended)
                     may_be_later = listed.kind is DateKind.ENTRY or extended in moments.vague
-                own_s = second if is_dated and not may_be_later else None
                 if found is None:
+                    own_s = second if is_dated and not may_be_later else None
                     add(PlanAction.NEW, start + name, None, "missing", own_s)
                     continue
                 mtime = found[0] // _SECOND_NS
                 if not found[1] or (condemned and start + name in condemned):
                     reason = FOUND_BAD if found[1] else "empty"
-                    add(PlanAction.CHANGED, start + name, None, reason, own_s)
+                    add(PlanAction.CHANGED, start + name, None, reason)
                 elif sizes and _is_cut(sizes.get(start + name), found):
                     self._doubt(start + name, found, extended, second, reason="size")
                 elif second is not None and (

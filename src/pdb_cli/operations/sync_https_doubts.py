@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from pdb_cli.errors import TransferError
+from pdb_cli.errors import HttpStatusError, TransferError
 from pdb_cli.index.model import Mark
 from pdb_cli.operations.date_marks import is_recent, lasting, settled_date, this_week
 from pdb_cli.operations.sync_condemned import Looks, find_condemned
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _SECOND_NS: Final = 1_000_000_000
 _SMALLEST_GZIP_BYTES: Final = 20
+_MOST_REFUSED: Final = 50
+"""After so many, a mirror that answers about fewer files than it refuses is in trouble."""
 _MARKS_TOGETHER: Final = 20_000
 """Each time they are written costs a copy of the catalogue where the collection is shared."""
 
@@ -248,8 +250,7 @@ class Judge:
         self.marks = marks
         self._options = options
         self._retry = retry
-        self.asked = 0
-        """Questions so far."""
+        self._answered = self._refused = 0
 
     def judge(self, doubts: list[Doubt]) -> Iterator[Judged]:
         """Decide about some files, asking the mirror where there is no answer yet.
@@ -267,7 +268,7 @@ class Judge:
         Raises
         ------
         TransferError
-            The mirror does not answer.
+            The mirror does not answer, or refuses to say anything about most files.
         """
         known = self.marks.known(doubts)
         unknown = []
@@ -278,7 +279,6 @@ class Judge:
                 unknown.append(doubt)
         if not unknown:
             return
-        self.asked += len(unknown)
         current: list[tuple[Doubt, float | None]] = []
         absent: list[tuple[Doubt, float | None]] = []
         name = self._mirror.name
@@ -289,9 +289,13 @@ class Judge:
         for answer in ask_mirrors(
             questions, options=self._options, retry=self._retry, observe=self._observe
         ):
-            if answer.kind is AnswerKind.NONE:
-                raise answer.error or TransferError(answer.question.sources[0].url, "no answer")
             judged = _judge(answer.question.tag, answer)
+            if answer.kind is AnswerKind.NONE:
+                self._refused += 1
+            else:
+                self._answered += 1
+            if self._refused > max(_MOST_REFUSED, self._answered):
+                raise answer.error or TransferError(answer.question.sources[0].url, "no answer")
             if answer.kind is AnswerKind.ABSENT:
                 absent.append((judged.doubt, None))
             elif judged.is_current:
@@ -303,6 +307,11 @@ class Judge:
 
 def _judge(doubt: Doubt, answer: Answer) -> Judged:
     """Compare what is here with what the mirror says."""
+    if answer.kind is AnswerKind.NONE:
+        # A file that its server may not read is no reason to go without all others: it fails alone.
+        if not isinstance(answer.error, HttpStatusError):
+            raise answer.error or TransferError(answer.question.sources[0].url, "no answer")
+        return Judged(doubt, False, answer.error.reason)  # noqa: FBT003 - is_current
     if answer.kind is AnswerKind.ABSENT:
         # It is in the list: what is here is the only one there is.
         return Judged(doubt, is_current=True)

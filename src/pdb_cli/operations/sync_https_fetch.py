@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
+from pdb_cli.archive.dates import second_of
 from pdb_cli.archive.identify import identify
 from pdb_cli.errors import ConnectionFailedError, StaleVersionError
 from pdb_cli.events import AttemptFailed, BytesReceived, Note
@@ -170,7 +171,8 @@ class _Run:
         path = self._names.tree.path_of(change.path)
         self._check(os.fspath(path.parent))
         remote = self._names.remote_path(change.path)
-        bounds = _bounds_of(change, os.fspath(path))
+        listed_s = self._listed_s(change)
+        bounds = _bounds_of(change, os.fspath(path), listed_s)
         own, *others = self._mirrors
         return FetchItem(
             name=change.path,
@@ -183,15 +185,26 @@ class _Run:
             tag=change,
             is_missing=change.action is PlanAction.NEW and not path.is_symlink(),
             not_before_s=bounds.not_before_s,
-            mtime_s=self._own_time_s(change),
+            mtime_s=self._own_time_s(listed_s),
             unless_since_s=bounds.unless_since_s,
         )
 
-    def _own_time_s(self, change: PlannedChange) -> float | None:
+    def _listed_s(self, change: PlannedChange) -> float | None:
+        """Return the time that a file has by the list, or that the mirror told."""
+        dates = self._dates
+        if change.mtime_s is not None or dates is None or dates.kind is not DateKind.EXACT:
+            return change.mtime_s
+        # Of what is empty or bad here, the plan says just that.
+        entry = self._names.entry_of(self._below(change.path))
+        second = None if entry is None else second_of(dates.moments.text(entry.extended))
+        return None if second is None else float(second)
+
+    def _own_time_s(self, listed_s: float | None) -> float | None:
         """Return the time that a file has by the list, where mirrors have caught up with it."""
-        is_told = self._dates is not None and self._dates.kind is DateKind.EXACT
-        second = change.mtime_s if is_told else None
-        return None if second is None or self._marks.is_recent(int(second)) else second
+        is_listed = self._dates is not None and self._dates.kind is DateKind.EXACT
+        if listed_s is None or not is_listed or self._marks.is_recent(int(listed_s)):
+            return None
+        return listed_s
 
     def settle(self, result: FetchResult) -> FileSettled:
         """Say what became of a file, and remember that it is current."""
@@ -312,9 +325,8 @@ class _Bounds(NamedTuple):
     then. Without a word of it, at least as new as what is here."""
 
 
-def _bounds_of(change: PlannedChange, path: str) -> _Bounds:
+def _bounds_of(change: PlannedChange, path: str, listed_s: float | None) -> _Bounds:
     """Say of which age a file has to be."""
-    listed_s = change.mtime_s
     if change.action is not PlanAction.CHANGED:
         return _Bounds(others_s=listed_s)
     try:

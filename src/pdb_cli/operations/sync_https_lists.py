@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
 
-_NOT_THERE = frozenset({404, 410})
+_NOT_THERE = frozenset({403, 404, 410})
+"""Some stores of files answer 403 for what they do not have."""
 _ABSENT_S: Final = 72_000.0
 """How long a mirror is not asked again for a list that it has not: a daily run asks."""
 

@@ -110,5 +110,5 @@ def check_no_link(directory: str) -> None:
 
 def _link_error(directory: str) -> UnsupportedError:
     """Return the error about a link in place of a directory."""
-    reason = "it leads out of the tree; put a directory in its place"
+    reason = "links in a tree are not followed; put a directory in its place"
     return UnsupportedError(f"the link {directory.rstrip('/')}", reason)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -179,7 +180,11 @@ def _read_list(record: object) -> SeenList | None:
         return None
     return SeenList(
         files,
-        {key: float(value) for key, value in newest.items() if isinstance(value, int | float)},
+        {
+            key: float(value)
+            for key, value in newest.items()
+            if isinstance(value, int | float) and math.isfinite(value)
+        },
         str(record.get("source", "")),
     )
 

@@ -148,6 +148,7 @@ def _tree_row(tree: TreeResult) -> dict[str, Any]:
         "up_to_date": tree.kept_files,
         "unchanged": tree.unchanged,
         "vanished": tree.vanished,
+        "absent": tree.absent,
         "failed_files": tree.failed_files,
         "removed": tree.removed._asdict(),
         "error": None if error is None else reason_in_short(error),

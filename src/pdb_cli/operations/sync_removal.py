@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError
-from pdb_cli.events import FileRemoved
+from pdb_cli.events import FileRemoved, Note
 from pdb_cli.operations.collection_plan import Tally
 from pdb_cli.operations.sync_guards import PathGuard
 from pdb_cli.operations.sync_model import SyncSelection
@@ -33,6 +34,8 @@ def remove_files(
     collection: Path,
     day: date | None,
     check: Callable[[], None] = lambda: None,
+    since_s: float = math.inf,
+    stays: list[str] | None = None,
 ) -> Iterator[tuple[str, int]]:
     """Remove files of a tree; directories that become empty go with them.
 
@@ -50,6 +53,11 @@ def remove_files(
         The day under which they go to the trash; None to delete them.
     check
         Called before each; raises what must stop it.
+    since_s
+        What was put there later than this is another file than the one that was to go: it stays.
+        In seconds since 1970.
+    stays
+        Gets the paths of these.
 
     Yields
     ------
@@ -73,6 +81,10 @@ def remove_files(
             continue
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
             continue
+        if status.st_ctime > since_s:
+            if stays is not None:
+                stays.append(change.path)
+            continue
         if day is not None:
             move_to_trash(collection, place, change.path, day)
         else:
@@ -89,6 +101,7 @@ def remove_gone(
     day: date,
     observe: Observer,
     check: Callable[[], None],
+    since_s: float,
 ) -> None:
     """Remove what is gone from one tree, count it, and let the catalogue forget it.
 
@@ -106,6 +119,8 @@ def remove_gone(
         Gets an event for each.
     check
         Called before each; raises what must stop it.
+    since_s
+        When the run began; see :func:`remove_files`.
 
     Raises
     ------
@@ -115,6 +130,7 @@ def remove_gone(
     if not len(deletions):
         return
     forgotten: list[str] = []
+    stays: list[str] = []
     try:
         for path, size_bytes in remove_files(
             outcome.tree,
@@ -122,11 +138,16 @@ def remove_gone(
             collection=request.collection,
             day=day if request.use_trash else None,
             check=check,
+            since_s=since_s,
+            stays=stays,
         ):
             observe(FileRemoved(path))
             outcome.removed += Tally(1, size_bytes)
             forgotten.append(path)
     finally:
+        if stays:
+            text = f"{len(stays)} files that were to go have been put here since, and stay"
+            observe(Note(f"{outcome.tree.name}: {text}: {stays[0]}"))
         if forgotten:
             forget_files(forgotten, request=request, observe=observe)
 

@@ -29,6 +29,8 @@ class TreeResult:
     """Files that were planned, but that the mirror said are the same as here."""
     vanished: int = 0
     """Files that the mirror lists, and did not have when they were asked for."""
+    absent: list[str] = field(default_factory=list)
+    """The first of these."""
     failed: dict[str, str] = field(default_factory=dict)
     """Some of the files that did not come in the end, and why."""
     failed_files: int = 0
@@ -104,6 +106,7 @@ class TreeResult:
         """Forget why an earlier attempt failed; what it brought stays counted."""
         self.is_begun = True
         self.failed.clear()
+        self.absent.clear()
         self.failed_files = self.vanished = 0
         self.error = None
 
@@ -116,6 +119,8 @@ class TreeResult:
                 self.unchanged += 1
             case SettledStatus.VANISHED:
                 self.vanished += 1
+                if len(self.absent) < MOST_NAMED:
+                    self.absent.append(settled.path)
             case SettledStatus.FAILED:
                 self.failed_files += 1
                 if len(self.failed) < MOST_NAMED:

@@ -159,6 +159,7 @@ class RsyncTransport:
     ) -> Generator[FileSettled, None, None]:
         """Fetch batch after batch."""
         unsettled = first_number = 0
+        refused: PdbCliError | None = None
         notes: list[str] = []
         above: set[str] = set()
         lists = self._lists(tree)
@@ -185,9 +186,13 @@ class RsyncTransport:
                     f"{tree.directory}/{path}", SettledStatus.FAILED, reason=_NOT_SENT
                 )
             unsettled += len(left)
+            if left and fetch.refused is not None:
+                refused = refused or fetch.refused
             if not unsettled:
                 lists.remove()
             notes += fetch.notes[:1] if fetch.errors else ()
+        if refused is not None:
+            raise refused
         for line in () if unsettled else notes[:1]:
             observe(Note(line))
 

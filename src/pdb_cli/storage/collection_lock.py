@@ -2,8 +2,8 @@
 
 The lock is ``flock`` on ``.pdb-cli/write.lock``, let go by the system however its holder ends. The
 file also says who holds it, for messages, and its time is renewed every few seconds: a sign of life
-for hosts that do not see each other's locks. The file is never removed, so that no two processes
-ever lock different files of that name.
+for hosts that do not see each other's locks. pdb-cli never removes the file. Where somebody else
+does, who holds it stops: the next one would lock another file of that name.
 
 =====================  =============================  ==========================================
 the lock               what the file says             what follows
@@ -140,6 +140,7 @@ class CollectionLock:
             raise FileAccessError.wrap("lock", path, error) from error
         try:
             has_locks = _take(descriptor, path, collection, holder, wait=wait, observe=observe)
+            _see_that_it_is_there(descriptor, path)
             record = _write_holder(descriptor, holder)
             if not has_locks:
                 _see_that_it_is_ours(path, collection, holder)
@@ -160,11 +161,14 @@ class CollectionLock:
         ------
         CollectionBusyError
             Somebody else has it now: nothing more may be changed.
+        FileAccessError
+            The lock's file was removed: somebody else may have it now.
         """
         now_s = time.clock_gettime(_CLOCK)
         descriptor = self._descriptor
         if descriptor is None or now_s - self._looked_s < _LOOK_EVERY_S:
             return
+        _see_that_it_is_there(descriptor, self._path)
         if not self._is_ours(descriptor):
             raise CollectionBusyError(
                 self._collection, *(_read_holder(self._path) or Holder("", 0, ""))
@@ -259,6 +263,18 @@ def _take(
         time.sleep(_POLL_S)
 
 
+def _see_that_it_is_there(descriptor: int, path: Path) -> None:
+    """See that the file that was locked still has its name; else another one is locked by it."""
+    try:
+        if os.path.samestat(os.fstat(descriptor), path.stat(follow_symlinks=False)):
+            return
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return  # a server that does not answer just now
+    raise FileAccessError("lock", path, "somebody removed it; run the same command again")
+
+
 def _see_that_it_is_ours(path: Path, collection: Path, holder: Holder) -> None:
     """Without locks, two may have come at once: the last one to write has it."""
     time.sleep(_PASSING_S)
@@ -350,9 +366,11 @@ def _seconds_ago(path: Path) -> float | None:
     except OSError:
         now_s = time.time()
     try:
-        return max(0.0, now_s - path.stat().st_mtime)
+        age_s = now_s - path.stat().st_mtime
     except OSError:
         return None
+    # A time of the future, of a host whose clock was wrong, is no sign of life.
+    return max(0.0, age_s) if age_s > -_SIGN_LASTS_S else None
 
 
 def _write_holder(descriptor: int, holder: Holder) -> bytes:

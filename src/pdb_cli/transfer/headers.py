@@ -52,8 +52,9 @@ class ResponseHeaders:
     """The headers that matter for a file."""
 
     last_modified_s: float | None = None
-    """The file's time at the server, in seconds since 1970. None also for what can not be that:
-    before 1970, centuries from now, or the second of the answer, as servers say that have none."""
+    """The file's time at the server, in seconds since 1970. None also for what can not be that: the
+    start of 1970 or before, centuries from now, or the second of the answer, as servers say that
+    have none."""
     last_modified: str | None = None
     """As sent."""
     etag: str | None = None
@@ -163,7 +164,7 @@ def _parse_last_modified(values: Mapping[bytes, str]) -> float | None:
     """Return the time of the file, if it is one."""
     text = values.get(b"last-modified", "")
     moment_s = None if text == values.get(b"date") else parse_http_date(text)
-    return moment_s if moment_s is not None and 0 <= moment_s < _LATEST_S else None
+    return moment_s if moment_s is not None and 0 < moment_s < _LATEST_S else None
 
 
 def _parse_count(text: str) -> int | None:

@@ -18,6 +18,7 @@ from pdb_cli.transfer.rsync_outcome import (
     complaints,
     error_lines,
     failure,
+    is_one_place,
     secrets_of,
 )
 from pdb_cli.transfer.rsync_process import RsyncGroup
@@ -109,6 +110,8 @@ class RsyncFetch:
         """What rsync complained of."""
         self.errors: list[PdbCliError] = []
         """Why processes ended early."""
+        self.refused: PdbCliError | None = None
+        """Why some files can not be written, while others can."""
         self._waiting = deque(self._parts)
         self._slots = max(1, options.parallel)
         self._has_done = False
@@ -189,6 +192,9 @@ class RsyncFetch:
             return
         said = error_lines(process.errors, self._secrets)
         error = failure(self._url, code, said, root=self._root)
+        if is_one_place(error) and code == PARTIAL:
+            self.refused = self.refused or error
+            return
         if isinstance(error, FileAccessError):
             raise error
         if isinstance(error, RsyncBusyError) and self._may_wait(others):

@@ -159,7 +159,7 @@ def list_tree(
     arguments = listing_arguments(
         options, url, root, rules=rules, follow_links=follow_links, delete=delete
     )
-    with RsyncGroup() as group:
+    with RsyncGroup(is_watched=True) as group:
         process = group.start(arguments, options.program.environ)
         while len(group):
             for _, lines in group.lines():

@@ -44,7 +44,9 @@ _NO_CONNECTION: Final = 10
 _REFUSED = re.compile(r"connection refused", re.IGNORECASE)
 _LOCAL_CODES: Final = frozenset({3, 11})
 """Our own files and directories."""
-_LOST_CHILD: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+_NOTHING_MORE: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+_NOT_HERE: Final = frozenset({errno.EACCES, errno.EPERM})
+"""Of one directory, which is somebody else's: others may be written."""
 _BUSY = re.compile(
     r"max connections|too many connections|server (?:is )?(?:too )?busy", re.IGNORECASE
 )
@@ -55,14 +57,15 @@ _AT_ERROR = re.compile(r"@ERROR:? *(.*)")
 _END_LINE = re.compile(r"rsync error: (.*?) \(code [0-9]+\).*")
 _LOCAL_FAILURE = re.compile(
     r"rsync: (?:\[(?:receiver|Receiver|generator)\] )?"
-    r"(?:mkstemp|write failed on|mkdir|recv_generator: mkdir|open|rename|failed to set times on"
-    r"|chmod) .*\((?P<errno>[0-9]+)\)"
+    r"(?:(?P<makes>mkstemp|write failed on|mkdir|recv_generator: mkdir|open|rename)"
+    r"|failed to set times on|chmod) .*\((?P<errno>[0-9]+)\)"
 )
 _IN_THE_WAY = re.compile(
     r"cannot delete non-empty directory|could not make way for "
     r"|rsync: \[(?:[Rr]eceiver|generator)\] "
 )
 _QUOTED = re.compile(r'"(?P<path>.*)"(?: -> ".*")?(?: \(in (?P<module>[^)]*)\))?')
+_NO_TREE = re.compile(r"rsync: (?:\[[Ss]ender\] )?change_dir .*\(2\)")
 _GONE = re.compile(r"file has vanished:|link_stat .*\(2\)|failed to open .*\(2\)|No such file")
 
 
@@ -138,6 +141,8 @@ def failure(url: str, exit_code: int, lines: list[str], *, root: Path) -> PdbCli
     if refused := _refused_here(exit_code, lines, root):
         return refused
     reason = _reason(exit_code, lines)
+    if exit_code == PARTIAL and any(_NO_TREE.match(line) for line in lines):
+        return RsyncError(url, f"there is no such directory: {reason}", exit_code)
     if exit_code == _NO_CONNECTION and any(_REFUSED.search(line) for line in lines):
         return RsyncRefusedError(url, reason, exit_code)
     kind = RsyncTransientError if exit_code in TRANSIENT_CODES else RsyncError
@@ -166,6 +171,19 @@ def daemon_error(url: str, said: str, exit_code: int | None) -> RsyncError | Non
     if _HOPELESS.search(said):
         return RsyncError(url, f"the daemon says: {said}", exit_code)
     return None
+
+
+def is_one_place(error: PdbCliError) -> bool:
+    """Tell whether an error is about one place here that is not ours to write in.
+
+    No mirror helps, and no other try; other directories may be written.
+
+    Parameters
+    ----------
+    error
+        From :func:`failure`, or from another transport.
+    """
+    return isinstance(error, FileAccessError) and error.errno in _NOT_HERE
 
 
 def complaints(lines: list[str]) -> Iterator[Complaint]:
@@ -207,15 +225,19 @@ def is_about_us(line: str) -> bool:
 
 
 def _refused_here(exit_code: int, lines: list[str], root: Path) -> FileAccessError | None:
-    """Tell whether nothing more can be written here."""
+    """Tell whether nothing more can be written here, or not in some place."""
     for line in lines:
-        match = _LOCAL_FAILURE.search(line)
+        # At its beginning: what a daemon says may be anything.
+        match = _LOCAL_FAILURE.match(line)
         if match is None:
             continue
         number = int(match["errno"])
-        if exit_code in _LOCAL_CODES or number in _LOST_CHILD:
+        is_one_place = number in _NOT_HERE and match["makes"] is not None
+        if exit_code in _LOCAL_CODES or number in _NOTHING_MORE or is_one_place:
             quoted = _QUOTED.search(line)
             path = root if quoted is None else root / quoted["path"]
+            # What can not be made has a name of rsync's.
+            path = path.parent if match["makes"] == "mkstemp" else path
             reason = line.rpartition(": ")[2].rpartition(" (")[0]
             return FileAccessError("write", path, reason, number)
     if exit_code in _LOCAL_CODES:

@@ -241,9 +241,11 @@ class TestHostileMirrors:
 
     def test_no_such_directory_is_no_empty_list(self, lab: RsyncLab) -> None:
         lab.sync()
-        with pytest.raises(RsyncTransientError, match="No such file") as caught:
+        with pytest.raises(RsyncError, match=r"no such directory.*No such file") as caught:
             lab.plan(lab.transport(), tree=lab.tree(remote="data/nothing"))
         assert caught.value.exit_code == 23
+        # It is not there the next second either.
+        assert not caught.value.transient
 
     def test_the_next_place_of_a_mirror_is_asked(self, lab: RsyncLab) -> None:
         lab.modules = ("nothing", "ftp")
@@ -384,6 +386,10 @@ class TestManyFiles:
         lists.write(7, ["xy/3xyz.cif.gz", "zz/gone.cif.gz"], below=REMOTE)
         put(lab.root, "xy/.3xyz.cif.gz.AbCdEf", b"begun")
         put(lab.root, "zz/.gone.cif.gz.AbCdEf", b"begun")
+        for path in lab.root.rglob(".*"):
+            # As rsync makes them.
+            path.chmod(0o600)
+            path.touch()
         transport = lab.transport()
         plan = lab.plan(transport, delete=False)
         settled = [

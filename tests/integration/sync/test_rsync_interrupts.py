@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,7 +89,7 @@ def start_cli(
     command = subprocess.Popen(
         [sys.executable, "-m", "pdb_cli", "sync", "structures", "--transport", "rsync", *options],
         process_group=0,
-        env={**os.environ, "PDB_CLI_CONFIG": str(config)},
+        env={**(lab.environ or os.environ), "PDB_CLI_CONFIG": str(config)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -124,7 +125,8 @@ def assert_none_is_torn(lab: RsyncLab, archive: Path) -> None:
 def cancel(pid: int) -> None:
     """Tell a process and all it has started to end, parents first: as jobs cancel does it."""
     for one in [pid, *(process.pid for process in descendants(pid))]:
-        os.kill(one, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # its parent was quicker
+            os.kill(one, signal.SIGTERM)
 
 
 def press_ctrl_c(pid: int) -> None:
@@ -190,6 +192,26 @@ def test_told_to_end_it_does_so_at_once_and_keeps_what_has_come(
     kept = lab.root / "ab" / PARTIAL_DIRECTORY / "9abc.cif.gz"
     assert kept.stat().st_size >= begun_bytes
     assert_none_is_torn(lab, archive)
+
+
+def test_killed_while_it_lists_it_leaves_no_rsync(tmp_path: Path) -> None:
+    rsync = require_program("rsync", package="rsync")
+    program = tmp_path / "bin" / "rsync"
+    program.parent.mkdir()
+    # It tells its number, and waits for a mirror that says nothing.
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" != --version ] || exec {rsync} "$@"\n'
+        f"echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 60\n"
+    )
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    lab = RsyncLab(tmp_path / "collection", free_port(), environ={**os.environ, "PATH": path})
+    command = start_cli(lab, tmp_path, begun_bytes=-1)
+    wait_until((tmp_path / "pid").exists, what="rsync to be asked")
+    pid = int((tmp_path / "pid").read_text())
+    command.kill()
+    command.communicate()
+    wait_until(lambda: not any(one.pid == pid for one in processes.living()), what="its end")
 
 
 def test_a_receiver_that_hangs_does_not_outlive_the_run(
@@ -373,11 +395,11 @@ def test_leftovers_nobody_wants_any_more_are_removed(
         ".9abc.cif.gz.Monday": 0o644,
         ".9abc.cif.gz.Sunday": 0o600,
     }
+    folder = lab.root / "ab"
     for name, mode in mine.items():
-        path = lab.root / "ab" / name
-        path.write_text("precious")
-        path.chmod(mode)
-    os.utime(path, (OLD_S, OLD_S))
+        (folder / name).write_text("precious")
+        (folder / name).chmod(mode)
+    os.utime(folder / ".9abc.cif.gz.Sunday", (OLD_S, OLD_S))
     lab.sync()
     found = {path.name for path in lab.root.rglob("ab/.*")}
     assert found == {*mine}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.cli.progress import BarReporter, JobReporter, LineReporter, make_reporter
+from pdb_cli.cli.progress import BarReporter, JobReporter, LineReporter, line_of, make_reporter
 from pdb_cli.cli.session import Session
 from pdb_cli.events import (
     AttemptFailed,
@@ -161,3 +161,10 @@ def test_what_holds_everything_up_is_said_anywhere(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == (
         "list.json.gz: HTTP 503; next try in 0.5 s: http://m/list.json.gz\n"
     )
+
+
+def test_words_of_a_server_do_not_reach_the_terminal_as_they_are() -> None:
+    for event in (Note("lab: \x1b]0;pwned\x07"), FileFailed("a\x1b[31m", "b\r")):
+        line = line_of(event, every_file=False)
+        assert line is not None
+        assert line.isprintable()

@@ -44,6 +44,8 @@ def test_every_commands_help_explains_it(path: tuple[str, ...]) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{' '.join(path)} {parameter.opts} has no help"
+    if isinstance(command, click.Group):
+        assert not [line for line in text.splitlines()[1:] if line.endswith("...")], "cut short"
 
 
 def test_the_static_help_names_every_global_option_of_the_parser() -> None:

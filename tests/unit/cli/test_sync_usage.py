@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         (("pdbj", "-t", "emdb", "--subpath", "../x"), "--subpath"),
         (("-t", "validation", "-l", "all"), "validation"),
         (("--plan", "--bg"), "--bg"),
+        (("--plan", "--print-timer"), "one of them"),
         (("--parallel", "0"), "--parallel"),
     ],
 )

@@ -28,6 +28,11 @@ def test_a_row_is_a_directory(files: list[Listed], names: list[str], time_ns: in
     assert directory.files_present == sum(file.size_bytes >= 0 for file in files)
 
 
+def test_a_time_of_another_age_is_the_latest_there_is() -> None:
+    packed = pack([Listed("1abc.cif.gz", 3, 14 * 10**18), Listed("2abc.cif.gz", 4, 6)])
+    assert unpack(packed) == (["1abc.cif.gz", "2abc.cif.gz"], [3, 4], [2**63 - 1, 6])
+
+
 def test_a_file_that_is_gone_stays_gone() -> None:
     file = Listed("1abc.cif.gz", 0, 5)
     assert not file.is_gone

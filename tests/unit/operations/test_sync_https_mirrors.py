@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pdb_cli.archive.dates import format_second
 from pdb_cli.archive.holdings import HoldingsFile
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
@@ -42,16 +44,18 @@ class Follower:
     root: Path
     mirrors: dict[str, ArchiveSimulator] = field(default_factory=dict)
 
-    def sync(self, *names: str, trust: bool = False, delete: bool = True) -> SyncResult:
+    def sync(
+        self, *names: str, trust: bool = False, kept: tuple[str, ...] = ("structures-mmcif",)
+    ) -> SyncResult:
         """Follow some mirrors, in this order."""
-        trees = HttpsSync(self.root, "").trees("structures-mmcif")
+        trees = HttpsSync(self.root, "").trees(*kept)
         mirrors = [Mirror(n, self.mirrors[n].url, (), Layout.CLASSIC) for n in names]
         request = SyncRequest(
             "wwpdb",
             self.root,
             trees,
             tuple(mirrors),
-            delete=delete,
+            delete=True,
             limit=DeleteLimit(percent=100.0),
             trust_list=trust,
             retries=0,
@@ -149,3 +153,27 @@ def test_what_no_mirror_delivers_as_announced_leaves_a_run_undone(follower: Foll
     assert tree_state(follower.root) == before
     (tree,) = result.trees.values()
     assert tree.error is not None
+
+
+def test_the_times_of_two_lists_are_not_compared(follower: Follower) -> None:
+    tree = follower.mirrors["one"].tree
+    tree.publish(add=["1kqe", "5wkd", "1gdr"])
+    tree.publish(obsolete={"1kqe": None, "1gdr": None})
+    (gone,) = (tree.root / "data/structures/obsolete/mmCIF").rglob("*.gz")
+    write_holdings(
+        tree.root / "holdings",
+        HoldingsFile.OBSOLETE_DATES,
+        {"1KQE": format_second(gone.stat().st_mtime)},
+        mtime_s=tree.file_time_s + 60,
+    )
+    later = tree.root / HoldingsFile.EXPERIMENTAL_DATA_DATES.path
+    hidden = later.rename(later.with_suffix(".hidden"))
+    assert follower.sync("one", kept=("obsolete-mmcif", "structure-factors")).is_done
+    # Another list is read for both formats; and one that was not there comes, older than others.
+    hidden.rename(later)
+    os.utime(later, (tree.file_time_s - 60, tree.file_time_s - 60))
+    for absent in (follower.root / ".pdb-cli").rglob("*.absent"):
+        absent.unlink()
+    assert follower.sync(
+        "one", kept=("obsolete-mmcif", "obsolete-pdb", "structure-factors")
+    ).is_done

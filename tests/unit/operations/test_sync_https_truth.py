@@ -14,7 +14,7 @@ import pytest
 
 from pdb_cli.archive.dates import format_second
 from pdb_cli.archive.holdings import HoldingsFile
-from pdb_cli.errors import HoldingsError
+from pdb_cli.errors import HoldingsError, HttpStatusError
 from pdb_cli.events import Note
 from pdb_cli.operations.sync_model import SettledStatus
 from pdb_cli.transfer.headers import format_http_date
@@ -349,3 +349,56 @@ def test_a_recent_file_without_a_time_is_looked_at_again(
     sync.now_s += 2 * WEEK_S
     sync.run("structures-mmcif")
     assert here(sync)[1] == mirror.tree.file_time_s
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.FORBIDDEN, HTTPStatus.INTERNAL_SERVER_ERROR])
+def test_a_file_that_its_mirror_refuses_fails_alone(
+    sync: HttpsSync, mirror: ArchiveSimulator, status: HTTPStatus
+) -> None:
+    places = [f"assemblies/mmCIF/divided/{e[1:3]}/{e}-assembly1.cif.gz" for e in ("1c58", "1dsr")]
+    paths = {p.rpartition("/")[2][:4].upper(): put(mirror.tree, p) for p in places}
+    content = {entry: {"assembly_mmcif": [path]} for entry, path in paths.items()}
+    write_list(mirror.tree, CURRENT, content)
+    sync.run("assemblies")
+    mirror.tree.publish(change=["1c58", "1dsr"])
+    write_list(mirror.tree, CURRENT, content)
+    for place in places:
+        put(mirror.tree, place)
+    for method in ("HEAD", "GET"):
+        mirror.refusals[f"{method} 1c58-assembly1.cif.gz"] = status
+    run = sync.run("assemblies")
+    assert not run.errors
+    assert {one.path: one.status for one in run.settled} == {
+        places[0]: SettledStatus.FAILED,
+        places[1]: SettledStatus.TRANSFERRED,
+    }
+    assert str(status.value) in run.said()[places[0]]
+
+
+def test_a_mirror_that_refuses_most_is_in_trouble(
+    sync: HttpsSync, mirror: ArchiveSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pdb_cli.operations.sync_https_doubts._MOST_REFUSED", 0)
+    mirror.tree.publish(add=["4hhb"])
+    sync.run("assemblies")
+    mirror.tree.publish(change=["4hhb"])
+    mirror.refusals["HEAD 4hhb-assembly1.cif.gz"] = HTTPStatus.FORBIDDEN
+    (error,) = sync.run("assemblies").errors.values()
+    assert isinstance(error, HttpStatusError)
+
+
+def test_an_empty_file_is_replaced_by_what_the_list_announces_only(
+    sync: HttpsSync, mirror: ArchiveSimulator, behind: ArchiveSimulator
+) -> None:
+    mirror.tree.publish(change=["1c58"])
+    sync.run("structures-mmcif")
+    (sync.collection / PLACE).write_bytes(b"")
+    (mirror.tree.root / "data" / PLACE).unlink()
+    (settled,) = sync.run("structures-mmcif").settled
+    assert settled.status is SettledStatus.FAILED
+    age(behind.tree, PLACE, mirror.tree.file_time_s)
+    behind.tell_time = lambda _: None
+    (settled,) = sync.run("structures-mmcif").settled
+    assert settled.status is SettledStatus.FAILED
+    behind.tell_time = format_http_date
+    assert sync.run("structures-mmcif").transferred() == {PLACE}

@@ -182,3 +182,14 @@ def test_a_list_tells_the_date_of_its_newest_entry(
     )  # fmt: skip
     newest_s = max(datetime.fromisoformat(date).timestamp() for date in table.values())
     assert {plan.listing.newest_entry_s for plan in plans.values()} == {newest_s}
+
+
+def test_a_record_with_what_is_no_time_says_nothing(setting: MemorySetting) -> None:
+    setting.archive.newest_s = 1019.0
+    setting.sync()
+    (record,) = (setting.root / ".pdb-cli" / "lists").iterdir()
+    record.write_text(record.read_text().replace("1019.0", "NaN"))
+    seen = read_seen_list(setting.root, setting.tree.name, setting.request.selection)
+    assert seen is not None
+    assert dict(seen.newest_s) == {}
+    assert setting.sync().result.is_done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pdb_cli.errors import (
     NoSpaceError,
     UnsafeTreeError,
 )
+from pdb_cli.events import Note
 from pdb_cli.operations.collection_plan import (
     GroupPlan,
     Listing,
@@ -73,7 +75,11 @@ def test_link_out_of_the_tree_is_not_followed(setting: MemorySetting, tmp_path: 
     (outside / "1aa9.cif.gz").write_text("precious")
     setting.tree.root.mkdir(parents=True)
     (setting.tree.root / "0a").symlink_to(outside)
+    run = setting.make_run()
+    # Before anything is transferred, and by the plan alone.
+    assert not run.plan().groups
     result = setting.sync().result
+    assert setting.archive.executions == 0
     assert isinstance(result.trees["structures-mmcif"].error, UnsafeTreeError)
     assert [path.name for path in outside.iterdir()] == ["1aa9.cif.gz"]
 
@@ -247,3 +253,23 @@ def test_torn_record_takes_no_other_along(tmp_path: Path) -> None:
     assert found is not None
     assert found["target"] == "two"
     assert len(path.read_bytes().splitlines()) == 3
+
+
+def test_what_came_after_the_plan_does_not_go_by_it(setting: MemorySetting) -> None:
+    setting.sync()
+    gone = f"{REMOTE}/0a/10a0.cif.gz"
+    del setting.archive.files[gone]
+    setting.archive.files[f"{REMOTE}/zz/1zzz.cif.gz"] = (b"new", 5000.0)
+    here = setting.root / gone.removeprefix("data/")
+
+    def bring() -> None:
+        """Put another file there; the clock of files goes in steps."""
+        now_s = time.time()
+        while here.stat().st_ctime <= now_s:
+            here.write_bytes(b"brought by a download")
+
+    setting.archive.meanwhile = bring
+    run = setting.sync()
+    assert run.result.removed.files == 0
+    assert here.read_bytes() == b"brought by a download"
+    assert any(isinstance(one, Note) and "and stay" in one.text for one in setting.events)

@@ -43,6 +43,22 @@ def test_withdrawn_entry_of_a_small_selection_goes_when_the_user_says_so(
     assert setting.sync().result.is_done
 
 
+@pytest.mark.parametrize(("gone", "stops"), [(3, False), (15, True)])
+def test_some_of_a_small_selection_may_be_withdrawn(
+    setting: MemorySetting, *, gone: int, stops: bool
+) -> None:
+    selection = SyncSelection(prefixes=("1",))
+    setting.request = setting.request._replace(selection=selection, delete=False)
+    setting.sync()
+    for path in [*setting.archive.files][:gone]:
+        del setting.archive.files[path]
+    if stops:
+        with pytest.raises(ListDoubtError):
+            setting.sync()
+    else:
+        assert setting.sync().result.is_done
+
+
 def test_number_of_deletions_holds_for_plans_made_anew_too(setting: MemorySetting) -> None:
     other = setting.make_tree("assemblies", "assemblies", "{hash}/{id}.cif.gz")
     setting.archive.files |= make_files(20, directory="data/assemblies")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pdb_cli.errors import ConnectionFailedError, DeleteLimitError
+from pdb_cli.errors import ConnectionFailedError, DeleteLimitError, FileAccessError
+from pdb_cli.events import Note
 from pdb_cli.storage.collection_lock import CollectionLock
-from support.memory_setting import HOLDER, MemorySetting, make_files
+from support.memory_setting import DIRECTORY, HOLDER, MemorySetting, make_files
+from support.memory_transport import MemoryArchive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +52,15 @@ def test_how_far_a_run_that_ended_early_had_come_is_told(setting: MemorySetting)
     assert run.result.transferred.files == 13
 
 
+def test_files_that_are_listed_and_not_there_are_named(setting: MemorySetting) -> None:
+    setting.archive.phantoms = {"0a/10a0.cif.gz"}
+    run = setting.sync()
+    (tree,) = run.result.trees.values()
+    assert tree.absent == [f"{DIRECTORY}/0a/10a0.cif.gz"]
+    assert "0a/10a0.cif.gz" in str(tree.error)
+    assert sum(isinstance(one, Note) and "listing again" in one.text for one in setting.events) == 1
+
+
 def test_what_was_refused_is_told(setting: MemorySetting) -> None:
     setting.sync()
     other = setting.make_tree("assemblies", "assemblies")
@@ -64,3 +76,20 @@ def test_what_was_refused_is_told(setting: MemorySetting) -> None:
         run.carry_out(lock)
     states = {name: tree.state for name, tree in run.result.trees.items()}
     assert states == {"assemblies": "not begun", "structures-mmcif": "refused"}
+
+
+def test_a_directory_of_somebody_else_keeps_its_tree_from_being_done(
+    setting: MemorySetting,
+) -> None:
+    other = setting.make_tree("assemblies", "assemblies")
+    setting.request = setting.request._replace(trees=(setting.tree, other))
+    setting.archive.files |= make_files(3, directory="data/assemblies")
+    denied = FileAccessError("write", setting.root / "ab", "Permission denied", errno.EACCES)
+    setting.archive.execute_errors = [denied]
+    setting.add_mirror("two", MemoryArchive(make_files(20)))
+    run = setting.sync()
+    # No other try, no other mirror; the other trees go on.
+    assert (run.result.retries, setting.archives["two"].plans) == (0, 0)
+    first, second = run.result.trees.values()
+    assert (first.state, first.error) == ("not done", denied)
+    assert second.is_done

@@ -106,6 +106,7 @@ def test_wait_ends_when_the_holder_lets_go(tmp_path: Path) -> None:
         ("here", 1, True, True),  # a free lock is proof on its own host
         ("there", 1, True, False),  # the file system may keep locks to each host
         ("there", 3600, True, True),
+        ("there", -3600, True, True),  # the clock there was wrong
         ("here", 1, False, False),
         ("here", 3600, False, True),
         ("there", 3600, False, False),  # nothing here can tell
@@ -174,3 +175,21 @@ def test_nothing_above_the_root_is_made(tmp_path: Path) -> None:
     assert str(tmp_path / "disk") in refusal.value.reason
     assert not list(tmp_path.iterdir())
     CollectionLock.acquire(tmp_path / "pdb", US, wait=False).release()
+
+
+def test_who_has_a_lock_whose_file_was_removed_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection_lock, "_LOOK_EVERY_S", 0.0)
+    with CollectionLock.acquire(tmp_path, OTHER, wait=False) as first:
+        first.check()
+        _file(tmp_path).unlink()
+        with pytest.raises(FileAccessError, match="removed"):
+            first.check()
+        # The next one has another file of that name.
+        with CollectionLock.acquire(tmp_path, US, wait=False) as second:
+            with pytest.raises(FileAccessError, match="removed"):
+                first.check()
+            second.check()
+            first.release()
+            second.check()

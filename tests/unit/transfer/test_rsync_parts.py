@@ -18,7 +18,13 @@ from pdb_cli.transfer.rsync_arguments import (
 )
 from pdb_cli.transfer.rsync_leftovers import NameLists
 from pdb_cli.transfer.rsync_lines import Change, RowKind, read_progress, read_row, read_time
-from pdb_cli.transfer.rsync_outcome import complaints, error_lines, failure, secrets_of
+from pdb_cli.transfer.rsync_outcome import (
+    complaints,
+    error_lines,
+    failure,
+    is_one_place,
+    secrets_of,
+)
 from pdb_cli.transfer.rsync_program import RsyncProgram
 from pdb_cli.transfer.rsync_rules import MOST_PATTERNS, tree_rules
 from pdb_cli.transfer.rsync_shares import share_out
@@ -202,11 +208,20 @@ class TestOutcomes:
     def test_a_disk_that_refuses_is_not_the_mirrors_fault(self, line: str) -> None:
         error = failure(URL, 23 if "(30)" in line else 11, [line], root=ROOT)
         assert isinstance(error, FileAccessError)
-        assert "/data/pdb/ab/" in str(error.path)
+        assert str(error.path).startswith("/data/pdb/ab")
         assert error.errno in {28, 30}
 
-    def test_one_file_that_can_not_be_written_is_no_end(self) -> None:
+    def test_one_place_that_can_not_be_written_is_not_the_mirrors_fault_either(self) -> None:
         line = 'rsync: [receiver] mkstemp "/data/pdb/ab/.x.AbCdEf" failed: Permission denied (13)'
+        error = failure(URL, 23, [line], root=ROOT)
+        assert is_one_place(error)
+        assert isinstance(error, FileAccessError)
+        assert error.path.as_posix() == "/data/pdb/ab"
+
+    def test_what_a_daemon_says_of_disks_is_not_about_ours(self) -> None:
+        line = '@ERROR: rsync: [receiver] mkstemp "/etc/x" failed: No space left on device (28)'
+        assert isinstance(failure(URL, 5, [line], root=ROOT), RsyncTransientError)
+        line = 'rsync: [generator] failed to set times on "/data/pdb/ab": Not permitted (1)'
         assert isinstance(failure(URL, 23, [line], root=ROOT), RsyncTransientError)
 
     def test_complaints_name_files(self) -> None:

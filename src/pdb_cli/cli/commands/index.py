@@ -49,9 +49,10 @@ def command(context: click.Context, *, mode: OutputMode) -> int:
 @command.command()
 @click.pass_obj
 def rebuild(session: Session) -> int:
-    """Make the catalogue anew from the tree; records that can be read are kept.
+    """Make the catalogue anew from the tree.
 
-    Never needed, unless files were changed in place, or the catalogue is of a newer version.
+    Records that can be read are kept. Never needed, unless files were changed in place, or the
+    catalogue is of a newer version.
     """
     with _open(session) as catalogue:
         refreshed = catalogue.rebuild()

@@ -100,7 +100,10 @@ def log(
 @command.command()
 @click.pass_obj
 def watch(session: Session) -> int:
-    """Show running jobs live, with a progress bar each; q or Ctrl-C leaves, the jobs go on."""
+    """Show running jobs live, with progress bars.
+
+    q or Ctrl-C leaves; the jobs go on.
+    """
     if sys.platform == "win32":
         raise click.UsageError("'jobs watch' does not run on Windows yet; use 'pdb-cli jobs'")
     from pdb_cli.cli.job_watch import watch_jobs  # noqa: PLC0415 - only for this subcommand

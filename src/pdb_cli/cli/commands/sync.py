@@ -67,7 +67,7 @@ def _complete_types(
     metavar="TYPE",
     shell_complete=_complete_types,
     callback=split_names,
-    help="Type of data, as of download, or of the target pdbj or pdbe; repeat it for several.",
+    help="Type of data, or of pdbj or pdbe; repeat it for several [default: sync.types].",
 )
 @click.option(
     "-f",
@@ -117,7 +117,7 @@ def _complete_types(
     "--parallel",
     type=click.IntRange(1, 100),
     metavar="N",
-    help="rsync processes, or https transfers, at once [default: 1, or download.parallel].",
+    help="At once [default: 1 by rsync, download.parallel over https].",
 )
 @click.option(
     "--bwlimit",
@@ -166,6 +166,9 @@ def command(context: click.Context, /, **options: Any) -> int:
     if background and shows:
         flag = shows[0].replace("_", "-")
         raise click.UsageError(f"--{flag} only shows something; leave out --bg", context)
+    if len(shows) > 1:
+        flags = " and ".join(f"--{flag.replace('_', '-')}" for flag in shows)
+        raise click.UsageError(f"{flags} show different things; use one of them", context)
     if options["last"]:
         from pdb_cli.cli.sync_last import show_last  # noqa: PLC0415 - only with --last
 
@@ -179,7 +182,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     if options["print_timer"]:
         from pdb_cli.cli.sync_timer import print_timer  # noqa: PLC0415 - only with --print-timer
 
-        print_timer(session)
+        print_timer(session, asked.request.target)
         return ExitCode.DONE
     from pdb_cli.cli.collection import check_free, known_roots  # noqa: PLC0415 - as above
 
