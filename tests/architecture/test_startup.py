@@ -36,7 +36,7 @@ ONLY_TEXT = frozenset({"json", "pathlib", "pdb_cli.archive", "pdb_cli.config", "
 FORBIDDEN = {
     "--version": HEAVY | PARSER | NO_WORK | ONLY_TEXT,
     "--help": HEAVY | PARSER | NO_WORK | ONLY_TEXT,
-    "jobs": HEAVY | PARSER | NO_WORK | {"tomllib"},
+    "jobs": HEAVY | PARSER | NO_WORK | {"tomllib", "pdb_cli.errors.transfer"},
 }
 
 

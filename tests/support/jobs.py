@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdb_cli.jobs.identity import this_place
-from pdb_cli.jobs.launch import start_supervisor
+from pdb_cli.jobs.launch import WaitingSupervisor, start_supervisor
 from pdb_cli.jobs.liveness import Doubt, observe
 from pdb_cli.jobs.model import Job, JobStatus
 from pdb_cli.jobs.options import Handling, JobOptions
@@ -69,20 +71,25 @@ class JobStarter:
         arguments: Sequence[str] = ("download", "4hhb"),
         after: str | None = None,
         handling: Handling = Handling(),  # noqa: B008 - immutable
+        supervisor: WaitingSupervisor | None = None,
     ) -> Job:
         """Start a job; ``arguments`` is what its record says."""
-        supervisor = start_supervisor(os.environ)
-        self.supervisors.append(supervisor.pid)
         return spawn_background(
             self.store,
             lambda _: command[1:],
-            supervisor=supervisor,
+            supervisor=self.supervisor() if supervisor is None else supervisor,
             cwd=str(self.cwd),
             user="tester",
             command=command_line(arguments),
             options=JobOptions(grace_s=grace_s, after=after),
             handling=handling._replace(program=command[:1]),
         )
+
+    def supervisor(self) -> WaitingSupervisor:
+        """Start a supervisor, to be waited for with the others."""
+        supervisor = start_supervisor(os.environ)
+        self.supervisors.append(supervisor.pid)
+        return supervisor
 
     def until_ready(self, *command: str, grace_s: float = 5.0) -> Job:
         """Start a job and wait until its log begins."""
@@ -110,6 +117,16 @@ class JobStarter:
                 os.waitpid(pid, 0)
                 raise
         self.supervisors.clear()
+
+
+def changed_supervisor(code: str) -> tuple[subprocess.Popen[bytes], WaitingSupervisor]:
+    """Start a supervisor of some code that changes ours; the caller waits for the process."""
+    its_input, told = os.pipe()
+    answered, its_output = os.pipe()
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=its_input, stdout=its_output)
+    os.close(its_input)
+    os.close(its_output)
+    return process, WaitingSupervisor(process.pid, told, answered)
 
 
 def pid_of_child(job: Job) -> int:

@@ -11,7 +11,7 @@ from pdb_cli.cli.download_files import FailedList, Report
 from pdb_cli.cli.download_rows import outcome_row, plan_row
 from pdb_cli.cli.errors import describe
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.output import OutputMode, human_duration, human_size
+from pdb_cli.cli.output import OutputMode, human_size, human_time_taken
 from pdb_cli.cli.progress import make_reporter
 from pdb_cli.cli.row_stream import Column, RowStream
 from pdb_cli.config.network import choose_http_options
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from pdb_cli.operations.download import FileOutcome
     from pdb_cli.operations.download_request import DownloadRequest
 
-_SHORT_S = 10.0
 _WIDEST_REASON = len("trailing-bytes")
 
 
@@ -226,7 +225,7 @@ def _summary(result: DownloadResult, duration_s: float) -> str:
     if result.received_bytes:
         rate = human_size(result.received_bytes / max(duration_s, 1e-6))
         size = human_size(result.received_bytes)
-        took = f"{duration_s:.1f} s" if duration_s < _SHORT_S else human_duration(duration_s)
+        took = human_time_taken(duration_s)
         text += f"; {size} in {took} ({rate}/s)"
     return text
 

@@ -129,6 +129,26 @@ def split_names(
     return found
 
 
+def in_order(
+    *options: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds several options to a command.
+
+    Parameters
+    ----------
+    options
+        What adds each; help shows them in this order.
+    """
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        """Add them; click shows first what was added last."""
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 def output_option(*modes: OutputMode) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add ``-o/--output`` with the modes a command can produce.
 
@@ -149,6 +169,55 @@ def output_option(*modes: OutputMode) -> Callable[[Callable[..., Any]], Callable
     )
 
 
+def mirror_option(
+    text: str = "Mirror; repeat it to name the next to try.",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``-m/--mirror``.
+
+    Parameters
+    ----------
+    text
+        Its help.
+    """
+    return click.option(
+        "-m",
+        "--mirror",
+        "mirrors",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=complete_mirror,
+        callback=split_names,
+        help=text,
+    )
+
+
+def transfers_option(short: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``--parallel``, the number of transfers.
+
+    Parameters
+    ----------
+    short
+        Its other name.
+    """
+    return click.option(
+        short,
+        "--parallel",
+        type=click.IntRange(1, 256),
+        metavar="N",
+        help="Transfers at once, over all mirrors [default: 16].",
+    )
+
+
+def retry_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--retry``."""
+    return click.option(
+        "--retry",
+        type=click.IntRange(0, 100),
+        metavar="N",
+        help="More tries after the first, per mirror [default: 5].",
+    )(command)
+
+
 def background_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--bg`` and the options beside it."""
     return _background_options("--bg-force", "--force")(command)
@@ -161,7 +230,7 @@ def background_options_beside_force(command: Callable[..., Any]) -> Callable[...
 
 def _background_options(*force: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return what adds the options; ``force`` are the names of the one that forces a start."""
-    options = (
+    return in_order(
         click.option(
             "--bg", is_flag=True, help="Run as a background job; 'pdb-cli jobs' lists them."
         ),
@@ -184,14 +253,6 @@ def _background_options(*force: str) -> Callable[[Callable[..., Any]], Callable[
             help="With --bg: also inside a batch allocation, whose end ends the job.",
         ),
     )
-
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        """Add them, the first one first."""
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
 
 
 def force_name(context: click.Context) -> str:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, assert_never
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_SHORT_S = 10.0
+"""What takes less is told in tenths of a second."""
+
 
 class OutputMode(StrEnum):
     """How data is written to stdout."""
@@ -146,6 +149,22 @@ def human_duration(seconds: float) -> str:
     if whole < 86400:  # noqa: PLR2004
         return f"{whole // 3600} h {whole % 3600 // 60} min"
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def human_time_taken(seconds: float) -> str:
+    """Return how long something took, for people; tenths of a second where they matter.
+
+    Parameters
+    ----------
+    seconds
+        The duration.
+
+    Examples
+    --------
+    >>> human_time_taken(4.21), human_time_taken(192)
+    ('4.2 s', '3 min 12 s')
+    """
+    return f"{seconds:.1f} s" if seconds < _SHORT_S else human_duration(seconds)
 
 
 def printable(value: object) -> str:

@@ -66,6 +66,20 @@ class Session:
             )
         return self._settings
 
+    def add_flags(self, options: Mapping[str, object], keys: Mapping[str, str]) -> None:
+        """Let options win over the configuration, one equal to its default too.
+
+        Parameters
+        ----------
+        options
+            Values by parameter; None and no names at all say nothing.
+        keys
+            The dotted key of the setting, by parameter.
+        """
+        for option, key in keys.items():
+            if options[option] not in (None, ()):
+                self.flags[key] = options[option]
+
     def jobs_dir(self) -> Path:
         """Return the directory of the job records."""
         return find_jobs_dir(self.environ, self.config_path)

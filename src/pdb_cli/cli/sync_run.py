@@ -13,8 +13,8 @@ from pdb_cli.cli.errors import describe, reason_of
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.output import (
     OutputMode,
-    human_duration,
     human_size,
+    human_time_taken,
     json_text,
     printable,
     text_table,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from pdb_cli.operations.collection_plan import CollectionPlan, Tally
     from pdb_cli.operations.sync_result import TreeResult
 
-_SHORT_S = 10.0
 _SIGNAL_BASE = 128
 _WIDTH_OF_SIZE = 8
 _WIDTH_OF_REASON = 18
@@ -226,7 +225,7 @@ class _Record:
         text = ", ".join(parts)
         if result.transferred.size_bytes:
             size_bytes = result.transferred.size_bytes
-            took = f"{took_s:.1f} s" if took_s < _SHORT_S else human_duration(took_s)
+            took = human_time_taken(took_s)
             text += f"; {human_size(size_bytes)} in {took}"
         return text
 

@@ -7,10 +7,9 @@ import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, Self
 
-from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.errors import describe, reason_of
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.output import OutputMode, human_duration, human_size
+from pdb_cli.cli.output import OutputMode, human_size, human_time_taken
 from pdb_cli.cli.progress import make_reporter
 from pdb_cli.cli.row_stream import Column, RowStream
 from pdb_cli.config.network import choose_http_options
@@ -48,7 +47,6 @@ _COLUMNS = {
     "detail": Column("DETAIL"),
 }
 _HIDDEN = frozenset({FileStatus.GONE, FileStatus.SKIPPED})
-_SHORT_S = 10.0
 _MOST_NAMED = 20
 """Ids or files named on stderr; more of them are counted."""
 _FLUSH_EVERY_S = 0.5
@@ -105,7 +103,7 @@ def run(
     repair = None
     if options["fix"]:
         repair = Repair(
-            tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
+            settings.preferred_mirrors(),
             choose_http_options(settings, session.environ),
             RetryPolicy(retries=settings.download.retry),
         )
@@ -254,7 +252,7 @@ def _summary(
         text += f"; {result.from_before} of them looked at before"
     if result.looked_at_bytes and request.level > Level.SIZE:
         rate = human_size(result.looked_at_bytes / max(duration_s, 1e-6))
-        took = f"{duration_s:.1f} s" if duration_s < _SHORT_S else human_duration(duration_s)
+        took = human_time_taken(duration_s)
         text += f"; {human_size(result.looked_at_bytes)} in {took} ({rate}/s)"
     if counts[FileStatus.DEFECT]:
         text += "; '--fix' fetches bad files again" if not counts[FileStatus.FIXED] else ""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
-from pdb_cli.archive.mirrors import Mirror
+from pdb_cli.archive.mirrors import Mirror, find_mirror
 
 
 class OriginKind(StrEnum):
@@ -142,3 +142,7 @@ class Settings(NamedTuple):
     api: ApiSettings = ApiSettings()
     origins: Mapping[str, Origin] = MappingProxyType({})
     """By dotted key, such as ``download.parallel``; every key that has a value is there."""
+
+    def preferred_mirrors(self) -> tuple[Mirror, ...]:
+        """Return the mirrors of ``mirror.default``, in order of preference."""
+        return tuple(find_mirror(name, self.mirrors) for name in self.mirror.default)

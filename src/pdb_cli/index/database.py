@@ -30,6 +30,7 @@ from pdb_cli.index.schema import (
     transact,
 )
 from pdb_cli.index.tables import RECORDS
+from pdb_cli.storage.atomic import sync_file
 from pdb_cli.storage.file_system import is_shared
 
 if TYPE_CHECKING:
@@ -445,7 +446,7 @@ class Database:
                 transact(connection, work)
             finally:
                 connection.close()
-            _sync(temporary)
+            sync_file(temporary)
             # A log of the old file must never be taken for one of the new.
             for suffix in ("-wal", "-shm", "-journal"):
                 self._path.with_name(FILE_NAME + suffix).unlink(missing_ok=True)
@@ -476,12 +477,3 @@ def _reason(path: Path, error: Exception) -> str:
         return f"{path} is a directory; remove it"
     text = error.strerror if isinstance(error, OSError) else None
     return f"can not write {path}: {text or error}"
-
-
-def _sync(path: Path) -> None:
-    """Have the bytes of a file on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

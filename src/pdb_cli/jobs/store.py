@@ -15,7 +15,7 @@ from pdb_cli.errors import AmbiguousJobError, FileAccessError, JobRecordError, U
 from pdb_cli.jobs.model import ID_PATTERN, Job, decode, encode
 from pdb_cli.jobs.paths import JobPaths
 from pdb_cli.jobs.regular_file import read_regular
-from pdb_cli.storage.atomic import sync_directory, write_atomic
+from pdb_cli.storage.atomic import sync_directory, sync_file, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,11 +120,7 @@ class JobStore:
     def make_durable(self, job_id: str) -> None:
         """Wait until the record of a job, as it is now, is on the disk; it may be gone."""
         with suppress(OSError):
-            descriptor = os.open(self.paths(job_id).meta, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_file(self.paths(job_id).meta)
             sync_directory(self.paths(job_id).directory)
 
     def write_patiently(self, job: Job, *, patience_s: float) -> None:

@@ -10,13 +10,7 @@ from urllib.parse import urlsplit
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.dates import second_of
 from pdb_cli.archive.identify import identify
-from pdb_cli.errors import (
-    ConnectionFailedError,
-    FileAccessError,
-    StaleVersionError,
-    TransferError,
-    VerificationError,
-)
+from pdb_cli.errors import ConnectionFailedError, StaleVersionError
 from pdb_cli.events import AttemptFailed, BytesReceived, Note
 from pdb_cli.operations.collection_plan import PlanAction
 from pdb_cli.operations.sync_https_doubts import Doubt, is_made_later
@@ -26,6 +20,7 @@ from pdb_cli.operations.sync_https_sources import DateKind
 from pdb_cli.operations.sync_model import FileSettled, SettledStatus
 from pdb_cli.operations.update_judge import archive_second
 from pdb_cli.operations.verification_record import record_of_fetch
+from pdb_cli.transfer.attempts import short_reason
 from pdb_cli.transfer.fetch import FetchItem, FetchResult, FetchStatus, Source, fetch_files
 from pdb_cli.transfer.verify import Expectation, expect
 
@@ -33,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from pdb_cli.archive.mirrors import Mirror
+    from pdb_cli.errors import PdbCliError, TransferError
     from pdb_cli.events import Event, Observer
     from pdb_cli.index.model import Record
     from pdb_cli.operations.collection_plan import GroupPlan, PlannedChange
@@ -227,7 +223,8 @@ class _Run:
                     self._in_vain += 1
                     if self._in_vain >= _HOPELESS_AFTER:
                         self.lost = error
-                return FileSettled(change.path, SettledStatus.FAILED, reason=_reason(error))
+                reason = "" if error is None else _reason(error)
+                return FileSettled(change.path, SettledStatus.FAILED, reason=reason)
 
     def _settle_good(self, change: PlannedChange, result: FetchResult) -> FileSettled:
         """Say of a file that it is here, and remember it."""
@@ -348,12 +345,8 @@ def _bounds_of(change: PlannedChange, path: str, listed_s: float | None) -> _Bou
     return _Bounds(float(mtime_s) if is_older else None, not_before_s, listed_s)
 
 
-def _reason(error: object) -> str:
+def _reason(error: PdbCliError) -> str:
     """Return why a file did not come, in a few words."""
     if isinstance(error, StaleVersionError):
         return f"{urlsplit(error.url).netloc}: {error.reason}"
-    if isinstance(error, TransferError | FileAccessError):
-        return error.reason
-    if isinstance(error, VerificationError):
-        return f"{error.defect}: {error.detail}"
-    return type(error).__name__
+    return short_reason(error)

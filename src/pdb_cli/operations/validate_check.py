@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pdb_cli.errors import Defect, FileAccessError, VerificationError
 from pdb_cli.index.model import Level
 from pdb_cli.operations.validate_model import FileStatus, Finding
+from pdb_cli.operations.verification_record import file_identity
 from pdb_cli.transfer.verify import Depth, Digest, Verifier, expect, open_regular
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class _Look:
         """Tell whether nobody wrote to the file while it was read."""
         if self._status is None or self._after is None:
             return True
-        return _identity(self._after) == _identity(self._status)
+        return file_identity(self._after) == file_identity(self._status)
 
     def is_same_file(self) -> bool:
         """Tell whether the name still belongs to what was looked at, in the same state."""
@@ -146,7 +147,7 @@ class _Look:
             now = os.stat(self._path)  # noqa: PTH116 - one object less per file
         except OSError:
             return self._status is None
-        return self._status is not None and _identity(now) == _identity(self._status)
+        return self._status is not None and file_identity(now) == file_identity(self._status)
 
     def _look_closer(self, status: os.stat_result) -> None:
         """See to it that a file that somebody wrote to is judged by what it holds."""
@@ -292,14 +293,3 @@ def _since(known: Record) -> str:
     """Say when a file was as its record says, and what kind of change it was since."""
     day = time.strftime("%Y-%m-%d", time.gmtime(known.verified_at_s))
     return f"on {day}, and its time is the same: damaged on the disk"
-
-
-def _identity(status: os.stat_result) -> tuple[int, ...]:
-    """Tell one file, and one state of it, from another."""
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )

@@ -83,7 +83,7 @@ def check_of_look(
         difference to be seen.
     """
     now_ns = time.time_ns()
-    if _identity(before) != _identity(after) or before.st_mtime_ns > now_ns - _SETTLED_NS:
+    if file_identity(before) != file_identity(after) or before.st_mtime_ns > now_ns - _SETTLED_NS:
         return None
     return Check(path, before.st_size, before.st_mtime_ns, level, now_ns / 1e9, before.st_ctime_ns)
 
@@ -102,8 +102,14 @@ def stat_file(path: Path | str) -> os.stat_result | None:
         return None
 
 
-def _identity(status: os.stat_result) -> tuple[int, ...]:
-    """Return what tells a file from any other under the same name."""
+def file_identity(status: os.stat_result) -> tuple[int, ...]:
+    """Return what tells a file, and one state of it, from any other under the same name.
+
+    Parameters
+    ----------
+    status
+        What the system says of it.
+    """
     return (
         status.st_dev,
         status.st_ino,

@@ -87,6 +87,26 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file(path: Path) -> None:
+    """Have the bytes of a file on the disk.
+
+    Parameters
+    ----------
+    path
+        An existing file.
+
+    Raises
+    ------
+    OSError
+        The system refused.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _write_new(path: Path, data: bytes | bytearray, *, mode: int, durable: bool) -> None:
     """Create ``path``, which must not exist, with all of ``data`` in it."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from pdb_cli.errors import FileAccessError
-from pdb_cli.storage.atomic import sync_directory
+from pdb_cli.storage.atomic import sync_directory, sync_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,11 +100,7 @@ def _copy_across(file: Path, place: Path) -> None:
     try:
         shutil.copy2(file, new, follow_symlinks=False)
         if not new.is_symlink():
-            descriptor = os.open(new, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_file(new)
         new.replace(place)
     except BaseException:
         new.unlink(missing_ok=True)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdb_cli.errors import ConnectionFailedError, HttpStatusError, VerificationError
+from pdb_cli.errors import (
+    ConnectionFailedError,
+    FileAccessError,
+    HttpStatusError,
+    TransferError,
+    VerificationError,
+)
 from pdb_cli.transfer.model import FetchStatus
 
 if TYPE_CHECKING:
@@ -166,6 +172,21 @@ class MirrorChoice:
             if self._usable[candidate]:
                 return candidate
         return None
+
+
+def short_reason(error: PdbCliError) -> str:
+    """Return why an attempt failed, in a few words for an event.
+
+    Parameters
+    ----------
+    error
+        What went wrong.
+    """
+    if isinstance(error, TransferError | FileAccessError):
+        return error.reason
+    if isinstance(error, VerificationError):
+        return f"{error.defect}: {error.detail}"
+    return type(error).__name__
 
 
 def _is_missing(error: PdbCliError) -> bool:

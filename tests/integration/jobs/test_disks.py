@@ -6,8 +6,6 @@ import errno
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -17,7 +15,6 @@ import pytest
 from pdb_cli.errors import FileAccessError, JobStartError
 from pdb_cli.jobs.cancel import cancel_job
 from pdb_cli.jobs.clean import clean_jobs
-from pdb_cli.jobs.launch import WaitingSupervisor, start_supervisor
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.locks import LockState, probe
@@ -25,7 +22,16 @@ from pdb_cli.jobs.log_cap import cap_log, kept_part
 from pdb_cli.jobs.model import JobStatus
 from pdb_cli.jobs.options import Handling
 from pdb_cli.jobs.spawn import spawn_background
-from support.jobs import SLEEP, JobStarter, a_job, is_gone, kill_child, kill_supervisor, put
+from support.jobs import (
+    SLEEP,
+    JobStarter,
+    a_job,
+    changed_supervisor,
+    is_gone,
+    kill_child,
+    kill_supervisor,
+    put,
+)
 from support.processes import with_environment
 from support.read_only_mount import fill, read_only
 from support.small_disk import small_disk
@@ -120,8 +126,7 @@ def test_a_start_that_can_not_be_recorded_leaves_no_process(
             fill(disk)
             return super().__iter__()
 
-    supervisor = start_supervisor(os.environ)
-    start_job.supervisors.append(supervisor.pid)
+    supervisor = start_job.supervisor()
     with pytest.raises(JobStartError, match=r"could not start: .* No space left on device"):
         spawn_background(
             store,
@@ -176,24 +181,8 @@ sys.exit(supervisor.main())
 def test_an_end_that_can_never_be_recorded_is_left_in_the_supervisors_log(
     store: JobStore, start_job: JobStarter
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", IMPATIENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    job = spawn_background(
-        store,
-        lambda _: ["-c", "sleep 60; exit 9"],
-        supervisor=WaitingSupervisor(
-            process.pid, os.dup(process.stdin.fileno()), os.dup(process.stdout.fileno())
-        ),
-        cwd="/",
-        user="tester",
-        command="download",
-        handling=Handling(program=["/bin/sh"]),
-    )
-    process.stdin.close()
-    process.stdout.close()
+    process, supervisor = changed_supervisor(IMPATIENT)
+    job = start_job("/bin/sh", "-c", "sleep 60; exit 9", supervisor=supervisor)
     with read_only(store.paths(job.id).directory):
         kill_child(job)
         process.wait(timeout=10)

@@ -66,10 +66,8 @@ def test_j04_the_command_ends_with_the_exit_code_of_the_job(
     assert (done.returncode, done.stdout) == (7, "message\ndata\n")
 
 
-def test_interrupting_the_follower_does_not_touch_the_job(
-    store: JobStore, start_job: JobStarter
-) -> None:
-    job = start_job.until_ready(*ENDLESS)
+def follow(job: Job) -> subprocess.Popen[bytes]:
+    """Start a follower, and wait until it has shown what a job says first."""
     follower = subprocess.Popen(
         [sys.executable, "-m", "pdb_cli", "jobs", "log", job.id, "-f"],
         stdout=subprocess.PIPE,
@@ -77,6 +75,14 @@ def test_interrupting_the_follower_does_not_touch_the_job(
     )
     assert follower.stdout is not None
     assert follower.stdout.readline() == b"ready\n"
+    return follower
+
+
+def test_interrupting_the_follower_does_not_touch_the_job(
+    store: JobStore, start_job: JobStarter
+) -> None:
+    job = start_job.until_ready(*ENDLESS)
+    follower = follow(job)
     follower.send_signal(signal.SIGINT)
     follower.communicate(timeout=10)
     assert follower.returncode == 130
@@ -91,13 +97,7 @@ def test_j04_a_follower_of_a_job_that_is_deleted_ends_with_a_message(
     import shutil
 
     job = start_job.until_ready(*ENDLESS)
-    follower = subprocess.Popen(
-        [sys.executable, "-m", "pdb_cli", "jobs", "log", job.id, "-f"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert follower.stdout is not None
-    assert follower.stdout.readline() == b"ready\n"
+    follower = follow(job)
     shutil.rmtree(store.paths(job.id).directory)
     _, errors = follower.communicate(timeout=10)
     assert follower.returncode == 1

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,13 +14,11 @@ from pdb_cli.jobs import cancel as cancelling
 from pdb_cli.jobs.cancel import cancel_job
 from pdb_cli.jobs.follow import Stream, read_log
 from pdb_cli.jobs.identity import this_place
-from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.liveness import Doubt, observe
 from pdb_cli.jobs.locks import LockState, probe
 from pdb_cli.jobs.log_cap import cap_log, kept_part
 from pdb_cli.jobs.model import JobStatus
-from pdb_cli.jobs.options import Handling, JobOptions
-from pdb_cli.jobs.process import WaitingSupervisor
+from pdb_cli.jobs.options import Handling
 from pdb_cli.jobs.spawn import create_job, spawn_background
 from pdb_cli.jobs.spawn import start_job as start_created
 from pdb_cli.jobs.store import JobStore
@@ -30,6 +26,7 @@ from support.jobs import (
     SLEEP,
     JobStarter,
     a_job,
+    changed_supervisor,
     is_gone,
     kill_child,
     kill_supervisor,
@@ -64,26 +61,12 @@ supervisor.main()
 def test_the_end_does_not_wait_for_what_can_not_be_ended(
     store: JobStore, start_job: JobStarter
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", IMPATIENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
+    process, supervisor = changed_supervisor(IMPATIENT)
     # It ignores TERM, and patience ends before it is killed.
     stubborn = "trap '' TERM; echo \\$\\$ > pid.tmp; mv pid.tmp pid; exec sleep 60"
-    job = spawn_background(
-        store,
-        lambda _: ["-c", f'setsid sh -c "{stubborn}" & while ! [ -e pid ]; do :; done; exit 3'],
-        supervisor=WaitingSupervisor(
-            process.pid, os.dup(process.stdin.fileno()), os.dup(process.stdout.fileno())
-        ),
-        cwd=str(start_job.cwd),
-        user="tester",
-        command="download",
-        options=JobOptions(grace_s=60.0),
-        handling=Handling(program=["/bin/sh"]),
-    )
-    process.communicate()
+    code = f'setsid sh -c "{stubborn}" & while ! [ -e pid ]; do :; done; exit 3'
+    job = start_job("/bin/sh", "-c", code, grace_s=60.0, supervisor=supervisor)
+    process.wait(timeout=10)
     ended = start_job.ended(job)
     assert (ended.status, ended.exit_code) == (JobStatus.FAILED, 3)
     assert "could not be ended" in store.paths(job.id).supervisor_log.read_text()
@@ -141,8 +124,7 @@ def test_j01_a_job_is_the_same_by_whatever_way_its_directory_is_reached(
 def test_a_cancel_while_the_supervisor_comes_to_life_is_a_cancel(
     store: JobStore, start_job: JobStarter
 ) -> None:
-    supervisor = start_supervisor(os.environ)
-    start_job.supervisors.append(supervisor.pid)
+    supervisor = start_job.supervisor()
     # As early as can be: its interpreter has hardly begun.
     os.kill(supervisor.pid, signal.SIGTERM)
     with pytest.raises(JobStartError, match="was cancelled before it was started"):
@@ -167,40 +149,21 @@ def _request(path: Path) -> str:
     return ""
 
 
-def test_an_early_term_without_a_request_stops_the_job(
-    store: JobStore, start_job: JobStarter
-) -> None:
-    supervisor = start_supervisor(os.environ)
-    start_job.supervisors.append(supervisor.pid)
+def test_an_early_term_without_a_request_stops_the_job(start_job: JobStarter) -> None:
+    supervisor = start_job.supervisor()
     os.kill(supervisor.pid, signal.SIGTERM)
-    job = spawn_background(
-        store,
-        lambda _: SLEEP[1:],
-        supervisor=supervisor,
-        cwd="/",
-        user="tester",
-        command="download",
-        handling=Handling(program=SLEEP[:1]),
-    )
+    job = start_job(*SLEEP, supervisor=supervisor)
     ended = start_job.ended(job)
     assert ended.status is JobStatus.FAILED
     assert (ended.reason or "").startswith("stopped by the system")
 
 
 def test_a_start_that_timed_out_is_not_run_later(store: JobStore, start_job: JobStarter) -> None:
-    supervisor = start_supervisor(os.environ)
-    start_job.supervisors.append(supervisor.pid)
+    supervisor = start_job.supervisor()
     os.kill(supervisor.pid, signal.SIGSTOP)
+    handling = Handling(answer_wait_s=0.1)
     with pytest.raises(JobStartError, match="did not answer"):
-        spawn_background(
-            store,
-            lambda _: ["-c", "touch ran"],
-            supervisor=supervisor,
-            cwd=str(start_job.cwd),
-            user="tester",
-            command="download",
-            handling=Handling(program=["/bin/sh"], answer_wait_s=0.1),
-        )
+        start_job("/bin/sh", "-c", "touch ran", supervisor=supervisor, handling=handling)
     os.kill(supervisor.pid, signal.SIGCONT)
     (job_id,) = store.job_ids()
     ended = start_job.ended(store.read(job_id))
@@ -215,8 +178,7 @@ def test_j02_a_created_job_is_judged_where_it_was_started(
     job = create_job(store, lambda _: SLEEP[1:], cwd="/", user="tester", command="download")
     # As if it had been created before the machine restarted, or on another host.
     store.write(job.with_changes(host="login01", boot_id="earlier", pid_namespace="other"))
-    supervisor = start_supervisor(os.environ)
-    start_job.supervisors.append(supervisor.pid)
+    supervisor = start_job.supervisor()
     started = start_created(
         store, job.id, supervisor=supervisor, handling=Handling(program=SLEEP[:1])
     )
@@ -236,8 +198,7 @@ def test_a_cancel_that_comes_too_late_for_a_created_job_ends_it_through_its_supe
     )
     seen = observe(store, job.id)
     assert seen.doubt is Doubt.NOT_STARTED
-    supervisor = start_supervisor(os.environ)
-    start_job.supervisors.append(supervisor.pid)
+    supervisor = start_job.supervisor()
     start_created(store, job.id, supervisor=supervisor, handling=Handling(program=SLEEP[:1]))
     # What was seen before must not be acted on now.
     cancellation._stand_in(seen.job, [], note="before it was started")

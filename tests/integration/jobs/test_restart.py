@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pdb_cli.errors import FileAccessError, JobRestartError, JobStateError
 from pdb_cli.jobs.cancel import cancel_job
-from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.model import JobStatus
 from pdb_cli.jobs.options import Handling
 from pdb_cli.jobs.restart import find_restartable, remembered_target, restart_job
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
 def restart(store: JobStore, start_job: JobStarter, job: Job, **handling: object) -> Job:
     """Restart a job whose program is a shell."""
     found = find_restartable(store, job.id)
-    supervisor = start_supervisor(os.environ)
-    start_job.supervisors.append(supervisor.pid)
+    supervisor = start_job.supervisor()
     return restart_job(
         store,
         found,

@@ -16,13 +16,13 @@ import pytest
 from pdb_cli.errors import FileAccessError, JobStartError
 from pdb_cli.jobs.clean import clean_jobs
 from pdb_cli.jobs.index import read_index
-from pdb_cli.jobs.launch import WaitingSupervisor, start_supervisor
+from pdb_cli.jobs.launch import start_supervisor
 from pdb_cli.jobs.listing import JobFilter, list_jobs
 from pdb_cli.jobs.liveness import observe
 from pdb_cli.jobs.model import JobStatus
 from pdb_cli.jobs.options import Handling
 from pdb_cli.jobs.spawn import spawn_background
-from support.jobs import SLEEP, JobStarter, is_gone, pid_of_child
+from support.jobs import SLEEP, JobStarter, changed_supervisor, is_gone, pid_of_child
 from support.processes import with_environment
 from support.wait import wait_until
 
@@ -213,8 +213,7 @@ def test_a_supervisor_that_is_not_needed_leaves_nothing(store: JobStore) -> None
 def test_an_error_before_the_hand_over_leaves_nothing(
     store: JobStore, start_job: JobStarter
 ) -> None:
-    supervisor = start_supervisor(os.environ)
-    start_job.supervisors.append(supervisor.pid)
+    supervisor = start_job.supervisor()
 
     def refuse(paths: JobPaths) -> list[str]:
         (paths.directory / "input.list").write_text("4hhb\n")
@@ -283,8 +282,7 @@ def test_a_caller_killed_before_it_hears_the_answer_leaves_a_job_that_runs(
 def test_a_supervisor_that_died_makes_the_start_fail(
     store: JobStore, start_job: JobStarter, arguments: tuple[str, ...]
 ) -> None:
-    supervisor = start_supervisor(os.environ)
-    start_job.supervisors.append(supervisor.pid)
+    supervisor = start_job.supervisor()
     os.kill(supervisor.pid, signal.SIGKILL)
     wait_until(lambda: is_gone(supervisor.pid))
     with pytest.raises(JobStartError, match="its supervisor died while starting"):
@@ -306,19 +304,10 @@ def test_a_supervisor_that_died_makes_the_start_fail(
 def test_a_supervisor_that_answers_too_late_finds_its_job_cancelled(
     store: JobStore, start_job: JobStarter
 ) -> None:
-    supervisor = start_supervisor(os.environ)
-    start_job.supervisors.append(supervisor.pid)
+    supervisor = start_job.supervisor()
     os.kill(supervisor.pid, signal.SIGSTOP)
     with pytest.raises(JobStartError, match=r"did not answer within 0\.1 s") as caught:
-        spawn_background(
-            store,
-            lambda _: SLEEP[1:],
-            supervisor=supervisor,
-            cwd="/",
-            user="tester",
-            command="download",
-            handling=Handling(program=SLEEP[:1], answer_wait_s=0.1),
-        )
+        start_job(*SLEEP, supervisor=supervisor, handling=Handling(answer_wait_s=0.1))
     assert caught.value.job_id is not None
     os.kill(supervisor.pid, signal.SIGCONT)
     job = start_job.ended(store.read(caught.value.job_id))
@@ -350,28 +339,12 @@ supervisor.main()
 
 
 def test_a_supervisor_that_dies_before_it_has_recorded_the_command_leaves_none_running(
-    store: JobStore,
+    store: JobStore, start_job: JobStarter
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", DIES_BEFORE_THE_RECORD],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
+    process, supervisor = changed_supervisor(DIES_BEFORE_THE_RECORD)
     with pytest.raises(JobStartError, match="its supervisor died while starting"):
-        spawn_background(
-            store,
-            lambda _: SLEEP[1:],
-            supervisor=WaitingSupervisor(
-                process.pid, os.dup(process.stdin.fileno()), os.dup(process.stdout.fileno())
-            ),
-            cwd="/",
-            user="tester",
-            command="download",
-            handling=Handling(program=SLEEP[:1]),
-        )
-    process.communicate()
+        start_job(*SLEEP, supervisor=supervisor)
+    process.wait(timeout=10)
     (job_id,) = store.job_ids()
     assert store.read(job_id).status is JobStatus.FAILED
     assert with_environment("PDB_CLI_JOB_DIR", str(store.paths(job_id).directory)) == []

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType, FileFormat
-from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.exit_codes import ExitCode
-from pdb_cli.cli.ids_input import IdsInput, read_ids
+from pdb_cli.cli.ids_options import GivenIds, ids_options, start_ids_job
 from pdb_cli.cli.options import (
     DATA_TYPE,
     FILE_FORMAT,
     AssemblyParameter,
     background_options,
-    complete_mirror,
+    mirror_option,
     output_option,
-    split_names,
+    retry_option,
+    transfers_option,
     wants_background,
 )
 from pdb_cli.cli.output import OutputMode
@@ -38,6 +38,7 @@ from pdb_cli.operations.download_request import (
 from pdb_cli.storage.destination import check_writable
 
 if TYPE_CHECKING:
+    from pdb_cli.cli.ids_input import IdsInput
     from pdb_cli.cli.session import Session
     from pdb_cli.config.settings import Settings
 
@@ -53,21 +54,18 @@ _FORMATS_HELP = (
     "mmcif (default), pdb, xml or bcif; of NMR data nmr-star, nef or mr (restraints as deposited); "
     "of validation also pdf, png or svg."
 )
+_SETTINGS = {
+    "parallel": "download.parallel",
+    "retry": "download.retry",
+    "limit_rate": "download.limit_rate",
+    "fallback": "download.fallback",
+    "file_format": "download.format",
+    "mirrors": "mirror.default",
+}
 
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="[IDS]...")
-@click.option(
-    "-l",
-    "--list",
-    "lists",
-    multiple=True,
-    type=click.Path(),
-    metavar="FILE",
-    help="Ids from a file; - is stdin.",
-)
-@click.option("--stdin", is_flag=True, help="Ids from standard input.")
-@click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
+@ids_options
 @click.option("-t", "--type", "data_types", multiple=True, type=DATA_TYPE, help=_TYPES_HELP)
 @click.option("-f", "--format", "file_format", type=FILE_FORMAT, help=_FORMATS_HELP)
 @click.option(
@@ -104,29 +102,9 @@ _FORMATS_HELP = (
     help="Keep 4hhb.cif instead of 4hhb.cif.gz; not in a collection.",
 )
 @click.option("--overwrite", is_flag=True, help="Fetch again what is there and valid.")
-@click.option(
-    "-m",
-    "--mirror",
-    "mirrors",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=complete_mirror,
-    callback=split_names,
-    help="Mirror; repeat it to name the next to try.",
-)
-@click.option(
-    "-p",
-    "--parallel",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Transfers at once, over all mirrors [default: 16].",
-)
-@click.option(
-    "--retry",
-    type=click.IntRange(0, 100),
-    metavar="N",
-    help="More tries after the first, per mirror [default: 5].",
-)
+@mirror_option()
+@transfers_option("-p")
+@retry_option
 @click.option(
     "--limit-rate",
     metavar="RATE",
@@ -158,19 +136,12 @@ def command(context: click.Context, /, **options: Any) -> int:
     background = wants_background(context)
     if background and options["dry_run"]:
         raise click.UsageError("--dry-run only shows the plan; leave out --bg", context)
-    _add_flags(session, options)
-    ids = read_ids(
-        options["ids"],
-        lists=(*options["lists"], *(["-"] if options["stdin"] else [])),
-        skip_invalid=options["skip_invalid"],
-        say=session.say,
-    )
+    session.add_flags(options, _SETTINGS)
+    ids = GivenIds.of(options).read(session)
     request = _request(session, ids, options)
     files = _output_files(options, request.destination)
     if background:
-        from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
-
-        return start_job(session, context, ids=ids.frozen(), without=frozenset({"lists", "stdin"}))
+        return start_ids_job(session, context, ids)
     from pdb_cli.cli.download_run import run, show_plan  # noqa: PLC0415 - not with --bg
 
     if options["dry_run"]:
@@ -229,20 +200,6 @@ def _is_same(path: str, other: str) -> bool:
     return os.path.realpath(path) == os.path.realpath(other)
 
 
-def _add_flags(session: Session, options: dict[str, Any]) -> None:
-    """Let flags win over the configuration, a flag equal to its default too."""
-    for option, key in (
-        ("parallel", "download.parallel"),
-        ("retry", "download.retry"),
-        ("limit_rate", "download.limit_rate"),
-        ("fallback", "download.fallback"),
-        ("file_format", "download.format"),
-        ("mirrors", "mirror.default"),
-    ):
-        if options[option] not in (None, ()):
-            session.flags[key] = options[option]
-
-
 def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> DownloadRequest:
     """Make the request and check all that can be checked before anything starts."""
     settings = session.settings()
@@ -254,7 +211,7 @@ def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> Downlo
             preferred=settings.download.format,
         ),
         destination=_destination(session, settings, options),
-        mirrors=tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
+        mirrors=settings.preferred_mirrors(),
         assembly=None if options["assembly"] == "all" else options["assembly"] or 1,
         existing=ExistingFile.REPLACE if options["overwrite"] else ExistingFile.SKIP,
         fallback=settings.download.fallback,

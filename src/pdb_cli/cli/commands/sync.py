@@ -12,8 +12,9 @@ from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.options import (
     SECONDS,
     background_options,
-    complete_mirror,
+    mirror_option,
     output_option,
+    retry_option,
     split_names,
     wants_background,
 )
@@ -85,16 +86,7 @@ def _complete_types(
     show_default=True,
     help="The directories by hash, or those with all files (links resolved).",
 )
-@click.option(
-    "-m",
-    "--mirror",
-    "mirrors",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=complete_mirror,
-    callback=split_names,
-    help="Mirror; repeat it to name the next to try.",
-)
+@mirror_option()
 @click.option(
     "-d", "--dest", type=click.Path(), metavar="DIR", help="Another root than the collection's."
 )
@@ -133,12 +125,7 @@ def _complete_types(
     metavar="KB/s",
     help="Most to receive per second, over all transfers, in units of 1024 bytes.",
 )
-@click.option(
-    "--retry",
-    type=click.IntRange(0, 100),
-    metavar="N",
-    help="More tries after the first, per mirror [default: 5].",
-)
+@retry_option
 @click.option(
     "--retry-delay",
     type=SECONDS,

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.collection_root import existing_root
-from pdb_cli.cli.ids_input import IdsInput, read_ids
+from pdb_cli.cli.ids_options import GivenIds, only_ids_options, start_ids_job
 from pdb_cli.cli.options import (
     DATA_TYPE,
     FILE_FORMAT,
     background_options_beside_force,
-    complete_mirror,
+    mirror_option,
     output_option,
-    split_names,
+    transfers_option,
     wants_background,
 )
 from pdb_cli.cli.output import OutputMode
@@ -27,24 +26,14 @@ from pdb_cli.operations.update_model import ObsoleteAction, UpdateRequest
 from pdb_cli.storage.destination import check_writable
 
 if TYPE_CHECKING:
+    from pdb_cli.cli.ids_input import IdsInput
     from pdb_cli.cli.session import Session
 
 _REPORT_ENDINGS = (".md", ".json")
 
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="[IDS]...")
-@click.option(
-    "-l",
-    "--list",
-    "lists",
-    multiple=True,
-    type=click.Path(),
-    metavar="FILE",
-    help="Only the entries of a list; - is stdin.",
-)
-@click.option("--stdin", is_flag=True, help="Only the entries on standard input.")
-@click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
+@only_ids_options
 @click.option(
     "-t",
     "--type",
@@ -61,16 +50,7 @@ _REPORT_ENDINGS = (".md", ".json")
     type=FILE_FORMAT,
     help="Only this format; repeat it for several [default: all that is here].",
 )
-@click.option(
-    "-m",
-    "--mirror",
-    "mirrors",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=complete_mirror,
-    callback=split_names,
-    help="Mirror; repeat it to name the next to try.",
-)
+@mirror_option()
 @click.option("-c", "--check", is_flag=True, help="Only say what is not up to date.")
 @click.option("--exit-code", is_flag=True, help="With --check: exit 1 when a file is outdated.")
 @click.option("--verify", is_flag=True, help="Also read every file here to its end.")
@@ -89,13 +69,7 @@ _REPORT_ENDINGS = (".md", ".json")
     metavar="FILE.md|.json",
     help="Write what has changed since the last report on this collection.",
 )
-@click.option(
-    "-j",
-    "--parallel",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Transfers at once, over all mirrors [default: 16].",
-)
+@transfers_option("-j")
 @click.option("--wait", is_flag=True, help="Wait while somebody else changes the collection.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("-P", "--progress", is_flag=True, help="A line for each file also in a pipe.")
@@ -110,24 +84,17 @@ def command(context: click.Context, /, **options: Any) -> int:
     """
     session: Session = context.obj
     background = wants_background(context)
-    _check_flags(context, options, background=background)
-    for option, key in (("parallel", "download.parallel"), ("mirrors", "mirror.default")):
-        if options[option] not in (None, ()):
-            session.flags[key] = options[option]
-    ids = _read_ids(session, options)
+    given = GivenIds.of(options)
+    _check_flags(context, options, given, background=background)
+    session.add_flags(options, {"parallel": "download.parallel", "mirrors": "mirror.default"})
+    ids = given.read(session) if given else None
     request = _request(session, ids, options)
     report = _report_path(options)
     changes = not (options["check"] or options["dry_run"])
     if changes:
         check_writable(request.root)
     if background:
-        from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
-        from pdb_cli.cli.collection import check_free  # noqa: PLC0415 - as above
-
-        if changes and not (options["wait"] or options["after"]):
-            check_free(request.root)
-        frozen = ids.frozen() if ids is not None else None
-        return start_job(session, context, ids=frozen, without=frozenset({"lists", "stdin"}))
+        return start_ids_job(session, context, ids, changes=request.root if changes else None)
     from pdb_cli.cli.update_run import UpdateRun  # noqa: PLC0415 - not with --bg
 
     run = UpdateRun(
@@ -142,27 +109,20 @@ def command(context: click.Context, /, **options: Any) -> int:
     return run.update(wait=options["wait"])
 
 
-def _check_flags(context: click.Context, options: dict[str, Any], *, background: bool) -> None:
+def _check_flags(
+    context: click.Context, options: dict[str, Any], given: GivenIds, *, background: bool
+) -> None:
     """Refuse flags that make no sense together."""
     if options["exit_code"] and not options["check"]:
         raise click.UsageError("--exit-code is for --check: add -c", context)
     if background and options["dry_run"]:
         raise click.UsageError("--dry-run only shows the plan; leave out --bg", context)
-    if options["report"] is not None and (options["ids"] or options["lists"] or options["stdin"]):
+    if options["report"] is not None and given:
         text = "--report is about the whole collection: leave out the ids"
         raise click.UsageError(text, context)
     if options["report"] is not None and options["dry_run"]:
         text = "--report remembers what it has told, and --dry-run nothing: use --check"
         raise click.UsageError(text, context)
-
-
-def _read_ids(session: Session, options: dict[str, Any]) -> IdsInput | None:
-    """Return the entries that were named; None if all are meant."""
-    lists = (*options["lists"], *(["-"] if options["stdin"] else []))
-    if not options["ids"] and not lists:
-        return None
-    skip_invalid = options["skip_invalid"]
-    return read_ids(options["ids"], lists=lists, skip_invalid=skip_invalid, say=session.say)
 
 
 def _request(session: Session, ids: IdsInput | None, options: dict[str, Any]) -> UpdateRequest:
@@ -175,7 +135,7 @@ def _request(session: Session, ids: IdsInput | None, options: dict[str, Any]) ->
     is_ours = not options["dry_run"] and os.access(place, os.W_OK)
     return UpdateRequest(
         root=root,
-        mirrors=tuple(find_mirror(name, settings.mirrors) for name in settings.mirror.default),
+        mirrors=settings.preferred_mirrors(),
         holdings_dir=(state_dir if is_ours else cache_dir(session.environ)) / "holdings",
         data_type_dirs=settings.paths.data_type_dirs,
         entries=None if ids is None else frozenset(ids.entries),

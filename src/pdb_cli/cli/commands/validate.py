@@ -6,42 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pdb_cli.archive.mirrors import find_mirror
 from pdb_cli.cli.collection_root import existing_root
 from pdb_cli.cli.durations import parse_duration
-from pdb_cli.cli.ids_input import IdsInput, read_ids
+from pdb_cli.cli.ids_options import GivenIds, only_ids_options, start_ids_job
 from pdb_cli.cli.options import (
     DATA_TYPE,
     FILE_FORMAT,
     background_options,
-    complete_mirror,
+    mirror_option,
     output_option,
-    split_names,
     wants_background,
 )
 from pdb_cli.cli.output import OutputMode
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pdb_cli.cli.session import Session
 
 _LEVELS = ("size", "gzip", "content", "hash")
 
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="[IDS]...")
-@click.option(
-    "-l",
-    "--list",
-    "lists",
-    multiple=True,
-    type=click.Path(),
-    metavar="FILE",
-    help="Only the entries of a list; - is stdin.",
-)
-@click.option("--stdin", is_flag=True, help="Only the entries on standard input.")
-@click.option("--skip-invalid", is_flag=True, help="Go on without ids that are not valid.")
+@only_ids_options
 @click.option(
     "-t", "--type", "data_types", multiple=True, type=DATA_TYPE, help="Only this type of data."
 )
@@ -56,16 +41,7 @@ _LEVELS = ("size", "gzip", "content", "hash")
     help="How closely to look; each level includes those before it.",
 )
 @click.option("--fix", is_flag=True, help="Fetch bad files again; each stays until then.")
-@click.option(
-    "-m",
-    "--mirror",
-    "mirrors",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=complete_mirror,
-    callback=split_names,
-    help="With --fix: mirror; repeat it to name the next to try.",
-)
+@mirror_option("With --fix: mirror; repeat it to name the next to try.")
 @click.option("--wait", is_flag=True, help="With --fix: wait while another command has the files.")
 @click.option("--record", is_flag=True, help="Make records for good files that have none.")
 @click.option("--errors-only", is_flag=True, help="Only list files with defects.")
@@ -100,44 +76,21 @@ def command(context: click.Context, /, **options: Any) -> int:
         if options[name] and not options["fix"]:
             flag = "-m" if name == "mirrors" else "--wait"
             raise click.UsageError(f"{flag} is for what is fetched again: add --fix", context)
-    if options["mirrors"]:
-        session.flags["mirror.default"] = options["mirrors"]
+    session.add_flags(options, {"mirrors": "mirror.default"})
     settings = session.settings()
-    for name in settings.mirror.default:
-        find_mirror(name, settings.mirrors)
     since_s = None
     if options["since"] is not None:
         since_s = parse_duration(options["since"], name="--since")
     root = existing_root(settings)
-    ids = _ids(session, options)
+    given = GivenIds.of(options)
+    ids = given.read(session) if given else None
     if options["fix"]:
         from pdb_cli.storage.destination import check_writable  # noqa: PLC0415 - only to fix
 
         for place in dict.fromkeys((root, *settings.paths.data_type_dirs.values())):
             check_writable(place)
     if background:
-        return _start_job(session, context, ids, root)
+        return start_ids_job(session, context, ids, changes=root if options["fix"] else None)
     from pdb_cli.cli.validate_run import run  # noqa: PLC0415 - not with --bg
 
     return run(session, root, ids, since_s=since_s, options=options)
-
-
-def _ids(session: Session, options: dict[str, Any]) -> IdsInput | None:
-    """Read the ids; None where none were asked for, which means all."""
-    lists = (*options["lists"], *(["-"] if options["stdin"] else []))
-    if not options["ids"] and not lists:
-        return None
-    skip_invalid = options["skip_invalid"]
-    return read_ids(options["ids"], lists=lists, skip_invalid=skip_invalid, say=session.say)
-
-
-def _start_job(session: Session, context: click.Context, ids: IdsInput | None, root: Path) -> int:
-    """Start it as a job, unless it would find the collection taken."""
-    from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
-
-    if context.params["fix"] and not (context.params["wait"] or context.params["after"]):
-        from pdb_cli.cli.collection import check_free  # noqa: PLC0415 - only to fix
-
-        check_free(root)
-    frozen = None if ids is None else ids.frozen()
-    return start_job(session, context, ids=frozen, without=frozenset({"lists", "stdin"}))
