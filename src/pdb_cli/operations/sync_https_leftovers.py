@@ -33,7 +33,7 @@ _TOGETHER: Final = 64
 
 def note_leftovers(
     items: Iterable[FetchItem], *, options: HttpOptions, retry: RetryPolicy, observe: Observer
-) -> int:
+) -> None:
     """Make the next try go on with partial files that are whole.
 
     Parameters
@@ -42,13 +42,7 @@ def note_leftovers(
         What is to be fetched.
     options, retry, observe
         As for ``ask_mirrors``.
-
-    Returns
-    -------
-    int
-        How many there were.
     """
-    noted = 0
     found = _whole(items)
     while True:
         with ExitStack() as locked:
@@ -56,7 +50,7 @@ def note_leftovers(
             for _, leftover in some:
                 locked.enter_context(leftover)
             if not some:
-                return noted
+                return
             questions = [
                 Question(
                     item.name,
@@ -72,7 +66,6 @@ def note_leftovers(
             ) as answers:
                 for answer in answers:
                     if answer.kind is AnswerKind.SAME and answer.last_modified_s is not None:
-                        noted += 1
                         _note(answer.question, answer.last_modified_s)
 
 

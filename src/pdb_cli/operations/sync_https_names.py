@@ -163,16 +163,6 @@ class TreeNames:
         match = self._name.fullmatch(name)
         return EntryId.parse(match["id"]) if match and is_safe_path(name) else None
 
-    def bucket(self, entry_hash: str) -> str:
-        """Return the bucket of a hash, below the tree, with a slash at its end or empty.
-
-        Parameters
-        ----------
-        entry_hash
-            The hash of an entry.
-        """
-        return f"{entry_hash}/" if self.is_hashed else ""
-
     def remote_path(self, path: str) -> str:
         """Return where the mirror has a file of a plan, below its root.
 

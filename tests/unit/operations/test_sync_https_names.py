@@ -28,7 +28,8 @@ def names(name: str, layout: Layout = Layout.CLASSIC) -> TreeNames:
 
 
 def path_here(tree: TreeNames, number: int) -> str:
-    return tree.bucket(ENTRY.hash) + tree.tokens[number].replace("~", ENTRY.id)
+    bucket = f"{ENTRY.hash}/" if tree.is_hashed else ""
+    return bucket + tree.tokens[number].replace("~", ENTRY.id)
 
 
 @pytest.mark.parametrize(

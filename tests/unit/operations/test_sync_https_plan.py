@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
@@ -329,11 +330,12 @@ def test_a_mirror_that_went_back_in_time_says_so(sync: HttpsSync, mirror: Archiv
     assert listing.newest_s == earlier_s
 
 
+@pytest.mark.parametrize("status", [404, 403])  # as stores of files say it
 def test_a_missing_list_of_dates_is_said_once_a_day(
-    sync: HttpsSync, mirror: ArchiveSimulator
+    sync: HttpsSync, mirror: ArchiveSimulator, status: int
 ) -> None:
     path = mirror.tree.root / "holdings" / "released_experimental_data_last_modified_dates.json.gz"
-    path.unlink()
+    mirror.refusals[f"GET {path.name}"] = HTTPStatus(status)
     notes: list[Event] = []
     for _ in range(2):
         sync.run("structure-factors", observe=notes.append)
