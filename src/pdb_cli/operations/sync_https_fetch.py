@@ -223,7 +223,8 @@ class _Run:
                     self._in_vain += 1
                     if self._in_vain >= _HOPELESS_AFTER:
                         self.lost = error
-                return FileSettled(change.path, SettledStatus.FAILED, reason=_reason(error))
+                reason = "" if error is None else _reason(error)
+                return FileSettled(change.path, SettledStatus.FAILED, reason=reason)
 
     def _settle_good(self, change: PlannedChange, result: FetchResult) -> FileSettled:
         """Say of a file that it is here, and remember it."""
@@ -344,8 +345,8 @@ def _bounds_of(change: PlannedChange, path: str, listed_s: float | None) -> _Bou
     return _Bounds(float(mtime_s) if is_older else None, not_before_s, listed_s)
 
 
-def _reason(error: PdbCliError | None) -> str:
+def _reason(error: PdbCliError) -> str:
     """Return why a file did not come, in a few words."""
     if isinstance(error, StaleVersionError):
         return f"{urlsplit(error.url).netloc}: {error.reason}"
-    return "" if error is None else short_reason(error)
+    return short_reason(error)
