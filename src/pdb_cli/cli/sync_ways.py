@@ -41,6 +41,27 @@ def make_factories(session: Session, asked: Asked) -> tuple[TransportFactory, ..
     return (ways[asked.transport],)
 
 
+def check_program(session: Session, asked: Asked) -> None:
+    """See that the one way that was asked for can be taken, before a job is started for it.
+
+    Parameters
+    ----------
+    session
+        This run.
+    asked
+        What is wanted, and by which way.
+
+    Raises
+    ------
+    RsyncUnavailableError
+        It is rsync, and there is no program that will do.
+    """
+    if asked.transport is Transport.RSYNC:
+        from pdb_cli.transfer.rsync_program import find_rsync  # noqa: PLC0415 - one of two ways
+
+        find_rsync(session.environ)
+
+
 def _rsync(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
     """Make the way by the rsync program; without a program there is none."""
     from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - one of two ways

@@ -166,6 +166,11 @@ def test_auto_says_which_way_and_why(lab: SyncLab) -> None:
     assert done.returncode == 1
     assert "--transport https" in done.stderr
     assert len(done.stderr.splitlines()) <= 2
+    # Before a job is started for it, too.
+    done = lab.sync("--transport", "rsync", "--bg", env={"PATH": str(empty)})
+    assert done.returncode == 1
+    assert "--transport https" in done.stderr
+    assert lab.run("jobs", "--all", "-o", "ids").stdout == ""
 
 
 def test_target_of_the_configuration(lab: SyncLab) -> None:

@@ -189,6 +189,9 @@ def command(context: click.Context, /, **options: Any) -> int:
     if not options["trust_list"]:
         known_roots(session).check(asked.request.collection)
     if background:
+        from pdb_cli.cli.sync_ways import check_program  # noqa: PLC0415 - as above
+
+        check_program(session, asked)
         from pdb_cli.cli.background import start_job  # noqa: PLC0415 - only with --bg
 
         if not (options["wait"] or options["after"]):
