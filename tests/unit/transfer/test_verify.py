@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pdb_cli.archive.datatypes import DataType, FileFormat
@@ -276,12 +276,22 @@ def test_pieces_of_any_size_are_the_same_file(path: Path, sizes: list[int]) -> N
     assert (found.size_bytes, found.text_bytes) == (len(data), len(inflate(data)))
 
 
+def is_same_text(flipped: bytes, whole: bytes) -> bool:
+    """Tell whether two files inflate to the same bytes."""
+    try:
+        return inflate(flipped) == inflate(whole)
+    except (zlib.error, EOFError, gzip.BadGzipFile):
+        return False
+
+
 @quick
 @given(path=st.sampled_from(SMALL), data=st.data())
 def test_pieces_hide_no_defect(path: Path, data: st.DataObject) -> None:
     body = bytearray(path.read_bytes())
     at = data.draw(st.integers(body.index(0, 10) + 1, len(body) - 10))
     body[at] ^= 1 << data.draw(st.integers(0, 7))
+    # A few bits of deflate say nothing: without them it is the same text.
+    assume(not is_same_text(bytes(body), path.read_bytes()))
     sizes = data.draw(st.lists(st.integers(0, 3000), max_size=20))
     with pytest.raises(VerificationError):
         stream(bytes(body), expectation_of(path), sizes)
