@@ -32,31 +32,31 @@ if TYPE_CHECKING:
     from pdb_cli.jobs.liveness import Doubt, Observation
     from pdb_cli.jobs.manager import JobManager
     from pdb_cli.jobs.model import Job, JobStatus
-    from pdb_cli.operations.download import FileOutcome, Outcome, plan_download, run_download
-    from pdb_cli.operations.download_request import (
+    from pdb_cli.operations.download.request import (
         Arrangement,
         Destination,
         DownloadRequest,
         ExistingFile,
         FileKind,
     )
+    from pdb_cli.operations.download.run import FileOutcome, Outcome, plan_download, run_download
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
     from pdb_cli.transfer.verify import verify_file
 
 _HOME = {
     "ArchiveFile": "pdb_cli.archive.layouts",
-    "Arrangement": "pdb_cli.operations.download_request",
+    "Arrangement": "pdb_cli.operations.download.request",
     "CleanResult": "pdb_cli.jobs.clean",
     "DataType": "pdb_cli.archive.datatypes",
-    "Destination": "pdb_cli.operations.download_request",
+    "Destination": "pdb_cli.operations.download.request",
     "Doubt": "pdb_cli.jobs.liveness",
-    "DownloadRequest": "pdb_cli.operations.download_request",
+    "DownloadRequest": "pdb_cli.operations.download.request",
     "EntryId": "pdb_cli.archive.ids",
-    "ExistingFile": "pdb_cli.operations.download_request",
+    "ExistingFile": "pdb_cli.operations.download.request",
     "FileFormat": "pdb_cli.archive.datatypes",
-    "FileKind": "pdb_cli.operations.download_request",
-    "FileOutcome": "pdb_cli.operations.download",
+    "FileKind": "pdb_cli.operations.download.request",
+    "FileOutcome": "pdb_cli.operations.download.run",
     "HttpOptions": "pdb_cli.transfer.options",
     "Job": "pdb_cli.jobs.model",
     "JobFilter": "pdb_cli.jobs.listing",
@@ -65,7 +65,7 @@ _HOME = {
     "Layout": "pdb_cli.archive.layouts",
     "Mirror": "pdb_cli.archive.mirrors",
     "Observation": "pdb_cli.jobs.liveness",
-    "Outcome": "pdb_cli.operations.download",
+    "Outcome": "pdb_cli.operations.download.run",
     "PdbCliError": "pdb_cli.errors",
     "RetryPolicy": "pdb_cli.transfer.retry",
     "Settings": "pdb_cli.config.settings",
@@ -75,8 +75,8 @@ _HOME = {
     "identify": "pdb_cli.archive.identify",
     "load_settings": "pdb_cli.config.load",
     "parse_id_list": "pdb_cli.archive.ids",
-    "plan_download": "pdb_cli.operations.download",
-    "run_download": "pdb_cli.operations.download",
+    "plan_download": "pdb_cli.operations.download.run",
+    "run_download": "pdb_cli.operations.download.run",
     "verify_file": "pdb_cli.transfer.verify",
 }
 

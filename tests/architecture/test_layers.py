@@ -24,14 +24,19 @@ VIOLATIONS = {
         "archive/planted.py",
         (
             "from typing import TYPE_CHECKING\n\n"
-            "if TYPE_CHECKING:\n    from pdb_cli.operations.download import Outcome\n"
+            "if TYPE_CHECKING:\n    from pdb_cli.operations.download.run import Outcome\n"
         ),
-        "pdb_cli.archive.planted -> pdb_cli.operations.download",
+        "pdb_cli.archive.planted -> pdb_cli.operations.download.run",
     ),
     "siblings know each other": (
         "jobs/planted.py",
         "import pdb_cli.operations\n",
         "pdb_cli.jobs.planted -> pdb_cli.operations",
+    ),
+    "one operation knows another": (
+        "operations/validate/planted.py",
+        "import pdb_cli.operations.sync.run\n",
+        "pdb_cli.operations.validate.planted -> pdb_cli.operations.sync.run",
     ),
     "a module outside the layers": ("utils.py", "", "pdb_cli.utils"),
     "rich below cli": (

@@ -9,13 +9,13 @@ import pytest
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.errors import ConnectionFailedError
-from pdb_cli.operations.download import Outcome, run_download
-from pdb_cli.operations.download_request import (
+from pdb_cli.operations.download.request import (
     Destination,
     DownloadRequest,
     ExistingFile,
     FileKind,
 )
+from pdb_cli.operations.download.run import Outcome, run_download
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.retry import RetryPolicy
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from contract.conftest import Served
-    from pdb_cli.operations.download import FileOutcome
+    from pdb_cli.operations.download.run import FileOutcome
 
 ENTRIES = ("3hya", "1kqe", "1dul", "pdb_00011a7y")
 OPTIONS = HttpOptions(connections=4, connect_timeout_s=5, stall_timeout_s=5)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.archive.identify import identify
 from pdb_cli.index.model import CatalogueFile, Level, Record
-from pdb_cli.operations.validate_model import CollectedFile
+from pdb_cli.operations.validate.model import CollectedFile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,14 +9,14 @@ from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
-from pdb_cli.operations.download import (
-    FileOutcome,
-    run_download,
-)
-from pdb_cli.operations.download_request import (
+from pdb_cli.operations.download.request import (
     Destination,
     DownloadRequest,
     FileKind,
+)
+from pdb_cli.operations.download.run import (
+    FileOutcome,
+    run_download,
 )
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.retry import RetryPolicy

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
-from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_model import SyncRequest, SyncTree, TransportFactory
+from pdb_cli.operations.sync.model import SyncRequest, SyncTree, TransportFactory
+from pdb_cli.operations.sync.run import SyncRun
 from pdb_cli.storage.collection_lock import CollectionLock, Holder
 from support.memory_transport import MemoryArchive, MemoryTransport
 

@@ -13,7 +13,7 @@ from pdb_cli.operations.collection_plan import (
     PlannedChange,
     Tally,
 )
-from pdb_cli.operations.sync_model import (
+from pdb_cli.operations.sync.model import (
     FileSettled,
     ProbeResult,
     SettledStatus,
@@ -22,7 +22,7 @@ from pdb_cli.operations.sync_model import (
     SyncTree,
     TreePlanned,
 )
-from pdb_cli.operations.sync_patterns import make_filter
+from pdb_cli.operations.sync.patterns import make_filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator

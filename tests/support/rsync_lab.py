@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror, RsyncRoot
 from pdb_cli.events import BytesReceived
-from pdb_cli.operations.sync_model import SettledStatus, SyncSelection, SyncTree
-from pdb_cli.operations.sync_rsync import RsyncTransport
+from pdb_cli.operations.sync.model import SettledStatus, SyncSelection, SyncTree
+from pdb_cli.operations.sync.rsync.transport import RsyncTransport
 from pdb_cli.transfer.rsync_arguments import RsyncOptions
 from pdb_cli.transfer.rsync_program import find_rsync
 from support.programs import require_program
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pdb_cli.events import Event
     from pdb_cli.operations.collection_plan import GroupPlan
-    from pdb_cli.operations.sync_model import FileSettled
+    from pdb_cli.operations.sync.model import FileSettled
 
 REMOTE = "data/structures/divided/mmCIF"
 DIRECTORY = "structures/divided/mmCIF"

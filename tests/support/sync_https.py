@@ -11,9 +11,9 @@ from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
 from pdb_cli.archive.sync_targets import ARCHIVE_ROWS
 from pdb_cli.events import ignore_event
-from pdb_cli.operations.sync_https import HttpsSettings, HttpsTransport
-from pdb_cli.operations.sync_model import SettledStatus, SyncSelection
-from pdb_cli.operations.sync_trees import make_trees
+from pdb_cli.operations.sync.https.transport import HttpsSettings, HttpsTransport
+from pdb_cli.operations.sync.model import SettledStatus, SyncSelection
+from pdb_cli.operations.sync.trees import make_trees
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.retry import RetryPolicy
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pdb_cli.events import Observer
     from pdb_cli.index.model import Check, Mark, Record
     from pdb_cli.operations.collection_plan import GroupPlan, PlannedChange
-    from pdb_cli.operations.sync_model import FileSettled, SyncTree
+    from pdb_cli.operations.sync.model import FileSettled, SyncTree
 
 HTTP = HttpOptions(connections=4, connect_timeout_s=2, stall_timeout_s=5, user_agent="test")
 RETRY = RetryPolicy(retries=1, base_s=0.01)

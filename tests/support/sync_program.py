@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pdb_cli.operations.sync_model import SyncSelection
+from pdb_cli.operations.sync.model import SyncSelection
 from support.sync_https import HttpsSync
 
 

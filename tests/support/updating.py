@@ -12,9 +12,9 @@ from pdb_cli.archive.layouts import Layout, collection_path
 from pdb_cli.archive.mirrors import Mirror
 from pdb_cli.errors import CollectionBusyError
 from pdb_cli.index.catalogue import open_catalogue
-from pdb_cli.operations.update import run_update
-from pdb_cli.operations.update_check import CollectionCheck
-from pdb_cli.operations.update_model import UpdateRequest
+from pdb_cli.operations.update.check import CollectionCheck
+from pdb_cli.operations.update.model import UpdateRequest
+from pdb_cli.operations.update.run import run_update
 from pdb_cli.storage.collection import Collection
 from pdb_cli.storage.guard import no_guard
 from pdb_cli.transfer.options import HttpOptions
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pdb_cli.events import Event
-    from pdb_cli.operations.update_model import JudgedFile, UpdatedFile
+    from pdb_cli.operations.update.model import JudgedFile, UpdatedFile
     from pdb_cli.storage.guard import Guard
     from support.archive_simulator import ArchiveSimulator
     from support.archive_tree import ArchiveTree

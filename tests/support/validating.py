@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
 from pdb_cli.index.catalogue import open_catalogue
-from pdb_cli.operations.validate import (
+from pdb_cli.operations.validate.run import (
     Finding,
     Level,
     Repair,

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _LARGEST_AT_ONCE_BYTES: Final = 64 * 1024 * 1024
 """What is read in one go; the list of an archive of a million entries has 50 MB."""
 
+_ARCHIVE_BEGAN_S: Final = 946_684_800
+"""The start of the year 2000: older times are those of tools that set a time without meaning."""
+_NS: Final = 1_000_000_000
+
 _ODD_ALLOWED: Final = 10
 _ODD_SHARE: Final = 0.1
 """More of the dates than that, and so many, are no slips: then it is another kind of list."""
@@ -186,3 +190,27 @@ def _read_slowly(chunks: Iterable[bytes], subject: str) -> dict[str, str]:
     """Read a list entry by entry."""
     entries = read_modified_dates(chunks, subject=subject)
     return {entry.extended: modified for entry, modified in entries}
+
+
+def archive_second(mtime_ns: int) -> int | None:
+    """Return the time of a file if it looks like one of the archive.
+
+    rsync and tar set whole seconds, as the archive has them; a copy by hand has the time of day.
+
+    Parameters
+    ----------
+    mtime_ns
+        The file's time, in nanoseconds since 1970.
+
+    Returns
+    -------
+    int | None
+        In seconds since 1970; None for a time that says nothing.
+
+    Examples
+    --------
+    >>> archive_second(1788530959 * 10**9), archive_second(1790000000123456789)
+    (1788530959, None)
+    """
+    second, rest = divmod(mtime_ns, _NS)
+    return second if rest == 0 and second >= _ARCHIVE_BEGAN_S else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pdb_cli.events import ignore_event
 from pdb_cli.index.catalogue import open_catalogue
-from pdb_cli.operations.download_request import Arrangement
+from pdb_cli.operations.download.request import Arrangement
 from pdb_cli.storage.collection import Collection
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pdb_cli.cli.session import Session
     from pdb_cli.events import Observer
     from pdb_cli.index.catalogue import Catalogue
-    from pdb_cli.operations.download_request import Destination
+    from pdb_cli.operations.download.request import Destination
 
 
 @contextmanager

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pdb_cli.archive.ids import EntryId
-    from pdb_cli.operations.download import FileOutcome
+    from pdb_cli.operations.download.run import FileOutcome
 
 _NOT_TRIED = "not tried: the run ended before"
 

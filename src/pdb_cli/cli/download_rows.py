@@ -8,7 +8,7 @@ from pdb_cli.cli.errors import reason_of
 
 if TYPE_CHECKING:
     from pdb_cli.archive.ids import EntryId
-    from pdb_cli.operations.download import FileOutcome, PlannedFile
+    from pdb_cli.operations.download.run import FileOutcome, PlannedFile
 
 
 def outcome_row(outcome: FileOutcome) -> dict[str, Any]:

@@ -17,15 +17,15 @@ from pdb_cli.cli.row_stream import Column, RowStream
 from pdb_cli.config.network import choose_http_options
 from pdb_cli.errors import FileAccessError
 from pdb_cli.events import EntrySettled
-from pdb_cli.operations.download import (
+from pdb_cli.operations.download.lists import find_assemblies
+from pdb_cli.operations.download.request import ObsoletePolicy
+from pdb_cli.operations.download.run import (
     Action,
     DownloadResult,
     Outcome,
     plan_download,
     run_download,
 )
-from pdb_cli.operations.download_lists import find_assemblies
-from pdb_cli.operations.download_request import ObsoletePolicy
 from pdb_cli.transfer.retry import RetryPolicy
 from pdb_cli.transfer.verify import Digest
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.cli.session import Session
     from pdb_cli.events import Event
-    from pdb_cli.operations.download import FileOutcome
-    from pdb_cli.operations.download_request import DownloadRequest
+    from pdb_cli.operations.download.request import DownloadRequest
+    from pdb_cli.operations.download.run import FileOutcome
 
 _WIDEST_REASON = len("trailing-bytes")
 

@@ -11,7 +11,7 @@ from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.output import OutputMode, human_size, printable, text_table, write_document
 from pdb_cli.cli.sync_request import collection_root, read_words
 from pdb_cli.errors import CollectionBusyError
-from pdb_cli.operations.sync_record import last_run
+from pdb_cli.operations.sync.record import last_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

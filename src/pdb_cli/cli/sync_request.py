@@ -17,10 +17,10 @@ from pdb_cli.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from pdb_cli.operations.sync_guards import parse_delete_limit
-from pdb_cli.operations.sync_model import SyncRequest, SyncSelection
-from pdb_cli.operations.sync_patterns import parse_prefix
-from pdb_cli.operations.sync_trees import choose_rows, make_trees
+from pdb_cli.operations.delete_limit import parse_delete_limit
+from pdb_cli.operations.sync.model import SyncRequest, SyncSelection
+from pdb_cli.operations.sync.patterns import parse_prefix
+from pdb_cli.operations.sync.trees import choose_rows, make_trees
 from pdb_cli.storage.destination import check_writable
 
 if TYPE_CHECKING:

@@ -27,17 +27,17 @@ from pdb_cli.errors import DeleteLimitError, FileAccessError, ListDoubtError, Pd
 from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import utc_now
 from pdb_cli.operations.collection_plan import PLAN_SCHEMA, change_row, group_row
-from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_absent import absent_entries
-from pdb_cli.operations.sync_record import append_run, result_row
-from pdb_cli.operations.sync_result import SyncResult
+from pdb_cli.operations.sync.absent import absent_entries
+from pdb_cli.operations.sync.record import append_run, result_row
+from pdb_cli.operations.sync.result import SyncResult
+from pdb_cli.operations.sync.run import SyncRun
 
 if TYPE_CHECKING:
     from pdb_cli.archive.ids import EntryId
     from pdb_cli.cli.session import Session
     from pdb_cli.cli.sync_request import Asked
     from pdb_cli.operations.collection_plan import CollectionPlan, Tally
-    from pdb_cli.operations.sync_result import TreeResult
+    from pdb_cli.operations.sync.result import TreeResult
 
 _SIGNAL_BASE = 128
 _WIDTH_OF_SIZE = 8

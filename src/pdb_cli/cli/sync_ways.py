@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pdb_cli.config.network import choose_http_options
 from pdb_cli.config.paths import cache_dir
 from pdb_cli.config.settings import Transport
-from pdb_cli.operations.sync_model import TransportFactory
+from pdb_cli.operations.sync.model import TransportFactory
 from pdb_cli.storage.state_dir import STATE_DIR
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pdb_cli.archive.mirrors import Mirror
     from pdb_cli.cli.session import Session
     from pdb_cli.cli.sync_request import Asked
-    from pdb_cli.operations.sync_model import SyncTransport
+    from pdb_cli.operations.sync.model import SyncTransport
 
 _KIB = 1024
 
@@ -65,7 +65,7 @@ def check_program(session: Session, asked: Asked) -> None:
 def _rsync(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
     """Make the way by the rsync program; without a program there is none."""
     from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - one of two ways
-    from pdb_cli.operations.sync_rsync import RsyncTransport  # noqa: PLC0415 - as above
+    from pdb_cli.operations.sync.rsync.transport import RsyncTransport  # noqa: PLC0415 - as above
     from pdb_cli.storage.collection import Collection  # noqa: PLC0415 - as above
     from pdb_cli.transfer.rsync_arguments import RsyncOptions  # noqa: PLC0415 - as above
     from pdb_cli.transfer.rsync_program import find_rsync  # noqa: PLC0415 - as above
@@ -93,7 +93,7 @@ def _rsync(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
 def _https(session: Session, asked: Asked, mirror: Mirror) -> SyncTransport:
     """Make the way by the archive's lists and the download engine."""
     from pdb_cli.index.catalogue import open_catalogue  # noqa: PLC0415 - one of two ways
-    from pdb_cli.operations.sync_https import (  # noqa: PLC0415 - one of two ways
+    from pdb_cli.operations.sync.https.transport import (  # noqa: PLC0415 - one of two ways
         HttpsSettings,
         HttpsTransport,
     )

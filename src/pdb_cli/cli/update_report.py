@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pdb_cli.cli.output import OutputMode, json_text, printable
 from pdb_cli.cli.update_rows import update_row
 from pdb_cli.errors import HoldingsError
-from pdb_cli.operations.sync_guards import SHORTEST_SHARE
-from pdb_cli.operations.update_doubt import ALWAYS_ALLOWED
-from pdb_cli.operations.update_model import WANTED_STATES, FileState
-from pdb_cli.operations.update_report import (
+from pdb_cli.operations.delete_limit import SHORTEST_SHARE
+from pdb_cli.operations.update.doubt import ALWAYS_ALLOWED
+from pdb_cli.operations.update.model import WANTED_STATES, FileState
+from pdb_cli.operations.update.report import (
     Snapshot,
     compare_snapshots,
     read_snapshot,
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from pdb_cli.archive.absence import Absence
     from pdb_cli.index.catalogue import Catalogue
-    from pdb_cli.operations.update_check import CollectionCheck
-    from pdb_cli.operations.update_model import UpdatedFile
-    from pdb_cli.operations.update_report import ChangeReport
+    from pdb_cli.operations.update.check import CollectionCheck
+    from pdb_cli.operations.update.model import UpdatedFile
+    from pdb_cli.operations.update.report import ChangeReport
 
 _SCHEMA = 1
 _IDS_PER_LINE = 12

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from pdb_cli.cli.errors import reason_of
 from pdb_cli.cli.output import OutputMode
-from pdb_cli.operations.update_model import UpdateResult
+from pdb_cli.operations.update.model import UpdateResult
 
 if TYPE_CHECKING:
-    from pdb_cli.operations.update_model import UpdatedFile
+    from pdb_cli.operations.update.model import UpdatedFile
 
 _UTC = "+00:00"
 

@@ -16,16 +16,16 @@ from pdb_cli.cli.update_rows import ALL_COLUMNS, COLUMNS, update_row
 from pdb_cli.config.network import choose_http_options
 from pdb_cli.errors import CollectionBusyError, FileAccessError
 from pdb_cli.index.catalogue import open_catalogue
-from pdb_cli.operations.update import is_wanted, run_update
-from pdb_cli.operations.update_check import CollectionCheck
-from pdb_cli.operations.update_model import (
+from pdb_cli.operations.update.check import CollectionCheck
+from pdb_cli.operations.update.model import (
     WANTED_STATES,
     FileState,
     ObsoleteAction,
     UpdatedFile,
     UpdateResult,
 )
-from pdb_cli.operations.update_obsolete import successors_of
+from pdb_cli.operations.update.obsolete import successors_of
+from pdb_cli.operations.update.run import is_wanted, run_update
 from pdb_cli.storage.collection import Collection
 from pdb_cli.transfer.retry import RetryPolicy
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pdb_cli.cli.progress import Reporter
     from pdb_cli.cli.session import Session
     from pdb_cli.index.catalogue import Catalogue
-    from pdb_cli.operations.update_model import JudgedFile, UpdateRequest
+    from pdb_cli.operations.update.model import JudgedFile, UpdateRequest
 
 _MOST_IDS_SHOWN = 5
 _DONE = frozenset({UpdateResult.UPDATED, UpdateResult.FOLLOWED})

@@ -15,7 +15,8 @@ from pdb_cli.cli.row_stream import Column, RowStream
 from pdb_cli.config.network import choose_http_options
 from pdb_cli.errors import CollectionBusyError, FileAccessError
 from pdb_cli.index.catalogue import open_catalogue
-from pdb_cli.operations.validate import (
+from pdb_cli.operations.validate.records import NewRecords
+from pdb_cli.operations.validate.run import (
     FileStatus,
     Level,
     Repair,
@@ -23,7 +24,6 @@ from pdb_cli.operations.validate import (
     ValidationResult,
     run_validate,
 )
-from pdb_cli.operations.validate_records import NewRecords
 from pdb_cli.storage.collection import Collection
 from pdb_cli.transfer.retry import RetryPolicy
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pdb_cli.cli.ids_input import IdsInput
     from pdb_cli.cli.session import Session
     from pdb_cli.index.catalogue import Catalogue
-    from pdb_cli.operations.validate import Finding
+    from pdb_cli.operations.validate.run import Finding
 
 _COLUMNS = {
     "id": Column("ENTRY", len("ENTRY")),

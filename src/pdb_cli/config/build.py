@@ -71,7 +71,7 @@ def build_settings(
 
 def _check_type_dirs(paths: PathSettings, given: Sequence[Given]) -> None:
     """See that no type is kept where another one, or the collection is."""
-    from pdb_cli.operations.sync_trees import check_type_dirs  # noqa: PLC0415 - seldom
+    from pdb_cli.operations.sync.trees import check_type_dirs  # noqa: PLC0415 - seldom
 
     try:
         check_type_dirs(paths.pdb_dir, paths.data_type_dirs)

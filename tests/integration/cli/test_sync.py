@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.archive.layouts import Layout
-from pdb_cli.operations.sync_record import append_run
+from pdb_cli.operations.sync.record import append_run
 from support.ports import free_port
 from support.sync_lab import ENTRIES, SyncLab
 from support.wait import wait_until

@@ -10,10 +10,10 @@ import pytest
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror, RsyncRoot
 from pdb_cli.archive.sync_targets import ARCHIVE_ROWS, PDBE_ROWS, PDBJ_ROWS, TargetRow
-from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_model import SyncRequest, SyncSelection, TransportFactory
-from pdb_cli.operations.sync_rsync import RsyncTransport
-from pdb_cli.operations.sync_trees import make_trees
+from pdb_cli.operations.sync.model import SyncRequest, SyncSelection, TransportFactory
+from pdb_cli.operations.sync.rsync.transport import RsyncTransport
+from pdb_cli.operations.sync.run import SyncRun
+from pdb_cli.operations.sync.trees import make_trees
 from pdb_cli.transfer.rsync_arguments import RsyncOptions
 from pdb_cli.transfer.rsync_program import find_rsync
 from support.programs import require_program

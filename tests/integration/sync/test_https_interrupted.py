@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.errors import ConnectionFailedError
-from pdb_cli.operations.sync_model import SettledStatus, SyncSelection
+from pdb_cli.operations.sync.model import SettledStatus, SyncSelection
 from support import sync_program
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
@@ -29,7 +29,7 @@ from support.wait import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pdb_cli.operations.sync_model import FileSettled
+    from pdb_cli.operations.sync.model import FileSettled
 
 FILES = 400
 KILLS = 4

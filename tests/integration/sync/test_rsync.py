@@ -18,10 +18,10 @@ from pdb_cli.errors import (
     UnsafeTreeError,
     UnsupportedError,
 )
-from pdb_cli.operations import sync_rsync
 from pdb_cli.operations.collection_plan import PlanAction
-from pdb_cli.operations.sync_guards import PathGuard
-from pdb_cli.operations.sync_model import SettledStatus, SyncSelection
+from pdb_cli.operations.sync.guards import PathGuard
+from pdb_cli.operations.sync.model import SettledStatus, SyncSelection
+from pdb_cli.operations.sync.rsync import transport as sync_rsync
 from pdb_cli.transfer.rsync_leftovers import NameLists
 from support.programs import require_program
 from support.rsync_changes import OLD_NS, check_plan_is_run, paths, put, releases

@@ -20,8 +20,8 @@ from pdb_cli.archive.mirrors import RsyncRoot
 from pdb_cli.errors import RsyncBusyError, RsyncError, RsyncTransientError
 from pdb_cli.events import BytesReceived
 from pdb_cli.jobs.process_tree import descendants
-from pdb_cli.operations.sync_model import SettledStatus
-from pdb_cli.operations.sync_record import last_run
+from pdb_cli.operations.sync.model import SettledStatus
+from pdb_cli.operations.sync.record import last_run
 from pdb_cli.transfer import rsync_process
 from pdb_cli.transfer.rsync_arguments import PARTIAL_DIRECTORY, RsyncOptions
 from pdb_cli.transfer.rsync_probe import probe_daemons

@@ -12,7 +12,7 @@ from pdb_cli.archive.layouts import ArchiveFile
 from pdb_cli.cli.download_run import _advice
 from pdb_cli.cli.session import Session
 from pdb_cli.errors import ConnectionFailedError, HttpStatusError, PdbCliError
-from pdb_cli.operations.download import DownloadResult, FileOutcome, Outcome
+from pdb_cli.operations.download.run import DownloadResult, FileOutcome, Outcome
 
 FILE = ArchiveFile(EntryId.parse("1abc"), DataType.STRUCTURES, FileFormat.MMCIF)
 NO_CONNECTION = ConnectionFailedError("http://a/b", "refused")

@@ -16,7 +16,7 @@ from pdb_cli.cli.download_files import FailedList
 from pdb_cli.cli.errors import describe
 from pdb_cli.cli.ids_input import read_ids
 from pdb_cli.errors import PdbCliError, TransferError
-from pdb_cli.operations.download import FileOutcome, Outcome
+from pdb_cli.operations.download.run import FileOutcome, Outcome
 
 ENTRIES = tuple(map(EntryId.parse, ("1abc", "pdb_00012abc", "3hya")))
 

@@ -10,7 +10,7 @@ from pdb_cli.archive.layouts import ArchiveFile, Layout
 from pdb_cli.cli.output import OutputMode
 from pdb_cli.cli.update_rows import update_row
 from pdb_cli.errors import ConnectionFailedError
-from pdb_cli.operations.update_model import FileState, JudgedFile, UpdatedFile, UpdateResult
+from pdb_cli.operations.update.model import FileState, JudgedFile, UpdatedFile, UpdateResult
 
 FILE = ArchiveFile(EntryId.parse("1abc"), DataType.STRUCTURES, FileFormat.MMCIF)
 JUDGED = JudgedFile(FILE, Layout.CLASSIC, Path("/x"), "x", FileState.OUTDATED)

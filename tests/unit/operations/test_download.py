@@ -21,18 +21,18 @@ from pdb_cli.events import (
     PhaseBegan,
     PlanMade,
 )
-from pdb_cli.operations.download import (
+from pdb_cli.operations.download.request import (
+    Destination,
+    DownloadRequest,
+    ExistingFile,
+    FileKind,
+)
+from pdb_cli.operations.download.run import (
     Action,
     DownloadResult,
     Outcome,
     plan_download,
     run_download,
-)
-from pdb_cli.operations.download_request import (
-    Destination,
-    DownloadRequest,
-    ExistingFile,
-    FileKind,
 )
 from pdb_cli.transfer.options import HttpOptions
 from support.archive_gzip import archive_gzip

@@ -24,15 +24,15 @@ from pdb_cli.events import (
     Note,
     PlanMade,
 )
-from pdb_cli.operations.download import (
-    DownloadResult,
-    Outcome,
-    run_download,
-)
-from pdb_cli.operations.download_request import (
+from pdb_cli.operations.download.request import (
     DownloadRequest,
     FileKind,
     ObsoletePolicy,
+)
+from pdb_cli.operations.download.run import (
+    DownloadResult,
+    Outcome,
+    run_download,
 )
 from pdb_cli.transfer.options import HttpOptions
 from support.archive_gzip import archive_gzip, inflate

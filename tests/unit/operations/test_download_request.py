@@ -11,7 +11,7 @@ from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import BUILTIN_MIRRORS, Mirror
 from pdb_cli.errors import UnsupportedError
-from pdb_cli.operations.download_request import (
+from pdb_cli.operations.download.request import (
     Arrangement,
     Destination,
     DownloadRequest,

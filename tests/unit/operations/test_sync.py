@@ -20,8 +20,9 @@ from pdb_cli.errors import (
 )
 from pdb_cli.events import AttemptFailed, FileFailed
 from pdb_cli.operations.collection_plan import PlanAction, Tally
-from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_model import DeleteLimit, ProbeResult, SyncSelection, TransportFactory
+from pdb_cli.operations.delete_limit import DeleteLimit
+from pdb_cli.operations.sync.model import ProbeResult, SyncSelection, TransportFactory
+from pdb_cli.operations.sync.run import SyncRun
 from support.memory_setting import DIRECTORY, REMOTE, MemorySetting, make_files
 from support.memory_transport import MemoryArchive, MemoryTransport
 

@@ -16,8 +16,8 @@ from pdb_cli.operations.collection_plan import (
     PlannedChange,
     Tally,
 )
-from pdb_cli.operations.sync_condemned import FOUND_BAD, Replacements, find_condemned
-from pdb_cli.operations.sync_model import FileSettled, SettledStatus
+from pdb_cli.operations.sync.condemned import FOUND_BAD, Replacements, find_condemned
+from pdb_cli.operations.sync.model import FileSettled, SettledStatus
 from pdb_cli.storage.collection import Collection
 from pdb_cli.transfer.rsync_arguments import RsyncOptions
 from pdb_cli.transfer.rsync_fetch import Fetched, RsyncFetch

@@ -14,13 +14,10 @@ from pdb_cli.archive.holdings import HoldingsFile
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.mirrors import Mirror
 from pdb_cli.errors import ListDoubt, ListDoubtError
-from pdb_cli.operations.sync import SyncRun
-from pdb_cli.operations.sync_https import HttpsSettings, HttpsTransport
-from pdb_cli.operations.sync_model import (
-    DeleteLimit,
-    SyncRequest,
-    TransportFactory,
-)
+from pdb_cli.operations.delete_limit import DeleteLimit
+from pdb_cli.operations.sync.https.transport import HttpsSettings, HttpsTransport
+from pdb_cli.operations.sync.model import SyncRequest, TransportFactory
+from pdb_cli.operations.sync.run import SyncRun
 from pdb_cli.storage.collection_lock import CollectionLock, Holder
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pdb_cli.operations.sync_result import SyncResult
+    from pdb_cli.operations.sync.result import SyncResult
 
 DATES = HoldingsFile.STRUCTURE_DATES
 PLACE = "structures/divided/mmCIF/c5/1c58.cif.gz"

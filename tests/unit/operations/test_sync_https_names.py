@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.archive.sync_targets import ARCHIVE_ROWS
 from pdb_cli.errors import UnsupportedError
-from pdb_cli.operations.sync_https_names import TreeNames, shown
-from pdb_cli.operations.sync_patterns import make_id_reader
-from pdb_cli.operations.sync_trees import make_trees
+from pdb_cli.operations.sync.https.names import TreeNames, shown
+from pdb_cli.operations.sync.patterns import make_id_reader
+from pdb_cli.operations.sync.trees import make_trees
 
 ENTRY = shown("pdb_00001abc", Layout.CLASSIC)
 MMCIF = "/pdb/data/structures/divided/mmCIF/"

@@ -13,7 +13,7 @@ from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import ArchiveFile, Layout
 from pdb_cli.errors import HttpStatusError, UnsupportedError
 from pdb_cli.events import Note
-from pdb_cli.operations.sync_model import SettledStatus, SyncSelection
+from pdb_cli.operations.sync.model import SettledStatus, SyncSelection
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
 from support.holdings import write_holdings

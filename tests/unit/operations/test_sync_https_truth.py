@@ -16,7 +16,7 @@ from pdb_cli.archive.dates import format_second
 from pdb_cli.archive.holdings import HoldingsFile
 from pdb_cli.errors import HoldingsError, HttpStatusError
 from pdb_cli.events import Note
-from pdb_cli.operations.sync_model import SettledStatus
+from pdb_cli.operations.sync.model import SettledStatus
 from pdb_cli.transfer.headers import format_http_date
 from support.archive_gzip import archive_gzip
 from support.archive_simulator import ArchiveSimulator
@@ -378,7 +378,7 @@ def test_a_file_that_its_mirror_refuses_fails_alone(
 def test_a_mirror_that_refuses_most_is_in_trouble(
     sync: HttpsSync, mirror: ArchiveSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pdb_cli.operations.sync_https_doubts._MOST_REFUSED", 0)
+    monkeypatch.setattr("pdb_cli.operations.sync.https.doubts._MOST_REFUSED", 0)
     mirror.tree.publish(add=["4hhb"])
     sync.run("assemblies")
     mirror.tree.publish(change=["4hhb"])

@@ -9,7 +9,7 @@ from pdb_cli.errors import ListDoubt, ListDoubtError
 from pdb_cli.events import Note
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.index.model import Level, Record
-from pdb_cli.operations.sync_model import SyncSelection
+from pdb_cli.operations.sync.model import SyncSelection
 from pdb_cli.storage.collection import Collection
 from support.memory_setting import DIRECTORY, MemorySetting, make_files, make_mirror
 from support.memory_transport import MemoryArchive

@@ -11,8 +11,9 @@ import pytest
 
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.errors import DeleteLimitError, ListDoubt, ListDoubtError, TransferError
-from pdb_cli.operations.sync_lists import read_seen_list
-from pdb_cli.operations.sync_model import DeleteLimit, SyncSelection
+from pdb_cli.operations.delete_limit import DeleteLimit
+from pdb_cli.operations.sync.lists import read_seen_list
+from pdb_cli.operations.sync.model import SyncSelection
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
 from support.memory_setting import REMOTE, MemorySetting, make_files

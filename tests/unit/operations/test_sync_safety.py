@@ -24,10 +24,10 @@ from pdb_cli.operations.collection_plan import (
     PlannedChange,
     Tally,
 )
-from pdb_cli.operations.sync_model import DeleteLimit
-from pdb_cli.operations.sync_record import append_run, last_run
-from pdb_cli.operations.sync_removal import remove_files
-from pdb_cli.operations.sync_space import check_space
+from pdb_cli.operations.delete_limit import DeleteLimit
+from pdb_cli.operations.sync.record import append_run, last_run
+from pdb_cli.operations.sync.removal import remove_files
+from pdb_cli.operations.sync.space import check_space
 from pdb_cli.storage.collection_lock import CollectionLock
 from support.memory_setting import DIRECTORY, REMOTE, MemorySetting
 

@@ -8,8 +8,9 @@ import pytest
 
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.errors import DeleteLimitError, ListDoubt, ListDoubtError
-from pdb_cli.operations.sync_absent import absent_entries
-from pdb_cli.operations.sync_model import DeleteLimit, SyncSelection
+from pdb_cli.operations.delete_limit import DeleteLimit
+from pdb_cli.operations.sync.absent import absent_entries
+from pdb_cli.operations.sync.model import SyncSelection
 from pdb_cli.storage.collection_lock import CollectionLock
 from support.memory_setting import HOLDER, REMOTE, MemorySetting, make_files
 from support.memory_transport import MemoryTransport

@@ -18,9 +18,9 @@ from pdb_cli.archive.sync_targets import (
     collection_directory,
 )
 from pdb_cli.errors import InvalidValueError, UnknownNameError, UnsupportedError
-from pdb_cli.operations.sync_model import SyncSelection, SyncTree
-from pdb_cli.operations.sync_patterns import make_filter, takes_everything, wildcards
-from pdb_cli.operations.sync_trees import choose_rows, make_trees
+from pdb_cli.operations.sync.model import SyncSelection, SyncTree
+from pdb_cli.operations.sync.patterns import make_filter, takes_everything, wildcards
+from pdb_cli.operations.sync.trees import choose_rows, make_trees
 
 ROOT = Path("/pdb")
 MMCIF = frozenset({FileFormat.MMCIF})

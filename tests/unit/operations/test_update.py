@@ -13,8 +13,8 @@ from pdb_cli.archive.layouts import Layout
 from pdb_cli.errors import CollectionBusyError, StaleVersionError
 from pdb_cli.events import Note
 from pdb_cli.index.catalogue import Level, open_catalogue
-from pdb_cli.operations.update_model import ObsoleteAction
-from pdb_cli.operations.validate import ValidateRequest, run_validate
+from pdb_cli.operations.update.model import ObsoleteAction
+from pdb_cli.operations.validate.run import ValidateRequest, run_validate
 from pdb_cli.storage.collection import Collection
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree

@@ -16,9 +16,9 @@ from pdb_cli.archive.layouts import Layout
 from pdb_cli.errors import ConnectionFailedError, FileAccessError
 from pdb_cli.events import Note
 from pdb_cli.index.catalogue import Level, open_catalogue
-from pdb_cli.operations.update_asking import Asking
-from pdb_cli.operations.update_model import ObsoleteAction
-from pdb_cli.operations.validate import ValidateRequest, run_validate
+from pdb_cli.operations.update.asking import Asking
+from pdb_cli.operations.update.model import ObsoleteAction
+from pdb_cli.operations.validate.run import ValidateRequest, run_validate
 from pdb_cli.storage.collection import Collection
 from support.archive_gzip import archive_gzip
 from support.archive_simulator import ArchiveSimulator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pdb_cli.operations.update_model import JudgedFile
+    from pdb_cli.operations.update.model import JudgedFile
 
 ENTRIES = ("3hya", "1kqe", "1dsr", "1c58", "4hhb", "1gdr", "5wkd")
 HYA = "structures/divided/mmCIF/hy/3hya.cif.gz"

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pdb_cli.archive.dates import format_second, second_of
-from pdb_cli.operations.update_judge import Verdict, judge
+from pdb_cli.operations.update.judge import Verdict, judge
 
 NS = 1_000_000_000
 FRIDAY_S = 1_788_530_959

@@ -10,7 +10,7 @@ from pdb_cli.archive.datatypes import DataType
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.errors import CollectionBusyError, ObsoleteLimitError
 from pdb_cli.events import FilePresent, FilePublished, PlanMade
-from pdb_cli.operations.update_model import ObsoleteAction
+from pdb_cli.operations.update.model import ObsoleteAction
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
 from support.fetching import files_below

@@ -22,8 +22,8 @@ from pdb_cli.events import (
     PlanMade,
 )
 from pdb_cli.index.catalogue import open_catalogue
-from pdb_cli.operations import validate_progress
-from pdb_cli.operations.validate import (
+from pdb_cli.operations.validate import progress as validate_progress
+from pdb_cli.operations.validate.run import (
     FileStatus,
     Level,
     ValidateRequest,

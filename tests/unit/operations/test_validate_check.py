@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pdb_cli.errors import Defect
 from pdb_cli.index.model import Level
-from pdb_cli.operations.validate_check import Stopped, check_file
-from pdb_cli.operations.validate_model import FileStatus
+from pdb_cli.operations.validate.check import Stopped, check_file
+from pdb_cli.operations.validate.model import FileStatus
 from support.archive_gzip import archive_gzip, inflate, stored_name
 from support.collected import collected, overwrite, record_of
 from support.real_entries import CLASSIC_ROOT, ENTRY_ROOT
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pdb_cli.operations.validate_model import Finding
+    from pdb_cli.operations.validate.model import Finding
 
 REAL = sorted([*CLASSIC_ROOT.rglob("*.gz"), *ENTRY_ROOT.rglob("*.gz")])
 SMALL = [path for path in REAL if path.stat().st_size < 40_000]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.index.model import Level
-from pdb_cli.operations.validate_model import FileStatus, Finding, ValidateRequest
-from pdb_cli.operations.validate_pool import look_at_files
+from pdb_cli.operations.validate.model import FileStatus, Finding, ValidateRequest
+from pdb_cli.operations.validate.pool import look_at_files
 from support.collected import collected
 from support.real_entries import CLASSIC_ROOT
 from support.wait import wait_until
@@ -18,7 +18,7 @@ from support.wait import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pdb_cli.operations.validate_model import CollectedFile
+    from pdb_cli.operations.validate.model import CollectedFile
 
 FILE = collected(next(CLASSIC_ROOT.rglob("3hya.cif.gz")))
 REQUEST = ValidateRequest(Level.CONTENT, workers=3)

@@ -24,8 +24,8 @@ from pdb_cli.events import (
     FilePublished,
 )
 from pdb_cli.index.catalogue import open_catalogue
-from pdb_cli.operations import validate_repair
-from pdb_cli.operations.validate import (
+from pdb_cli.operations.validate import repair as validate_repair
+from pdb_cli.operations.validate.run import (
     FileStatus,
     run_validate,
 )

@@ -25,7 +25,7 @@ from pdb_cli.cli.options import (
 from pdb_cli.cli.output import OutputMode
 from pdb_cli.config.paths import cache_dir
 from pdb_cli.errors import InvalidValueError
-from pdb_cli.operations.download_request import (
+from pdb_cli.operations.download.request import (
     Arrangement,
     Destination,
     DownloadRequest,

@@ -22,7 +22,7 @@ from pdb_cli.cli.options import (
 from pdb_cli.cli.output import OutputMode
 from pdb_cli.config.paths import cache_dir
 from pdb_cli.errors import InvalidValueError
-from pdb_cli.operations.update_model import ObsoleteAction, UpdateRequest
+from pdb_cli.operations.update.model import ObsoleteAction, UpdateRequest
 from pdb_cli.storage.destination import check_writable
 
 if TYPE_CHECKING:

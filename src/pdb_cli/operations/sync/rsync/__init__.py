@@ -1,0 +1,1 @@
+"""Sync with the rsync program: the plan from its dry run, the files from a list."""
