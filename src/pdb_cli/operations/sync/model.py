@@ -21,6 +21,7 @@ from pdb_cli.errors import PdbCliError
 from pdb_cli.events import Observer
 from pdb_cli.operations.collection_plan import GroupPlan
 from pdb_cli.operations.delete_limit import DeleteLimit
+from pdb_cli.storage.trash import trash_dir
 
 
 class SyncTree(NamedTuple):
@@ -307,3 +308,8 @@ class SyncRequest(NamedTuple):
     """Types that are kept elsewhere than below the root; the trees' roots say so too."""
     retry_delay_s: float | None = None
     """Between tries; None for 1, 2, 4 ... 30 s."""
+
+    @property
+    def trash(self) -> Path | None:
+        """Where files go to that the archive has no more; None where they go for good."""
+        return trash_dir(self.collection) if self.use_trash else None
