@@ -60,6 +60,8 @@ class MemoryArchive:
     """Files that are removed when they are asked for."""
     phantoms: set[str] = field(default_factory=set)
     """Files that are listed, and never there."""
+    keeps_times: bool = True
+    """Whether the disk here takes the times of files."""
     probe: ProbeResult = _USABLE
     plans: int = 0
     executions: int = 0
@@ -126,7 +128,8 @@ class MemoryTransport(SyncTransport):
             place = tree.path_of(change.path)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data)
-            os.utime(place, (mtime_s, mtime_s))
+            if self._archive.keeps_times:
+                os.utime(place, (mtime_s, mtime_s))
             yield FileSettled(change.path, SettledStatus.TRANSFERRED, len(data))
 
     def finish(self, tree: SyncTree, plan: GroupPlan, *, observe: Observer) -> None:  # noqa: ARG002

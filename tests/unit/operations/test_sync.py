@@ -284,6 +284,21 @@ def test_passing_trouble_is_tried_again(setting: MemorySetting, where: str) -> N
         assert run.result.transferred.files == 20
 
 
+def test_what_comes_anew_each_time_is_not_fetched_for_ever(setting: MemorySetting) -> None:
+    setting.archive.keeps_times = False
+    setting.archive.execute_errors = [DEAD] * 20
+    setting.add_mirror("two", MemoryArchive(make_files(20)))
+    assert setting.sync().result.is_done
+    assert (setting.archive.executions, setting.archives["two"].executions) == (3, 1)
+
+
+def test_connection_that_breaks_now_and_then_brings_all(setting: MemorySetting) -> None:
+    setting.archive.execute_errors = [DEAD] * 4
+    run = setting.sync()
+    assert run.result.is_done
+    assert (setting.archive.executions, run.result.transferred.files) == (5, 20)
+
+
 @pytest.mark.parametrize("where", ["plan", "execute"])
 @pytest.mark.parametrize("error", [DEAD, FINAL])
 def test_next_mirror_goes_on(setting: MemorySetting, where: str, error: PdbCliError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -116,17 +117,18 @@ class Bringer:
     ) -> GroupPlan | None:
         """Fetch a tree by one way, again and again; return the plan that was carried out."""
         tries = 0
+        fewest: float = math.inf
         looked_again = False
         while True:
             outcome.begin_attempt()
-            before = outcome.transferred.files
             if plan is None:
                 plan = self._plan_again(transport, tree, outcome)
+            if plan is not None and len(plan.transfers) < fewest:
+                # A connection that breaks now and then is none that does not come about. What has
+                # come says nothing: on a disk that keeps no times all of it comes again.
+                tries, fewest = 0, len(plan.transfers)
             if plan is not None and self._fetch(transport, tree, plan, outcome):
                 return plan
-            if outcome.transferred.files > before:
-                # A connection that breaks now and then is none that does not come about.
-                tries = 0
             plan = None
             if outcome.vanished and outcome.error is not None:
                 # The list was no longer true: a new one is.
