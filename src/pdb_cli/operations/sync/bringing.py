@@ -16,7 +16,7 @@ from pdb_cli.errors import (
 )
 from pdb_cli.events import Note
 from pdb_cli.operations.sync.condemned import Replacements
-from pdb_cli.operations.sync.guards import PathGuard, check_deletions, check_places
+from pdb_cli.operations.sync.guards import PathGuard, check_deletions, check_places, is_of_here
 from pdb_cli.operations.sync.lists import accept_list, forget_accepted
 from pdb_cli.operations.sync.patience import reason_in_short, way_of
 from pdb_cli.operations.sync.planning import Planned
@@ -99,8 +99,8 @@ class Bringer:
             plan = self._bring_by(transport, tree, plan, outcome)
             if plan is not None:
                 return Planned(tree, plan, route)
-            if isinstance(outcome.error, FileAccessError):
-                break  # of what is here: no mirror helps
+            if is_of_here(outcome.error):
+                break
             route += 1
             if self._planner.way(route) is not None:
                 reason = reason_in_short(outcome.error) if outcome.error else "files did not arrive"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pdb_cli.errors import (
     DeleteLimitError,
+    FileAccessError,
     ListDoubt,
     ListDoubtError,
     UnsafeTreeError,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from pdb_cli.errors import PdbCliError
     from pdb_cli.operations.collection_plan import GroupPlan
     from pdb_cli.operations.sync.lists import SeenList
     from pdb_cli.operations.sync.model import SyncRequest, SyncTree
@@ -241,7 +243,8 @@ class PathGuard:
     def _check(self, path: str) -> None:
         """See that a path is safe."""
         if not path.startswith(self._tree.directory + "/") or not is_safe_path(path):
-            raise UnsafeTreeError(self._tree.root / path, "its name is no path of the tree")
+            reason = "its name is no path of the tree"
+            raise UnsafeTreeError(self._tree.root / path, reason, is_told=True)
         blocker = self._blocker(path.rpartition("/")[0])
         if blocker is not None:
             raise UnsafeTreeError(*blocker)
@@ -271,6 +274,19 @@ class PathGuard:
 def _is_in(place: str, top: str) -> bool:
     """Tell whether a path is another one or below it; both are real."""
     return place == top or place.startswith(top.rstrip(os.sep) + os.sep)
+
+
+def is_of_here(error: PdbCliError | None) -> bool:
+    """Tell whether something is wrong here, so that no other mirror helps.
+
+    Parameters
+    ----------
+    error
+        Of a tree.
+    """
+    return isinstance(error, FileAccessError) or (
+        isinstance(error, UnsafeTreeError) and not error.is_told
+    )
 
 
 def date_text(time_s: float) -> str:
