@@ -17,6 +17,7 @@ from pdb_cli.errors import (
     PdbCliError,
     RsyncRefusedError,
     TransferError,
+    UnsupportedError,
 )
 from pdb_cli.events import AttemptFailed, FileFailed
 from pdb_cli.operations.collection_plan import PlanAction, Tally
@@ -315,6 +316,17 @@ def test_next_mirror_goes_on(setting: MemorySetting, where: str, error: PdbCliEr
     plan = run.result.trees["structures-mmcif"].plan
     assert plan is not None
     assert plan.listing.mirror == "two"
+
+
+@pytest.mark.parametrize("where", ["plan", "execute"])
+def test_way_that_has_no_list_does_not_hide_the_trouble_of_another(
+    setting: MemorySetting, where: str
+) -> None:
+    setattr(setting.archive, f"{where}_errors", [FINAL])
+    unable = UnsupportedError("mmcif over https", "no list has its files; use rsync")
+    setting.add_mirror("two", MemoryArchive(plan_errors=[unable]))
+    result = setting.sync().result
+    assert result.trees["structures-mmcif"].error is FINAL
 
 
 def test_mirror_that_is_behind_does_not_take_over(setting: MemorySetting) -> None:

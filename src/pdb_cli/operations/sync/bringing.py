@@ -18,7 +18,7 @@ from pdb_cli.events import Note
 from pdb_cli.operations.sync.condemned import Replacements
 from pdb_cli.operations.sync.guards import PathGuard, check_deletions, check_places, is_of_here
 from pdb_cli.operations.sync.lists import accept_list, forget_accepted
-from pdb_cli.operations.sync.patience import reason_in_short, way_of
+from pdb_cli.operations.sync.patience import more_telling, reason_in_short, way_of
 from pdb_cli.operations.sync.planning import Planned
 from pdb_cli.operations.sync.space import check_space
 from pdb_cli.operations.sync.telling import tell_failures, tell_settled
@@ -96,9 +96,11 @@ class Bringer:
         outcome = self._result.trees[tree.name]
         plan: GroupPlan | None = first
         while (transport := self._planner.way(route)) is not None:
+            trouble = outcome.error
             plan = self._bring_by(transport, tree, plan, outcome)
             if plan is not None:
                 return Planned(tree, plan, route)
+            outcome.error = more_telling(trouble, outcome.error)
             if is_of_here(outcome.error):
                 break
             route += 1

@@ -9,7 +9,7 @@ from pdb_cli.errors import FileAccessError, ListDoubtError, PdbCliError, SyncErr
 from pdb_cli.events import Note
 from pdb_cli.operations.sync.belief import ListBelief
 from pdb_cli.operations.sync.guards import PathGuard, is_of_here
-from pdb_cli.operations.sync.patience import Patience, reason_in_short, way_of
+from pdb_cli.operations.sync.patience import Patience, more_telling, reason_in_short, way_of
 from pdb_cli.operations.sync.routes import Routes
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class Planner:
                         self._doubts.pop(tree.name, None)
                         yield Planned(tree, plan, route)
                         continue
-                    outcome.error = error or outcome.error
+                    outcome.error = more_telling(outcome.error, error)
                     if is_of_here(error):
                         self._doubts.pop(tree.name, None)
                         continue
