@@ -74,9 +74,21 @@ def test_another_mirror_that_lags_does_not_remove_what_is_new(setting: MemorySet
     setting.archive.files["data/structures/divided/mmCIF/zz/1zzz.cif.gz"] = (b"new", 5000.0)
     setting.sync()
     _follow_another(setting, MemoryArchive(make_files(20), newest_s=1019.0))
-    with pytest.raises(ListDoubtError):
+    with pytest.raises(ListDoubtError) as refusal:
         setting.sync()
+    assert refusal.value.found == "files until 1970-01-01 00:16"
+    assert refusal.value.before == f"1970-01-01 01:23 ({DIRECTORY}/zz/1zzz.cif.gz)"
     assert setting.trash() == []
+
+
+def test_file_of_the_user_says_nothing_of_a_mirror(setting: MemorySetting) -> None:
+    setting.sync()
+    for name in ("README.txt", "0a/notes.txt"):
+        notes = setting.root / DIRECTORY / name
+        notes.write_text("mine")
+        os.utime(notes, (5000, 5000))
+    assert setting.sync().result.is_done
+    assert (setting.root / DIRECTORY / "README.txt").read_text() == "mine"
 
 
 def test_another_mirror_may_know_more(setting: MemorySetting) -> None:

@@ -61,6 +61,8 @@ class ListBelief:
             Nothing is here where there was something.
         """
         request = self._request
+        # What is of no tree says nothing of a mirror, and does not go.
+        plan = only_own(tree, plan)
         seen = read_seen_list(request.collection, plan.name, request.selection)
         newest_s = self._newest_s.setdefault(plan.name, {})
         if newest_s:
@@ -80,7 +82,6 @@ class ListBelief:
             return None
         newest_s.update(plan.listing.ages_s)
         check_still_here(tree, plan, seen, trust=request.trust_list)
-        plan = only_own(tree, plan)
         if plan.deleted.files and not plan.listing.complete:
             self._observe(Note(f"{plan.name}: the list is not complete: nothing is deleted"))
             return plan._replace(deletions=(), deleted=type(plan.deleted)())

@@ -34,6 +34,8 @@ class Lag(NamedTuple):
     there_s: float
     """The time of the file on the mirror, or of its newest one; in seconds since 1970."""
     here_s: float
+    goes: bool = False
+    """Whether the mirror has no such file."""
 
 
 def check_lag(tree: SyncTree, plan: GroupPlan, seen: SeenList | None, *, whole: bool) -> None:
@@ -64,6 +66,8 @@ def check_lag(tree: SyncTree, plan: GroupPlan, seen: SeenList | None, *, whole: 
     lag = find_lag(tree, plan, is_followed=is_followed, deletions=whole or is_another)
     if lag is not None:
         there, here = f"{lag.path} of {date_text(lag.there_s)}", date_text(lag.here_s)
+        if lag.goes:
+            there, here = f"files until {date_text(lag.there_s)}", f"{here} ({lag.path})"
         raise ListDoubtError(plan.name, source, ListDoubt.BEHIND, there, here)
 
 
@@ -102,7 +106,7 @@ def find_lag(tree: SyncTree, plan: GroupPlan, *, is_followed: bool, deletions: b
     if deletions and newest_s is not None:
         for change in plan.deletions:
             if (lag := _lag_of(tree, change.path, newest_s)) is not None:
-                return lag
+                return lag._replace(goes=True)
     return None
 
 
