@@ -43,6 +43,7 @@ class MemoryArchive:
     """By path below the mirror's root: content and time."""
     newest_s: float | None = None
     newest_entry_s: float | None = None
+    has_times: bool = False
     complete: bool = True
     incomplete: set[str] = field(default_factory=set)
     """Trees whose lists say of themselves that they are not complete."""
@@ -175,5 +176,6 @@ class MemoryTransport(SyncTransport):
             len(listed),
             newest_s=self._archive.newest_s,
             newest_entry_s=self._archive.newest_entry_s,
+            has_times=self._archive.has_times,
         )
         return GroupPlan.make(tree.name, tree.group, listing, changes, kept=kept)

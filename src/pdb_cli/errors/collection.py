@@ -62,6 +62,8 @@ class ListDoubt(StrEnum):
     """It is older than the last one."""
     BEHIND = "behind"
     """It is older than a file that is here, and that it would replace or remove."""
+    FEW_BEHIND = "few behind"
+    """The same of a few files, which stay as they are: nothing else is wrong with it."""
 
 
 class ListDoubtError(SyncError):

@@ -112,6 +112,10 @@ class Listing(NamedTuple):
     """Of which list :attr:`newest_s` is the time, where a transport reads several: they are written
     one after the other, so that the times of two say nothing about each other."""
 
+    has_times: bool = False
+    """Whether the list itself tells the time of each file: then :attr:`newest_entry_s` says what it
+    knows, whichever mirror has it."""
+
     @property
     def ages_s(self) -> dict[str, float]:
         """All that is known of how new it is, by what was measured and by which transport."""

@@ -46,7 +46,8 @@ class ListBelief:
         plan
             What a transport made of the list.
         outcome
-            That of the tree; gets the error of a list that is of no use.
+            That of the tree; gets the error of a list that is of no use, and what stays though the
+            mirror has an older one.
 
         Returns
         -------
@@ -71,7 +72,7 @@ class ListBelief:
         try:
             check_list(plan, seen, trust=request.trust_list, whole=whole)
             if not request.trust_list:
-                check_lag(tree, plan, seen, whole=whole)
+                plan, outcome.left = check_lag(tree, plan, seen, whole=whole)
         except ListDoubtError as error:
             says_it_is_all = plan.listing.complete or error.doubt is not ListDoubt.EMPTY
             if says_it_is_all and (plan.local_files or (seen is not None and seen.files)):
