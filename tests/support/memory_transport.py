@@ -43,6 +43,7 @@ class MemoryArchive:
     """By path below the mirror's root: content and time."""
     newest_s: float | None = None
     newest_entry_s: float | None = None
+    newest_of: str = ""
     has_times: bool = False
     complete: bool = True
     incomplete: set[str] = field(default_factory=set)
@@ -176,6 +177,7 @@ class MemoryTransport(SyncTransport):
             len(listed),
             newest_s=self._archive.newest_s,
             newest_entry_s=self._archive.newest_entry_s,
+            newest_of=self._archive.newest_of,
             has_times=self._archive.has_times,
         )
         return GroupPlan.make(tree.name, tree.group, listing, changes, kept=kept)
