@@ -43,8 +43,9 @@ def record_of_fetch(result: FetchResult) -> Record | None:
         return None
     if status.st_size != verified.size_bytes:
         return None
-    # Published files have the server's time, as far as the file system can tell it.
-    expected_s = result.last_modified_s
+    # As far as the file system can tell it.
+    told_s = result.last_modified_s
+    expected_s = None if told_s is None else result.item.time_of(told_s)
     if expected_s is not None and not 0 <= expected_s - status.st_mtime < _COARSEST_S:
         return None
     return Record(
@@ -57,7 +58,7 @@ def record_of_fetch(result: FetchResult) -> Record | None:
         verified.crc32,
         without_credentials(source.url),
         result.etag,
-        expected_s,
+        told_s,
         status.st_ctime_ns,
     )
 

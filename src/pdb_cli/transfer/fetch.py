@@ -377,8 +377,8 @@ class _Run:
         task, _, ticket = self._arriving[arrival]
         task.answer = attempt.headers
         self._release(ticket, attempt.error)
-        told_s = attempt.headers.last_modified_s
-        arrival.end(Ending(attempt.error, task.item.mtime_s if told_s is None else told_s))
+        mtime_s = task.item.time_of(attempt.headers.last_modified_s)
+        arrival.end(Ending(attempt.error, mtime_s))
 
     def _release(self, ticket: Ticket, error: PdbCliError | None) -> None:
         """Let those go on that wait for the server."""

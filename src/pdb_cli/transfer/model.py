@@ -49,6 +49,9 @@ class FetchItem:
     mtime_s: float | None = None
     """Seconds since 1970: the time it gets where the server does not tell it; None for that of its
     arrival."""
+    latest_s: float | None = None
+    """Seconds since 1970: the time that it gets where the server tells a later one, which is when
+    it got the file itself."""
     unless_since_s: float | None = None
     """Seconds since 1970: a mirror whose file has not changed since then need not send it. Those
     with a ``not_before_s`` of their own are not told: they have to say what they have."""
@@ -56,6 +59,18 @@ class FetchItem:
     def __post_init__(self) -> None:
         if not self.sources:
             raise ValueError(f"no source for {self.name}")
+
+    def time_of(self, told_s: float | None) -> float | None:
+        """Return the time that the file gets; None for that of its arrival.
+
+        Parameters
+        ----------
+        told_s
+            What the server says, if it does.
+        """
+        if told_s is None:
+            return self.mtime_s
+        return told_s if self.latest_s is None else min(told_s, self.latest_s)
 
 
 class Passed(NamedTuple):

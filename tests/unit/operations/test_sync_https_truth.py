@@ -193,6 +193,18 @@ def test_a_new_file_comes_from_another_mirror_only_as_the_list_announces_it(
     assert sync.run("structures-mmcif").transferred() == {PLACE}
 
 
+def test_a_file_has_the_time_of_the_list_where_a_server_tells_its_own(
+    sync: HttpsSync, mirror: ArchiveSimulator
+) -> None:
+    """Stores and caches tell when they got a file: by rsync, all of these would look too new."""
+    listed_s = mirror.tree.file_time_s
+    age(mirror.tree, PLACE, listed_s + WEEK_S)
+    assert PLACE in sync.run("structures-mmcif").transferred()
+    assert here(sync)[1] == listed_s
+    shutil.rmtree(sync.collection / ".pdb-cli")  # no mark is needed to know it again
+    assert not sync.run("structures-mmcif").settled
+
+
 def test_the_mirror_itself_does_not_take_a_file_back_unless_its_list_does(
     sync: HttpsSync, mirror: ArchiveSimulator
 ) -> None:

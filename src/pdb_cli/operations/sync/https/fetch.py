@@ -185,6 +185,7 @@ class _Run:
             is_missing=change.action is PlanAction.NEW and not path.is_symlink(),
             not_before_s=bounds.not_before_s,
             mtime_s=self._own_time_s(listed_s),
+            latest_s=self._latest_s(change, listed_s),
             unless_since_s=bounds.unless_since_s,
         )
 
@@ -197,6 +198,15 @@ class _Run:
         entry = self._names.entry_of(self._below(change.path))
         second = None if entry is None else second_of(dates.moments.text(entry.extended))
         return None if second is None else float(second)
+
+    def _latest_s(self, change: PlannedChange, listed_s: float | None) -> float | None:
+        """Return the time that a file has by the list, where that has times and not just days."""
+        dates = self._dates
+        if dates is None or dates.kind is not DateKind.EXACT:
+            return None
+        entry = self._names.entry_of(self._below(change.path))
+        is_vague = entry is None or entry.extended in dates.moments.vague
+        return None if is_vague else listed_s
 
     def _own_time_s(self, listed_s: float | None) -> float | None:
         """Return the time that a file has by the list, where mirrors have caught up with it."""
