@@ -43,6 +43,8 @@ class MemoryArchive:
     """By path below the mirror's root: content and time."""
     newest_s: float | None = None
     newest_entry_s: float | None = None
+    newest_of: str = ""
+    has_times: bool = False
     complete: bool = True
     incomplete: set[str] = field(default_factory=set)
     """Trees whose lists say of themselves that they are not complete."""
@@ -60,6 +62,8 @@ class MemoryArchive:
     """Files that are removed when they are asked for."""
     phantoms: set[str] = field(default_factory=set)
     """Files that are listed, and never there."""
+    keeps_times: bool = True
+    """Whether the disk here takes the times of files."""
     probe: ProbeResult = _USABLE
     plans: int = 0
     executions: int = 0
@@ -126,7 +130,8 @@ class MemoryTransport(SyncTransport):
             place = tree.path_of(change.path)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data)
-            os.utime(place, (mtime_s, mtime_s))
+            if self._archive.keeps_times:
+                os.utime(place, (mtime_s, mtime_s))
             yield FileSettled(change.path, SettledStatus.TRANSFERRED, len(data))
 
     def finish(self, tree: SyncTree, plan: GroupPlan, *, observe: Observer) -> None:  # noqa: ARG002
@@ -172,5 +177,7 @@ class MemoryTransport(SyncTransport):
             len(listed),
             newest_s=self._archive.newest_s,
             newest_entry_s=self._archive.newest_entry_s,
+            newest_of=self._archive.newest_of,
+            has_times=self._archive.has_times,
         )
         return GroupPlan.make(tree.name, tree.group, listing, changes, kept=kept)

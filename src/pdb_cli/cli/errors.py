@@ -305,6 +305,11 @@ def _(error: e.ListDoubtError) -> Message:
                 f"has only {error.found} and what is here is of {error.before}; "
                 "try another mirror with -m, or --trust-list if that is right"
             )
+        case e.ListDoubt.FEW_BEHIND:
+            return _one(
+                f"{error.tree}: {error.source} has only {error.found} and what is here is of "
+                f"{error.before}: left as it is; --trust-list takes what the mirror has"
+            )
         case _:
             assert_never(error.doubt)
     return _one(f"{where} {text}")

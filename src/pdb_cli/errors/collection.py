@@ -62,6 +62,8 @@ class ListDoubt(StrEnum):
     """It is older than the last one."""
     BEHIND = "behind"
     """It is older than a file that is here, and that it would replace or remove."""
+    FEW_BEHIND = "few behind"
+    """The same of a few files, which stay as they are: nothing else is wrong with it."""
 
 
 class ListDoubtError(SyncError):
@@ -107,10 +109,12 @@ class NoSpaceError(SyncError):
 class UnsafeTreeError(SyncError):
     """A path of a plan, or a link in a tree, leads out of the collection."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: str, *, is_told: bool = False) -> None:
         super().__init__(path, reason)
         self.path = path
         self.reason = reason
+        self.is_told = is_told
+        """Whether the mirror says so: another one may not. Else it is what is here."""
 
 
 class NoTransportError(SyncError):

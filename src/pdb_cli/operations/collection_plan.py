@@ -112,11 +112,20 @@ class Listing(NamedTuple):
     """Of which list :attr:`newest_s` is the time, where a transport reads several: they are written
     one after the other, so that the times of two say nothing about each other."""
 
+    has_times: bool = False
+    """Whether the list itself tells the time of each file: then :attr:`newest_entry_s` says what it
+    knows, whichever mirror has it."""
+
+    @property
+    def entries_key(self) -> str:
+        """The name of :attr:`newest_entry_s` in :attr:`ages_s`."""
+        return f"{self.transport} entries"
+
     @property
     def ages_s(self) -> dict[str, float]:
         """All that is known of how new it is, by what was measured and by which transport."""
         measured = f"{self.transport} {self.newest_of}".rstrip()
-        found = {measured: self.newest_s, f"{self.transport} entries": self.newest_entry_s}
+        found = {measured: self.newest_s, self.entries_key: self.newest_entry_s}
         return {key: time_s for key, time_s in found.items() if time_s is not None}
 
 

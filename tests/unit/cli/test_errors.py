@@ -213,6 +213,20 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.ListDoubtError(
+            "emdb",
+            "rsync://host/emdb",
+            e.ListDoubt.FEW_BEHIND,
+            "emdb/a of 2026-01-01",
+            "2026-02-02",
+        ),
+        (
+            "emdb: rsync://host/emdb has only emdb/a of 2026-01-01 and what is here is of "
+            "2026-02-02: left as it is; --trust-list takes what the mirror has"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
         e.ListDoubtError("emdb", "rsync://host/emdb", e.ListDoubt.EMPTY, "0", "12"),
         (
             "emdb: nothing was changed, because the list of rsync://host/emdb is empty while 12 "

@@ -17,6 +17,7 @@ from pdb_cli.errors import (
     PdbCliError,
     RsyncRefusedError,
     TransferError,
+    UnsupportedError,
 )
 from pdb_cli.events import AttemptFailed, FileFailed
 from pdb_cli.operations.collection_plan import PlanAction, Tally
@@ -284,6 +285,21 @@ def test_passing_trouble_is_tried_again(setting: MemorySetting, where: str) -> N
         assert run.result.transferred.files == 20
 
 
+def test_what_comes_anew_each_time_is_not_fetched_for_ever(setting: MemorySetting) -> None:
+    setting.archive.keeps_times = False
+    setting.archive.execute_errors = [DEAD] * 20
+    setting.add_mirror("two", MemoryArchive(make_files(20)))
+    assert setting.sync().result.is_done
+    assert (setting.archive.executions, setting.archives["two"].executions) == (3, 1)
+
+
+def test_connection_that_breaks_now_and_then_brings_all(setting: MemorySetting) -> None:
+    setting.archive.execute_errors = [DEAD] * 4
+    run = setting.sync()
+    assert run.result.is_done
+    assert (setting.archive.executions, run.result.transferred.files) == (5, 20)
+
+
 @pytest.mark.parametrize("where", ["plan", "execute"])
 @pytest.mark.parametrize("error", [DEAD, FINAL])
 def test_next_mirror_goes_on(setting: MemorySetting, where: str, error: PdbCliError) -> None:
@@ -300,6 +316,17 @@ def test_next_mirror_goes_on(setting: MemorySetting, where: str, error: PdbCliEr
     plan = run.result.trees["structures-mmcif"].plan
     assert plan is not None
     assert plan.listing.mirror == "two"
+
+
+@pytest.mark.parametrize("where", ["plan", "execute"])
+def test_way_that_has_no_list_does_not_hide_the_trouble_of_another(
+    setting: MemorySetting, where: str
+) -> None:
+    setattr(setting.archive, f"{where}_errors", [FINAL])
+    unable = UnsupportedError("mmcif over https", "no list has its files; use rsync")
+    setting.add_mirror("two", MemoryArchive(plan_errors=[unable]))
+    result = setting.sync().result
+    assert result.trees["structures-mmcif"].error is FINAL
 
 
 def test_mirror_that_is_behind_does_not_take_over(setting: MemorySetting) -> None:

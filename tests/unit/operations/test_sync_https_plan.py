@@ -11,7 +11,7 @@ import pytest
 from pdb_cli.archive.datatypes import DataType, FileFormat
 from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import ArchiveFile, Layout
-from pdb_cli.errors import HttpStatusError, UnsupportedError
+from pdb_cli.errors import HttpStatusError, UnsafeTreeError, UnsupportedError
 from pdb_cli.events import Note
 from pdb_cli.operations.sync.model import SettledStatus, SyncSelection
 from support.archive_simulator import ArchiveSimulator
@@ -351,7 +351,7 @@ def test_a_link_in_place_of_a_directory_is_not_followed(sync: HttpsSync, tmp_pat
     root.mkdir(parents=True)
     (root / "kq").symlink_to(outside)
     run = sync.run("structures-mmcif")
-    assert isinstance(run.errors["structures-mmcif"], UnsupportedError)
+    assert isinstance(run.errors["structures-mmcif"], UnsafeTreeError)
     assert not list(outside.iterdir())
     # The root itself may be one: the user made it.
     (root / "kq").unlink()

@@ -17,6 +17,7 @@ from pdb_cli.operations.sync.model import SyncSelection
 from support.archive_simulator import ArchiveSimulator
 from support.archive_tree import ArchiveTree
 from support.memory_setting import REMOTE, MemorySetting, make_files
+from support.memory_transport import MemoryArchive
 from support.sync_https import HttpsSync
 
 if TYPE_CHECKING:
@@ -163,6 +164,65 @@ def test_a_server_that_ceases_to_tell_times_is_measured_by_entries(setting: Memo
     setting.archive.newest_entry_s = 1000.0
     with pytest.raises(ListDoubtError):
         setting.sync()
+
+
+_DAY_S = 86_400.0
+
+
+def _tell(archive: MemoryArchive, list_s: float, entry_s: float | None) -> None:
+    """Say how new a list of dates is: as a file, and by its newest entry."""
+    archive.newest_of = "dates.json.gz"
+    archive.newest_s, archive.newest_entry_s = list_s, entry_s
+
+
+@pytest.mark.parametrize("entry_s", [5000.0, None])
+@pytest.mark.parametrize("when", ["next run", "same run"])
+def test_another_mirror_may_have_written_its_list_earlier(
+    setting: MemorySetting, when: str, entry_s: float | None
+) -> None:
+    _tell(setting.archive, 9 * _DAY_S, entry_s)
+    other = MemoryArchive(make_files(20))
+    _tell(other, 2 * _DAY_S, entry_s)
+    setting.add_mirror("two", other)
+    if when == "next run":
+        setting.sync()
+        setting.archive.plan_errors = [FINAL]
+    else:
+        setting.archive.execute_errors = [FINAL]
+    assert setting.sync().result.is_done
+    assert other.plans == 1
+
+
+@pytest.mark.parametrize("when", ["next run", "same run"])
+def test_another_mirror_with_older_entries_is_behind(setting: MemorySetting, when: str) -> None:
+    _tell(setting.archive, 9 * _DAY_S, 5000.0)
+    other = MemoryArchive(make_files(20))
+    _tell(other, 9 * _DAY_S, 4000.0)
+    setting.add_mirror("two", other)
+    if when == "next run":
+        setting.sync()
+        setting.archive.plan_errors = [FINAL]
+        with pytest.raises(ListDoubtError) as refusal:
+            setting.sync()
+        assert refusal.value.doubt is ListDoubt.OLDER
+    else:
+        setting.archive.execute_errors = [FINAL]
+        error = setting.sync().result.trees["structures-mmcif"].error
+        assert isinstance(error, ListDoubtError)
+
+
+@pytest.mark.parametrize(("earlier_s", "is_done"), [(_DAY_S - 1, True), (_DAY_S + 2, False)])
+def test_nodes_of_one_mirror_have_their_lists_within_a_day(
+    setting: MemorySetting, earlier_s: float, *, is_done: bool
+) -> None:
+    _tell(setting.archive, 9 * _DAY_S, None)
+    setting.sync()
+    _tell(setting.archive, 9 * _DAY_S - earlier_s, None)
+    if is_done:
+        assert setting.sync().result.is_done
+    else:
+        with pytest.raises(ListDoubtError):
+            setting.sync()
 
 
 def test_a_list_tells_the_date_of_its_newest_entry(

@@ -12,9 +12,11 @@ import pytest
 
 from pdb_cli.errors import (
     CollectionBusyError,
+    ConnectionFailedError,
     FileAccessError,
     NoSpaceError,
     UnsafeTreeError,
+    UnsupportedError,
 )
 from pdb_cli.events import Note
 from pdb_cli.operations.collection_plan import (
@@ -29,7 +31,8 @@ from pdb_cli.operations.sync.record import append_run, last_run
 from pdb_cli.operations.sync.removal import remove_files
 from pdb_cli.operations.sync.space import check_space
 from pdb_cli.storage.collection_lock import CollectionLock
-from support.memory_setting import DIRECTORY, REMOTE, MemorySetting
+from support.memory_setting import DIRECTORY, REMOTE, MemorySetting, make_files
+from support.memory_transport import MemoryArchive
 
 
 @pytest.fixture
@@ -82,6 +85,40 @@ def test_link_out_of_the_tree_is_not_followed(setting: MemorySetting, tmp_path: 
     assert setting.archive.executions == 0
     assert isinstance(result.trees["structures-mmcif"].error, UnsafeTreeError)
     assert [path.name for path in outside.iterdir()] == ["1aa9.cif.gz"]
+
+
+def test_link_in_a_tree_is_told_and_no_other_mirror_asked(
+    setting: MemorySetting, tmp_path: Path
+) -> None:
+    setting.tree.root.mkdir(parents=True)
+    (setting.tree.root / "0a").symlink_to(tmp_path)
+    for name in ("two", "three"):
+        unasked = MemoryArchive(plan_errors=[UnsupportedError("this", "no list of it")])
+        setting.add_mirror(name, unasked)
+    emdb = setting.make_tree("emdb", "emdb")
+    setting.archive.files["data/emdb/1.map"] = (b"map", 1.0)
+    setting.request = setting.request._replace(trees=(setting.tree, emdb))
+    result = setting.sync().result
+    error = result.trees["structures-mmcif"].error
+    assert isinstance(error, UnsafeTreeError)
+    assert error.path == setting.tree.root / "0a"
+    assert [archive.plans for archive in setting.archives.values()] == [1, 0, 0]
+    assert result.trees["emdb"].is_done
+
+
+def test_link_that_is_made_meanwhile_is_told(setting: MemorySetting, tmp_path: Path) -> None:
+    """The run has begun: what it finds then is final for the tree, too."""
+
+    def put_link_in_the_way() -> None:
+        setting.tree.root.mkdir(parents=True)
+        (setting.tree.root / "0a").symlink_to(tmp_path)
+
+    setting.archive.meanwhile = put_link_in_the_way
+    setting.archive.execute_errors = [ConnectionFailedError("rsync://one", "broke")]
+    setting.add_mirror("two", MemoryArchive(make_files(20)))
+    result = setting.sync().result
+    assert isinstance(result.trees["structures-mmcif"].error, UnsafeTreeError)
+    assert setting.archives["two"].plans == 0
 
 
 def test_root_may_be_a_link_of_the_user(setting: MemorySetting, tmp_path: Path) -> None:

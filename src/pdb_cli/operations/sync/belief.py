@@ -32,9 +32,9 @@ class ListBelief:
     def __init__(self, request: SyncRequest, observe: Observer) -> None:
         self._request = request
         self._observe = observe
-        self._newest_s: dict[str, dict[str, float]] = {}
-        """By tree and transport, how new the lists of this run are: a mirror that is behind must
-        not go on where another one has begun."""
+        self._believed: dict[str, SeenList] = {}
+        """By tree, how new the lists of this run are: a mirror that is behind must not go on where
+        another one has begun."""
 
     def check(self, tree: SyncTree, plan: GroupPlan, outcome: TreeResult) -> GroupPlan | None:
         """See that a list may be believed.
@@ -46,7 +46,8 @@ class ListBelief:
         plan
             What a transport made of the list.
         outcome
-            That of the tree; gets the error of a list that is of no use.
+            That of the tree; gets the error of a list that is of no use, and what stays though the
+            mirror has an older one.
 
         Returns
         -------
@@ -61,15 +62,17 @@ class ListBelief:
             Nothing is here where there was something.
         """
         request = self._request
+        # What is of no tree says nothing of a mirror, and does not go.
+        plan = only_own(tree, plan)
         seen = read_seen_list(request.collection, plan.name, request.selection)
-        newest_s = self._newest_s.setdefault(plan.name, {})
-        if newest_s:
-            seen = SeenList(0, newest_s) if seen is None else seen.newer(newest_s)
+        believed = self._believed.get(plan.name, SeenList(0, {}))
+        if believed.newest_s:
+            seen = believed if seen is None else seen.newer(believed)
         whole = request.selection.is_all
         try:
             check_list(plan, seen, trust=request.trust_list, whole=whole)
             if not request.trust_list:
-                check_lag(tree, plan, seen, whole=whole)
+                plan, outcome.left = check_lag(tree, plan, seen, whole=whole)
         except ListDoubtError as error:
             says_it_is_all = plan.listing.complete or error.doubt is not ListDoubt.EMPTY
             if says_it_is_all and (plan.local_files or (seen is not None and seen.files)):
@@ -78,9 +81,9 @@ class ListBelief:
             # may go on.
             outcome.error = error
             return None
-        newest_s.update(plan.listing.ages_s)
+        newest_s = {**believed.newest_s, **plan.listing.ages_s}
+        self._believed[plan.name] = SeenList(0, newest_s, plan.listing.source)
         check_still_here(tree, plan, seen, trust=request.trust_list)
-        plan = only_own(tree, plan)
         if plan.deleted.files and not plan.listing.complete:
             self._observe(Note(f"{plan.name}: the list is not complete: nothing is deleted"))
             return plan._replace(deletions=(), deleted=type(plan.deleted)())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,9 @@ from pdb_cli.errors import (
 )
 from pdb_cli.events import Note
 from pdb_cli.operations.sync.condemned import Replacements
-from pdb_cli.operations.sync.guards import PathGuard, check_deletions, check_places
+from pdb_cli.operations.sync.guards import PathGuard, check_deletions, check_places, is_of_here
 from pdb_cli.operations.sync.lists import accept_list, forget_accepted
-from pdb_cli.operations.sync.patience import reason_in_short, way_of
+from pdb_cli.operations.sync.patience import more_telling, reason_in_short, way_of
 from pdb_cli.operations.sync.planning import Planned
 from pdb_cli.operations.sync.space import check_space
 from pdb_cli.operations.sync.telling import tell_failures, tell_settled
@@ -95,11 +96,13 @@ class Bringer:
         outcome = self._result.trees[tree.name]
         plan: GroupPlan | None = first
         while (transport := self._planner.way(route)) is not None:
+            trouble = outcome.error
             plan = self._bring_by(transport, tree, plan, outcome)
             if plan is not None:
                 return Planned(tree, plan, route)
-            if isinstance(outcome.error, FileAccessError):
-                break  # of what is here: no mirror helps
+            outcome.error = more_telling(trouble, outcome.error)
+            if is_of_here(outcome.error):
+                break
             route += 1
             if self._planner.way(route) is not None:
                 reason = reason_in_short(outcome.error) if outcome.error else "files did not arrive"
@@ -116,17 +119,18 @@ class Bringer:
     ) -> GroupPlan | None:
         """Fetch a tree by one way, again and again; return the plan that was carried out."""
         tries = 0
+        fewest: float = math.inf
         looked_again = False
         while True:
             outcome.begin_attempt()
-            before = outcome.transferred.files
             if plan is None:
                 plan = self._plan_again(transport, tree, outcome)
+            if plan is not None and len(plan.transfers) < fewest:
+                # A connection that breaks now and then is none that does not come about. What has
+                # come says nothing: on a disk that keeps no times all of it comes again.
+                tries, fewest = 0, len(plan.transfers)
             if plan is not None and self._fetch(transport, tree, plan, outcome):
                 return plan
-            if outcome.transferred.files > before:
-                # A connection that breaks now and then is none that does not come about.
-                tries = 0
             plan = None
             if outcome.vanished and outcome.error is not None:
                 # The list was no longer true: a new one is.

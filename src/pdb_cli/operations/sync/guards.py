@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pdb_cli.errors import (
     DeleteLimitError,
+    FileAccessError,
     ListDoubt,
     ListDoubtError,
     UnsafeTreeError,
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from pdb_cli.operations.collection_plan import GroupPlan
+    from pdb_cli.errors import PdbCliError
+    from pdb_cli.operations.collection_plan import GroupPlan, Listing
     from pdb_cli.operations.sync.lists import SeenList
     from pdb_cli.operations.sync.model import SyncRequest, SyncTree
 
@@ -71,15 +73,29 @@ def check_list(plan: GroupPlan, seen: SeenList | None, *, trust: bool, whole: bo
         raise ListDoubtError(
             plan.name, listing.source, ListDoubt.SHORT, str(listing.files), str(before)
         )
-    # The first one that is known: dates of entries are now and then put back.
-    key, now_s = next(iter(listing.ages_s.items()), ("", 0.0))
-    before_s = seen.newest_s.get(key)
-    if not whole or before_s is None or now_s >= before_s - _SAME_TIME_S:
-        return
-    if before_s > time.time() + _CLOCKS_DIFFER_S:
-        return  # a file with a time of the future: it says nothing about the list
-    then, now = date_text(before_s), date_text(now_s)
-    raise ListDoubtError(plan.name, listing.source, ListDoubt.OLDER, now, then)
+    if whole and (older := _older(listing, seen)) is not None:
+        now, then = map(date_text, older)
+        raise ListDoubtError(plan.name, listing.source, ListDoubt.OLDER, now, then)
+
+
+def _older(listing: Listing, seen: SeenList) -> tuple[float, float] | None:
+    """Return how new a list is and how new the last one was, if it is older; None if it is not.
+
+    The time of a list as a file is that of its server: it says nothing about another mirror's, and
+    the nodes of one mirror get theirs within a day. Dates of entries are the archive's, but now and
+    then put back: the list of the same mirror is measured by them only if it tells no time.
+    """
+    is_another = seen.source not in {"", listing.source}
+    for key, now_s in listing.ages_s.items():
+        is_of_file = bool(listing.newest_of) and key != listing.entries_key
+        before_s = seen.newest_s.get(key)
+        if before_s is None or (is_of_file and is_another):
+            continue
+        tolerance_s = _CLOCKS_DIFFER_S if is_of_file else _SAME_TIME_S
+        # A file with a time of the future says nothing about a list.
+        is_time = before_s <= time.time() + _CLOCKS_DIFFER_S
+        return (now_s, before_s) if is_time and now_s < before_s - tolerance_s else None
+    return None
 
 
 def check_still_here(
@@ -241,7 +257,8 @@ class PathGuard:
     def _check(self, path: str) -> None:
         """See that a path is safe."""
         if not path.startswith(self._tree.directory + "/") or not is_safe_path(path):
-            raise UnsafeTreeError(self._tree.root / path, "its name is no path of the tree")
+            reason = "its name is no path of the tree"
+            raise UnsafeTreeError(self._tree.root / path, reason, is_told=True)
         blocker = self._blocker(path.rpartition("/")[0])
         if blocker is not None:
             raise UnsafeTreeError(*blocker)
@@ -271,6 +288,19 @@ class PathGuard:
 def _is_in(place: str, top: str) -> bool:
     """Tell whether a path is another one or below it; both are real."""
     return place == top or place.startswith(top.rstrip(os.sep) + os.sep)
+
+
+def is_of_here(error: PdbCliError | None) -> bool:
+    """Tell whether something is wrong here, so that no other mirror helps.
+
+    Parameters
+    ----------
+    error
+        Of a tree.
+    """
+    return isinstance(error, FileAccessError) or (
+        isinstance(error, UnsafeTreeError) and not error.is_told
+    )
 
 
 def date_text(time_s: float) -> str:

@@ -45,15 +45,15 @@ class SeenList(NamedTuple):
         """Of which number the next list may lack only some."""
         return max(self.files, self.accepted_files)
 
-    def newer(self, newest_s: Mapping[str, float]) -> SeenList:
-        """Return the same, with times that are known for some transports.
+    def newer(self, later: SeenList) -> SeenList:
+        """Return the same, with what a later list says of times.
 
         Parameters
         ----------
-        newest_s
-            By transport.
+        later
+            One that was believed, but has not proved true.
         """
-        return self._replace(newest_s={**self.newest_s, **newest_s})
+        return self._replace(newest_s={**self.newest_s, **later.newest_s}, source=later.source)
 
 
 def read_seen_list(collection: Path, name: str, selection: SyncSelection) -> SeenList | None:

@@ -11,6 +11,7 @@ from pdb_cli.errors import (
     NobodyListensError,
     NoSpaceError,
     RsyncRefusedError,
+    UnsupportedError,
 )
 from pdb_cli.events import AttemptFailed
 
@@ -123,3 +124,19 @@ def reason_in_short(error: PdbCliError) -> str:
     if isinstance(error, NoSpaceError):
         return f"there is no room in {error.path}"
     return str(getattr(error, "reason", type(error).__name__))
+
+
+def more_telling(before: PdbCliError | None, error: PdbCliError | None) -> PdbCliError | None:
+    """Return which of two reasons a user should read.
+
+    Parameters
+    ----------
+    before
+        Why the ways that were tried before have failed.
+    error
+        Why the last one has. That it can not list such files at all is no news where one that can
+        was in trouble.
+    """
+    if error is None or (before is not None and isinstance(error, UnsupportedError)):
+        return before
+    return error

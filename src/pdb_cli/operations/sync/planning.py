@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pdb_cli.errors import FileAccessError, ListDoubtError, PdbCliError, SyncError, UnsafeTreeError
 from pdb_cli.events import Note
 from pdb_cli.operations.sync.belief import ListBelief
-from pdb_cli.operations.sync.guards import PathGuard
-from pdb_cli.operations.sync.patience import Patience, reason_in_short, way_of
+from pdb_cli.operations.sync.guards import PathGuard, is_of_here
+from pdb_cli.operations.sync.patience import Patience, more_telling, reason_in_short, way_of
 from pdb_cli.operations.sync.routes import Routes
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class Planner:
     def _plan_by(
         self, transport: SyncTransport, route: int, trees: list[SyncTree]
     ) -> Generator[Planned, None, list[SyncTree]]:
-        """Plan trees by one way; return those it can not."""
+        """Plan trees by one way; return those that another one may be able to."""
         given_up: list[SyncTree] = []
         for attempt in range(self._request.retries + 1):
             if attempt:
@@ -209,7 +209,10 @@ class Planner:
                         self._doubts.pop(tree.name, None)
                         yield Planned(tree, plan, route)
                         continue
-                    outcome.error = error or outcome.error
+                    outcome.error = more_telling(outcome.error, error)
+                    if is_of_here(error):
+                        self._doubts.pop(tree.name, None)
+                        continue
                     may_help = error is not None and error.transient
                     (pending if may_help else given_up).append(tree)
             trees = pending

@@ -9,7 +9,7 @@ from pdb_cli.operations.collection_plan import Tally
 from pdb_cli.operations.sync.model import SettledStatus
 
 if TYPE_CHECKING:
-    from pdb_cli.errors import PdbCliError
+    from pdb_cli.errors import ListDoubtError, PdbCliError
     from pdb_cli.operations.collection_plan import GroupPlan
     from pdb_cli.operations.sync.model import FileSettled, SyncTree
 
@@ -39,6 +39,8 @@ class TreeResult:
     """Why it is not done, if it is not."""
     incomplete: PdbCliError | None = None
     """What the list lacks that the plan was made of: no mirror gave a better one."""
+    left: ListDoubtError | None = None
+    """What the last list would have taken back: these files stay as they are."""
     is_begun: bool = False
     """Whether files were asked for."""
     is_finished: bool = False
@@ -66,7 +68,7 @@ class TreeResult:
         ``done``, ``incomplete``, ``not done``, ``refused``, ``interrupted`` or ``not begun``.
         """
         if self.is_finished:
-            return "done" if self.incomplete is None else "incomplete"
+            return "done" if self.reason is None else "incomplete"
         if self.is_refused:
             return "refused"
         if self.error is not None or self.failed_files or self.vanished:
@@ -76,7 +78,7 @@ class TreeResult:
     @property
     def reason(self) -> PdbCliError | None:
         """Why it is not done, whatever kept it."""
-        return self.error or self.incomplete
+        return self.error or self.incomplete or self.left
 
     @property
     def files_here(self) -> int:

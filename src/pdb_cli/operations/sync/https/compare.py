@@ -60,7 +60,7 @@ def compare_tree(
     ------
     FileAccessError
         The tree can not be read.
-    UnsupportedError
+    UnsafeTreeError
         A directory in it is a link.
     TransferError
         The mirror does not say what has to be asked.

@@ -92,7 +92,7 @@ def fetch_planned(
     ------
     FileAccessError
         Nothing more can be written.
-    UnsupportedError
+    UnsafeTreeError
         A directory of the tree is a link.
     TransferError
         No mirror can be reached any more.

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pdb_cli.errors import FileAccessError, UnsupportedError
+from pdb_cli.errors import FileAccessError, UnsafeTreeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def list_files(bucket: str, depth: int) -> dict[str, LocalFile]:
     ------
     FileAccessError
         It can not be read.
-    UnsupportedError
+    UnsafeTreeError
         It, or a directory below it, is a link: what lies behind may be outside the collection.
     """
     found: dict[str, LocalFile] = {}
@@ -101,14 +101,14 @@ def check_no_link(directory: str) -> None:
 
     Raises
     ------
-    UnsupportedError
+    UnsafeTreeError
         It is a link.
     """
     if os.path.islink(directory.rstrip("/")):  # noqa: PTH114 - for each bucket
         raise _link_error(directory)
 
 
-def _link_error(directory: str) -> UnsupportedError:
+def _link_error(directory: str) -> UnsafeTreeError:
     """Return the error about a link in place of a directory."""
     reason = "links in a tree are not followed; put a directory in its place"
-    return UnsupportedError(f"the link {directory.rstrip('/')}", reason)
+    return UnsafeTreeError(Path(directory.rstrip("/")), reason)

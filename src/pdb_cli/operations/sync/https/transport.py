@@ -22,7 +22,7 @@ from pdb_cli.operations.sync.https.fetch import fetch_planned
 from pdb_cli.operations.sync.https.lists import MirrorLists
 from pdb_cli.operations.sync.https.names import TreeNames
 from pdb_cli.operations.sync.https.remote import ListedTree, read_trees
-from pdb_cli.operations.sync.https.sources import Lists, source_of
+from pdb_cli.operations.sync.https.sources import DateKind, Lists, source_of
 from pdb_cli.operations.sync.model import ProbeResult, SyncTransport, TreePlanned
 from pdb_cli.transfer.options import HttpOptions
 from pdb_cli.transfer.reach import reach
@@ -254,6 +254,7 @@ class HttpsTransport(SyncTransport):
             newest_s=kept.modified_s,
             newest_entry_s=lists.newest_entry_s(listed.sources),
             newest_of=listed.sources[0],
+            has_times=listed.kind is DateKind.EXACT,
         )
 
     def _fallbacks(self) -> tuple[Mirror, ...]:

@@ -22,6 +22,7 @@ from pdb_cli.operations.sync.guards import PathGuard
 from pdb_cli.transfer.rsync_lines import Change
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from pdb_cli.events import Observer
@@ -87,10 +88,13 @@ class PlanMaker:
     ----------
     tree
         What is planned.
+    bad
+        Paths in the collection that were found bad.
     """
 
-    def __init__(self, tree: SyncTree) -> None:
+    def __init__(self, tree: SyncTree, bad: Collection[str] = ()) -> None:
         self._tree = tree
+        self._bad = bad
         self._transfers = ChangeLog(tree.group)
         self._deletions = ChangeLog(tree.group)
         self._touched: set[str] = set()
@@ -113,11 +117,13 @@ class PlanMaker:
         self._touched.add(change.path.rpartition("/")[0] or ".")
         if not change.marks:
             self._again.add(f"{self._tree.directory}/{change.path}")
+        path = f"{self._tree.directory}/{change.path}"
+        is_new = change.change is Change.NEW
         self._transfers.add(
-            PlanAction.NEW if change.change is Change.NEW else PlanAction.CHANGED,
-            f"{self._tree.directory}/{change.path}",
+            PlanAction.NEW if is_new else PlanAction.CHANGED,
+            path,
             change.size_bytes,
-            _reason(change),
+            FOUND_BAD if path in self._bad and not is_new else _reason(change),
             change.mtime_s,
         )
 

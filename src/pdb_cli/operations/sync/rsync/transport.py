@@ -286,7 +286,7 @@ class RsyncTransport:
         first_error: PdbCliError | None = None
         makeshift: TreePlanned | None = None
         for root in self._roots:
-            maker = PlanMaker(tree)
+            maker = PlanMaker(tree, bad)
             try:
                 source = root.url(f"{tree.remote}/")
                 listing = list_tree(
