@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _FAILURES = 3
 """In a row: one or two are what a file's own retries are for."""
 _RETRIES_PER_PROBE = 5
+_PROBES_IN_TURN = 3
+_RETRIED_PROBE = 2
+"""Which of them a file makes that was asked for before."""
 
 
 class BreakerState(StrEnum):
@@ -74,6 +77,16 @@ class Breaker:
         self.state = BreakerState.CLOSED
         self.rests_until_s = 0.0
         """When a probe is due, while it is open."""
+
+    @property
+    def wants_untried(self) -> bool:
+        """Whether the next probe is better made by a file that was not asked for yet.
+
+        It is, lest a few files that always fail keep a good server shut. But each second of three
+        goes to one that was asked for: a server that fails the first request for each file, as some
+        caches do, would never be seen to be well.
+        """
+        return self._openings % _PROBES_IN_TURN != _RETRIED_PROBE
 
     def may_ask(self, now_s: float) -> bool:
         """Tell whether a request may go to the server now.

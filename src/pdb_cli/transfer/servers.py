@@ -269,6 +269,19 @@ class Servers(Generic[_Task]):
         found = {_origin(source.url) for source in choice.candidates()}
         return choice.may_wait(sum(self._servers[name].breaker.recoveries for name in found))
 
+    def turn(self, choice: MirrorChoice, requests: int) -> float:
+        """Return a file's place among those whose waits end together; the first of them may probe.
+
+        Parameters
+        ----------
+        choice
+            The file's mirrors.
+        requests
+            How often it was asked for.
+        """
+        untried_first = self._of(choice.source).breaker.wants_untried
+        return requests if requests or untried_first else math.inf
+
     def trouble(self, choice: MirrorChoice) -> PdbCliError:
         """Return what is wrong with the mirrors of a file, the last that was seen of any.
 

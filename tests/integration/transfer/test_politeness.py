@@ -137,6 +137,32 @@ def test_files_that_only_wait_fail_with_what_others_met(
     assert len(mirror.requests) < 50
 
 
+def test_a_mirror_that_fails_the_first_request_for_each_file_delivers_them_all(
+    tmp_path: Path,
+) -> None:
+    roots = [f"/{number}" for number in range(20)]
+    with FaultServer({root + SMALL: real_paths()[SMALL] for root in roots}) as mirror:
+        for root in roots:
+            mirror.inject(Status(500), root + SMALL, times=1)
+        items = [item_for(SMALL, tmp_path / root[1:], mirror.url + root) for root in roots]
+        retry = RetryPolicy(retries=2, base_s=0.03)
+        results, _ = fetch(items, options=HttpOptions(connections=1), retry=retry)
+    assert {result.status for result in results} == {FetchStatus.FETCHED}
+
+
+def test_bad_files_in_a_row_do_not_keep_a_good_mirror_shut(
+    mirror: FaultServer, tmp_path: Path
+) -> None:
+    paths = list(real_paths())
+    for path in paths[:6]:
+        mirror.inject(Status(500), path)
+    retry = RetryPolicy(retries=5, base_s=0.01, max_s=0.05)
+    items = [item_for(path, tmp_path, mirror) for path in paths]
+    results, _ = fetch(items, options=HttpOptions(connections=1), retry=retry)
+    fetched = {result.item.name for result in results if result.status is FetchStatus.FETCHED}
+    assert fetched == {item.name for item in items[6:]} != set()
+
+
 def test_one_bad_file_gets_all_its_tries_and_holds_up_no_other(
     mirror: FaultServer, second_mirror: FaultServer, tmp_path: Path
 ) -> None:
