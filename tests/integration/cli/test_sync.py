@@ -426,9 +426,20 @@ def test_a_disk_that_is_not_mounted_is_not_filled_below(lab: SyncLab) -> None:
         assert "12 files" in line
         assert "--trust-list" in line
         assert list(lab.collection.iterdir()) == []
+    others = (("download", "4hhb"), ("update",), ("update", "--check"), ("validate",), ("index",))
+    for command in others:
+        done = lab.run(*command)
+        assert done.returncode == 1, done.stderr
+        assert "sync has kept 12 files in it: mount its disk" in done.stderr
+        assert list(lab.collection.iterdir()) == []
+    # What an older version made there is no collection.
+    (lab.collection / ".pdb-cli").mkdir()
+    assert lab.sync().returncode == 1
+    (lab.collection / ".pdb-cli").rmdir()
     # The root below a mount point is not even there.
     lab.collection.rmdir()
     assert lab.sync().returncode == 1
+    assert "mount its disk" in lab.run("validate").stderr
     assert not lab.collection.exists()
     assert lab.sync("--trust-list").returncode == 0
     assert lab.local() == lab.published(MMCIF)

@@ -187,7 +187,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     from pdb_cli.cli.collection import check_free, known_roots  # noqa: PLC0415 - as above
 
     if not options["trust_list"]:
-        known_roots(session).check(asked.request.collection)
+        known_roots(session).check(asked.request.collection, can_trust=True)
     if background:
         from pdb_cli.cli.sync_ways import check_program  # noqa: PLC0415 - as above
 
