@@ -182,7 +182,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     if options["print_timer"]:
         from pdb_cli.cli.sync_timer import print_timer  # noqa: PLC0415 - only with --print-timer
 
-        print_timer(session, asked.request.target)
+        print_timer(session, asked.request, (options["dest"], options["ids_file"]))
         return ExitCode.DONE
     from pdb_cli.cli.collection import check_free, known_roots  # noqa: PLC0415 - as above
 
