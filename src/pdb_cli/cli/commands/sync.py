@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 _FORMATS = {"mmcif": "mmcif", "cif": "mmcif", "pdb": "pdb", "both": "both"}
 
 
+class _Rate(click.IntRange):
+    """A rate; click says what it expects by this name."""
+
+    name = "number of KB/s, such as 1024"
+
+
 def _complete_words(
     ctx: click.Context,
     param: click.Parameter,  # noqa: ARG001 - click's signature
@@ -121,7 +127,7 @@ def _complete_types(
 )
 @click.option(
     "--bwlimit",
-    type=click.IntRange(1),
+    type=_Rate(1),
     metavar="KB/s",
     help="Most to receive per second, over all transfers, in units of 1024 bytes.",
 )
