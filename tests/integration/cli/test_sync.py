@@ -200,6 +200,7 @@ def test_layout_of_2027_is_kept_as_it_is(
             done = lab.sync("--transport", transport, "-o", "json")
             assert done.returncode == 0, done.stderr
             assert json.loads(done.stdout)["transferred"]["files"] == files
+            assert json.loads(done.stdout) == lab.last()
         assert set(lab.local()) == {
             "entries/hy/pdb_00003hya/structures/pdb_00003hya.cif.gz",
             "entries/kq/pdb_00001kqe/structures/pdb_00001kqe.cif.gz",

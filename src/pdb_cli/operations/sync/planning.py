@@ -197,6 +197,7 @@ class Planner:
             with closing(self.ask(transport, trees)) as answers:
                 for tree, answer, trouble in answers:
                     outcome = self._result.trees[tree.name]
+                    outcome.asked = transport.mirror.name, transport.name
                     error = trouble
                     if answer is not None and error is not None:
                         self._keep_makeshift(Planned(tree, answer, route))
