@@ -209,8 +209,17 @@ def test_layout_of_2027_is_kept_as_it_is(
         assert len(lab.plan("1k", "--delete")["groups"]) == 1
 
 
+def test_why_the_next_way_is_taken_is_said(lab: SyncLab) -> None:
+    lab.write_config(rsync=f"{lab.daemon.url}/holdings")
+    done = lab.sync()
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "trying the next" in line]
+    assert line.startswith("structures-mmcif: lab by rsync: there is no such directory")
+
+
 def test_another_collection_with_dest(lab: SyncLab, tmp_path: Path) -> None:
     assert lab.sync("1k", "-d", tmp_path / "other").returncode == 0
+    assert "transferred: 1 file, " in lab.sync("--last", "-d", tmp_path / "other").stdout
     assert (tmp_path / "other" / MMCIF / "kq" / "1kqe.cif.gz").exists()
     assert not lab.collection.exists()
 
