@@ -28,6 +28,7 @@ from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import utc_now
 from pdb_cli.operations.collection_plan import PLAN_SCHEMA, change_row, group_row
 from pdb_cli.operations.sync.absent import absent_entries
+from pdb_cli.operations.sync.condemned import FOUND_BAD
 from pdb_cli.operations.sync.record import RUN_SCHEMA, append_run, result_row
 from pdb_cli.operations.sync.result import SyncResult
 from pdb_cli.operations.sync.run import SyncRun
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 _SIGNAL_BASE = 128
 _WIDTH_OF_SIZE = 8
-_WIDTH_OF_REASON = 18
+_WIDTH_OF_REASON = len(FOUND_BAD)
 _MOST_NAMED = 10
 
 
