@@ -320,7 +320,7 @@ def _(error: e.DeleteLimitError) -> Message:
     of = f" of {error.tree}" if error.tree else ""
     return _one(
         f"nothing was changed: {error.deletions} of {error.local_files} files{of} would be "
-        f"deleted, more than --max-delete {error.limit} allows; see which with --plan"
+        f"deleted, more than --max-delete {error.limit} allows; --plan lists them"
     )
 
 

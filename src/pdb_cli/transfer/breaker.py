@@ -59,6 +59,7 @@ class Breaker:
         "_openings",
         "_policy",
         "_probes",
+        "_refusals",
         "recoveries",
         "rests_until_s",
         "state",
@@ -69,6 +70,8 @@ class Breaker:
         self._probes = max(1, policy.retries // _RETRIES_PER_PROBE)
         self._failures = 0
         self._openings = 0
+        self._refusals = 0
+        """Probes in a row that nobody listened to."""
         self._answered = False
         self._is_shut = False
         """Whether the server itself said how long it wants to rest."""
@@ -105,7 +108,8 @@ class Breaker:
 
         So it is for a server that never gave any answer, not even to its probes (one, or one per
         five retries): then it is rather the network that is not there. An outage of one that did
-        answer is waited for, unless it said itself that it takes longer than we have patience.
+        answer is waited for, unless it said itself that it takes longer than we have patience, or
+        as many probes as a file has retries found that no server runs there any more.
 
         Parameters
         ----------
@@ -113,7 +117,9 @@ class Breaker:
             The time.
         """
         resting = self.state is BreakerState.OPEN and now_s < self.rests_until_s
-        return resting and (self._is_shut or (not self._answered and self._openings > self._probes))
+        is_gone = self._refusals >= max(1, self._policy.retries)
+        is_nowhere = not self._answered and self._openings > self._probes
+        return resting and (self._is_shut or is_gone or is_nowhere)
 
     def begin(self, now_s: float) -> bool:
         """Take note of a request; ask :meth:`may_ask` first.
@@ -138,7 +144,7 @@ class Breaker:
         self._answered = True
         self._is_shut = False
         self.recoveries += self.state is not BreakerState.CLOSED
-        self._failures = self._openings = 0
+        self._failures = self._openings = self._refusals = 0
         self.state = BreakerState.CLOSED
 
     def note_trouble(
@@ -149,6 +155,7 @@ class Breaker:
         answered: bool = False,
         is_certain: bool = False,
         is_probe: bool = False,
+        is_refused: bool = False,
     ) -> None:
         """Take note of a failure: no connection, a broken or stalled one, or status 5xx.
 
@@ -168,6 +175,8 @@ class Breaker:
         """
         self._answered = self._answered or answered
         self._failures += self.state is BreakerState.CLOSED
+        if is_probe:
+            self._refusals = self._refusals + 1 if is_refused else 0
         is_enough = is_certain or self._failures >= _FAILURES
         if is_probe or (self.state is BreakerState.CLOSED and is_enough):
             self._open(now_s, took_s=now_s - started_s)

@@ -16,6 +16,7 @@ from pdb_cli.errors import (
     ConnectionFailedError,
     ConnectTimeoutError,
     HttpStatusError,
+    NobodyListensError,
     TransferError,
     WebPageError,
 )
@@ -313,6 +314,7 @@ class Servers(Generic[_Task]):
                 # Seconds of vain asking, repeated by the system all along.
                 is_certain=isinstance(error, ConnectTimeoutError),
                 is_probe=ticket.is_probe,
+                is_refused=isinstance(error, NobodyListensError),
             )
         elif isinstance(error, HttpStatusError):
             wait_s = error.retry_after_s

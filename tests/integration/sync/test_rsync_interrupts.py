@@ -115,6 +115,13 @@ def name_as_most_are(root: Path) -> None:
         path.rename(path.with_name(f"{path.name[:-6]}A1{path.name[-4:]}"))
 
 
+def umask() -> int:
+    """Return that of this process."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
 def assert_none_is_torn(lab: RsyncLab, archive: Path) -> None:
     """See that what has its final name is whole."""
     for name, (_, data) in snapshot(lab.root).items():
@@ -168,6 +175,10 @@ def test_killed_in_the_middle_and_finished_without_fetching_twice(
     assert sent_bytes(slow) < 1.05 * (LARGE_BYTES + len(SMALL) * SMALL_BYTES) + 65_536
     assert_none_is_torn(lab, archive)
     assert not list(lab.root.rglob(".*"))
+    # rsync's temporary file was for its owner alone; what it has become is like all others.
+    assert {(lab.root / name).stat().st_mode & 0o777 for name in (LARGE, *SMALL)} == {
+        0o666 & ~umask()
+    }
     assert lab.sync().settled == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.errors import ConnectionFailedError, HttpStatusError, WebPageError
-from pdb_cli.events import BytesReceived, FileFailed
+from pdb_cli.events import BytesReceived, FileFailed, FilePublished
 from pdb_cli.transfer.fetch import FetchStatus, HttpOptions, fetch_files
 from pdb_cli.transfer.retry import RetryPolicy
 from support.fault_server import FaultServer
@@ -118,6 +118,29 @@ def test_outage_is_waited_for_by_all_files(mirror: FaultServer, tmp_path: Path) 
     assert {result.status for result in results} == {FetchStatus.FETCHED}
     # A mirror in trouble sees a few requests, not one from each file again and again.
     assert len(mirror.requests) < 300 + 16 + 20
+
+
+def test_a_server_that_is_gone_costs_all_files_together_what_one_would_cost(
+    tmp_path: Path,
+) -> None:
+    retry = RetryPolicy(retries=3, base_s=0.02)
+    with ExitStack() as stack:
+        mirror = stack.enter_context(FaultServer(real_paths()))
+
+        def observe(event: Event) -> None:
+            if isinstance(event, FilePublished):
+                stack.close()
+
+        options = HttpOptions(connections=1)
+        with closing(
+            fetch_files(copies(15, tmp_path, mirror), options=options, retry=retry, observe=observe)
+        ) as run:
+            results = list(run)
+    failed = [result for result in results if result.status is FetchStatus.FAILED]
+    assert len(failed) > 3 + retry.retries
+    assert all(isinstance(result.error, ConnectionFailedError) for result in failed)
+    # Three in a row, and as many probes as a file has tries after its first.
+    assert sum(result.attempts for result in failed) == 3 + retry.retries
 
 
 def test_files_that_only_wait_fail_with_what_others_met(

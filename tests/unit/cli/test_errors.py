@@ -243,7 +243,7 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         e.DeleteLimitError("emdb", 12, 100, "5%"),
         (
             "nothing was changed: 12 of 100 files of emdb would be deleted, more than "
-            "--max-delete 5% allows; see which with --plan"
+            "--max-delete 5% allows; --plan lists them"
         ),
         ExitCode.FAILED,
     ),
