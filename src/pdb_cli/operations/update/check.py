@@ -314,7 +314,7 @@ class CollectionCheck:
         )
         if shortage is None:
             return False
-        lists.distrust(str(shortage))
+        lists.distrust(shortage)
         return True
 
     def _judge_gone(self) -> Iterator[JudgedFile]:
