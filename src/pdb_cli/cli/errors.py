@@ -283,6 +283,12 @@ def _(error: e.CollectionBusyError) -> Message:
 
 
 @describe.register
+def _(error: e.CollectionLostError) -> Message:
+    lock = error.collection / STATE_DIR / LOCK_NAME
+    return _one(f"{lock} was removed, and nothing more was changed; run the same command again")
+
+
+@describe.register
 def _(error: e.ListDoubtError) -> Message:
     where = f"{error.tree}: nothing was changed, because the list of {error.source}"
     if error.doubt is e.ListDoubt.EMPTY and error.before == "0":

@@ -22,6 +22,7 @@ from pdb_cli.cli.output import (
 )
 from pdb_cli.cli.progress import make_reporter
 from pdb_cli.cli.registry import PROGRAM
+from pdb_cli.cli.suspension import suspends_whole
 from pdb_cli.cli.sync_ways import make_factories
 from pdb_cli.errors import DeleteLimitError, FileAccessError, ListDoubtError, PdbCliError
 from pdb_cli.jobs.identity import this_place
@@ -115,6 +116,7 @@ def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> 
     with (
         make_reporter(session, always=progress) as observe,
         hold(session, asked.request.collection, wait=asked.wait, observe=observe) as lock,
+        suspends_whole(lock.check),
     ):
         record.begin()
         run = SyncRun(asked.request, make_factories(session, asked), observe=observe)
