@@ -283,6 +283,12 @@ def _(error: e.CollectionBusyError) -> Message:
 
 
 @describe.register
+def _(error: e.CollectionLostError) -> Message:
+    lock = error.collection / STATE_DIR / LOCK_NAME
+    return _one(f"{lock} was removed, and nothing more was changed; run the same command again")
+
+
+@describe.register
 def _(error: e.ListDoubtError) -> Message:
     where = f"{error.tree}: nothing was changed, because the list of {error.source}"
     if error.doubt is e.ListDoubt.EMPTY and error.before == "0":
@@ -320,7 +326,7 @@ def _(error: e.DeleteLimitError) -> Message:
     of = f" of {error.tree}" if error.tree else ""
     return _one(
         f"nothing was changed: {error.deletions} of {error.local_files} files{of} would be "
-        f"deleted, more than --max-delete {error.limit} allows; see which with --plan"
+        f"deleted, more than --max-delete {error.limit} allows; --plan lists them"
     )
 
 

@@ -83,9 +83,9 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
         "state": _STATES.get(state),
         "exit code": record.get("exit_code"),
         "reason": record.get("reason"),
-        "transferred": f"{transferred[0]} files, {human_size(transferred[1])}",
-        "removed": f"{removed[0]} files",
-        "failed": f"{record.get('failed_files', 0)} files",
+        "transferred": f"{_counted(transferred[0])}, {human_size(transferred[1])}",
+        "removed": _counted(removed[0]),
+        "failed": _counted(record.get("failed_files", 0)),
     }
     if state != "ended":
         for name in ("transferred", "removed", "failed"):
@@ -109,6 +109,11 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
         yield from text_table([_tree(tree) for tree in trees if isinstance(tree, dict)], columns)
 
 
+def _counted(files: object) -> str:
+    """Return a number of files in words."""
+    return "1 file" if files == 1 else f"{files} files"
+
+
 def _tree(tree: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of one tree."""
     planned = tree.get("planned")
@@ -116,8 +121,8 @@ def _tree(tree: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": tree.get("name"),
         "state": tree.get("state") or ("done" if tree.get("done") else "not done"),
-        "mirror": listing.get("mirror"),
-        "transport": listing.get("transport"),
+        "mirror": tree.get("mirror") or listing.get("mirror"),
+        "transport": tree.get("transport") or listing.get("transport"),
         "listed": listing.get("files"),
         "transferred": _tally(tree, "transferred")[0],
         "removed": _tally(tree, "removed")[0],

@@ -22,13 +22,15 @@ from pdb_cli.cli.output import (
 )
 from pdb_cli.cli.progress import make_reporter
 from pdb_cli.cli.registry import PROGRAM
+from pdb_cli.cli.suspension import suspends_whole
 from pdb_cli.cli.sync_ways import make_factories
 from pdb_cli.errors import DeleteLimitError, FileAccessError, ListDoubtError, PdbCliError
 from pdb_cli.jobs.identity import this_place
 from pdb_cli.jobs.model import utc_now
 from pdb_cli.operations.collection_plan import PLAN_SCHEMA, change_row, group_row
 from pdb_cli.operations.sync.absent import absent_entries
-from pdb_cli.operations.sync.record import append_run, result_row
+from pdb_cli.operations.sync.condemned import FOUND_BAD
+from pdb_cli.operations.sync.record import RUN_SCHEMA, append_run, result_row
 from pdb_cli.operations.sync.result import SyncResult
 from pdb_cli.operations.sync.run import SyncRun
 
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 _SIGNAL_BASE = 128
 _WIDTH_OF_SIZE = 8
-_WIDTH_OF_REASON = 18
+_WIDTH_OF_REASON = len(FOUND_BAD)
 _MOST_NAMED = 10
 
 
@@ -114,6 +116,7 @@ def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> 
     with (
         make_reporter(session, always=progress) as observe,
         hold(session, asked.request.collection, wait=asked.wait, observe=observe) as lock,
+        suspends_whole(lock.check),
     ):
         record.begin()
         run = SyncRun(asked.request, make_factories(session, asked), observe=observe)
@@ -132,10 +135,10 @@ def run(session: Session, asked: Asked, *, mode: OutputMode, progress: bool) -> 
             session.complain(f"{PROGRAM}: {_reason_of(error)}")
             return code
         code = _exit_code(asked, run.result)
-        record.write(run.result, code=code, reason=_first_error(run.result))
+        content = record.write(run.result, code=code, reason=_first_error(run.result))
     session.say(record.summary(run.result))
     if mode is OutputMode.JSON:
-        write_document({"target": asked.request.target, **result_row(run.result)})
+        write_document(content)
     return _tell_errors(session, asked, run.result, planned_only=False)
 
 
@@ -187,8 +190,8 @@ class _Record:
             "started_at": self._started_at,
         }
 
-    def write(self, result: SyncResult, *, code: int, reason: str | None) -> None:
-        """Write it; a disk that is full must not hide how the run went."""
+    def write(self, result: SyncResult, *, code: int, reason: str | None) -> dict[str, Any]:
+        """Write it, and return what --last will show; a full disk must not hide how it went."""
         content = {
             **self._head(),
             "finished_at": utc_now(),
@@ -208,6 +211,7 @@ class _Record:
             append_run(request.collection, content)
         except FileAccessError as error:
             self._session.complain(f"{PROGRAM}: --last will not show this run: {reason_of(error)}")
+        return {"schema": RUN_SCHEMA, **content, "state": "ended"}
 
     def summary(self, result: SyncResult) -> str:
         """Sum up in one line."""

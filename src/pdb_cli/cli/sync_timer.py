@@ -18,20 +18,21 @@ from pdb_cli.errors import InvalidValueError
 from pdb_cli.jobs.identity import user_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pdb_cli.cli.session import Session
+    from pdb_cli.operations.sync.model import SyncRequest
 
 _WEDNESDAY = 2
 _EARLIEST = timedelta(hours=1, minutes=30)
 """After the release at 00:00 UTC also when summer time moves the local clock."""
 _SPREAD_MINUTES = 240
+_PATHS = ("PDB_DIR", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _VARIABLES = (
-    "PDB_DIR",
+    *_PATHS,
     "PDB_CLI_MIRROR",
     *(f"{name}_PROXY" for name in ("HTTP", "HTTPS", "ALL", "NO")),
     *(f"{name}_proxy" for name in ("http", "https", "all", "no")),
-    *("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("RSYNC_PROXY", "RSYNC_CONNECT_PROG", "RSYNC_PASSWORD"),
 )
 _USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -43,6 +44,7 @@ _UNITS = """\
 Description=Weekly mirror of the Protein Data Bank
 Wants=network-online.target
 After=network-online.target
+RequiresMountsFor={places}
 
 [Service]
 Type=oneshot
@@ -76,19 +78,21 @@ _LEFT_OUT = """\
 """
 
 
-def print_timer(session: Session, target: str) -> None:
+def print_timer(session: Session, request: SyncRequest, paths: Sequence[str | None]) -> None:
     """Print units and a line that run this command line every week.
 
     The variables that say where the collection is, and how to reach mirrors, go with it, without
     passwords. So do the configuration's file, which a system service would not find in its home,
-    and the current directory, for paths that are relative to it.
+    the umask, which a shared collection needs, and the current directory, if a path is relative.
 
     Parameters
     ----------
     session
         This run.
-    target
+    request
         What is synced: those of two targets have names of their own.
+    paths
+        The values of the options that are paths.
     """
     arguments = [item for item in session.argv if item != "--print-timer"]
     arguments = list(_without_config(arguments))
@@ -97,10 +101,14 @@ def print_timer(session: Session, target: str) -> None:
     for name in secrets:
         del variables[name]
     variables |= _path_to_rsync(session.environ)
+    target = request.target
     suffix = "" if target == DEFAULT_TARGET else "-" + re.sub(r"[^\w.-]", "_", target)
     here = os.getcwd()  # noqa: PTH109 - a text is what is needed
     is_root = os.geteuid() == 0
-    settings = [f"WorkingDirectory={here.replace('%', '%%')}"]
+    is_relative = _has_relative(variables, (*paths, session.settings().paths.pdb_dir))
+    settings = [f"UMask={_umask()}"]
+    if is_relative:
+        settings.append(f"WorkingDirectory={here.replace('%', '%%')}")
     # A unit of the user's own manager runs as the user, and must not say so again.
     if is_root:
         settings.insert(0, f"User={user_name()}")
@@ -108,13 +116,15 @@ def print_timer(session: Session, target: str) -> None:
     program = [*_program(), *_config(session)]
     # Cron sends whatever is written by mail: errors only.
     line = shlex.join([*(f"{key}={value}" for key, value in variables.items())])
-    cron = f"cd {shlex.quote(here)} && " + (f"env {line} " if line else "")
+    cron = f"umask {_umask()} && " + (f"cd {shlex.quote(here)} && " if is_relative else "")
+    cron += f"env {line} " if line else ""
     cron += shlex.join([*program, "-q", *arguments])
     when = cron_time(datetime.now(UTC), int.from_bytes(os.urandom(2), "big"))
     sys.stdout.write(
         _UNITS.format(
             folder="/etc/systemd/system" if is_root else "~/.config/systemd/user",
             name=f"pdb-cli-sync{suffix}",
+            places=" ".join(_quoted(os.fspath(place)) for place in _places(request)),
             secrets="".join(_LEFT_OUT.format(name=name) for name in secrets),
             user="" if is_root else "--user ",
             linger=""
@@ -128,6 +138,28 @@ def print_timer(session: Session, target: str) -> None:
             cron=cron.replace("%", r"\%"),
         )
     )
+
+
+def _places(request: SyncRequest) -> dict[Path, None]:
+    """Return the directories whose disks have to be mounted."""
+    places = (request.collection, *request.data_type_dirs.values())
+    return dict.fromkeys(Path(os.path.abspath(place)) for place in places)  # noqa: PTH100 - links stay as they are
+
+
+def _umask() -> str:
+    """Return the umask of now, in octal digits."""
+    # It can not be looked at without being changed; nothing else runs here.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return f"{mask:04o}"
+
+
+def _has_relative(variables: Mapping[str, str], paths: Sequence[str | Path | None]) -> bool:
+    """Tell whether the command would mean something else in another directory."""
+    given = [path for path in (*paths, *map(variables.get, _PATHS)) if path is not None]
+    # Of a command nobody knows which of its words are paths.
+    is_command = "RSYNC_CONNECT_PROG" in variables
+    return is_command or not all(map(os.path.isabs, given))
 
 
 def _is_secret(name: str, value: str) -> bool:

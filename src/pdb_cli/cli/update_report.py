@@ -17,6 +17,7 @@ from pdb_cli.operations.update.report import (
     Snapshot,
     compare_snapshots,
     read_snapshot,
+    snapshot_path,
     write_snapshot,
 )
 from pdb_cli.storage.atomic import write_atomic
@@ -70,7 +71,8 @@ def write_report(
     now = Snapshot(made_at, check.lists.structure_dates(), held)
     last = read_snapshot(collection.state_dir)
     report = compare_snapshots(last, now, absence_of=check.lists.absence_of)
-    error = check.lists.removed_error or check.lists.doubt or _shortening(last, now, check)
+    error = check.lists.removed_error or check.lists.doubt
+    error = error or _shortening(last, now, check, snapshot_path(collection.state_dir))
     if error is not None:
         # Half a report would be the last that is ever told of the other half.
         raise error
@@ -85,14 +87,15 @@ def write_report(
 
 
 def _shortening(
-    last: Snapshot | None, now: Snapshot, check: CollectionCheck
+    last: Snapshot | None, now: Snapshot, check: CollectionCheck, kept_in: Path
 ) -> HoldingsError | None:
     """Return what is wrong with a list that lacks much of what the last report knew."""
     before, count = len(now.dates if last is None else last.dates), len(now.dates)
     if before - count <= ALWAYS_ALLOWED or count >= SHORTEST_SHARE * before:
         return None
     kept = check.lists.structures
-    reason = f"{count} entries, and {before} at the last report"
+    way_on = f"if that is right, remove {kept_in}"
+    reason = f"{count} entries, and {before} at the last report ({way_on})"
     return HoldingsError("the archive" if kept is None else kept.url, reason)
 
 

@@ -14,7 +14,7 @@ from pdb_cli.cli.progress import LineReporter, make_reporter
 from pdb_cli.cli.update_report import write_report
 from pdb_cli.cli.update_rows import ALL_COLUMNS, COLUMNS, update_row
 from pdb_cli.config.network import choose_http_options
-from pdb_cli.errors import CollectionBusyError, FileAccessError
+from pdb_cli.errors import CollectionBusyError, FileAccessError, HoldingsError, TransferError
 from pdb_cli.index.catalogue import open_catalogue
 from pdb_cli.operations.update.check import CollectionCheck
 from pdb_cli.operations.update.model import (
@@ -34,10 +34,13 @@ if TYPE_CHECKING:
 
     from pdb_cli.cli.progress import Reporter
     from pdb_cli.cli.session import Session
+    from pdb_cli.errors import PdbCliError
     from pdb_cli.index.catalogue import Catalogue
     from pdb_cli.operations.update.model import JudgedFile, UpdateRequest
 
 _MOST_IDS_SHOWN = 5
+_STOPS = (FileAccessError, CollectionBusyError, TransferError, HoldingsError)
+"""What ends a run, or keeps its report from being written, after other files are settled."""
 _DONE = frozenset({UpdateResult.UPDATED, UpdateResult.FOLLOWED})
 
 
@@ -129,7 +132,7 @@ class UpdateRun:
         int
             0 if everything is up to date now, 3 if something failed, 1 if nothing else is here.
         """
-        stopped: FileAccessError | CollectionBusyError | None = None
+        stopped: PdbCliError | None = None
         with self._reporter() as show:
             lock = hold(self._session, self._request.root, wait=wait, observe=show)
             with lock, self._catalogue(show) as catalogue:
@@ -149,7 +152,7 @@ class UpdateRun:
                         for updated in updates:
                             self._add(updated)
                     self._report(check, catalogue)
-                except (FileAccessError, CollectionBusyError) as error:
+                except _STOPS as error:
                     if not self._updated:
                         raise
                     stopped = error

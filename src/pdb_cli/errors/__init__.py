@@ -25,6 +25,7 @@ imported from here; the modules are by subject, and are loaded when a name of th
     │   ├── WebPageError          a web page in place of a file
     │   └── HoldingsError         a list of what the archive holds can not be used
     ├── CollectionBusyError   somebody else is changing the collection
+    │   └── CollectionLostError
     ├── ObsoleteLimitError    update must not take so many entries away
     ├── SyncError             a run of sync must not go on
     │   ├── ListDoubtError    ├── DeleteLimitError   ├── NoSpaceError
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     )
     from pdb_cli.errors.collection import (
         CollectionBusyError,
+        CollectionLostError,
         DeleteLimitError,
         ListDoubt,
         ListDoubtError,
@@ -102,6 +104,7 @@ __all__ = [
     "AmbiguousJobError",
     "BatchAllocationError",
     "CollectionBusyError",
+    "CollectionLostError",
     "ConnectTimeoutError",
     "ConnectionFailedError",
     "Defect",

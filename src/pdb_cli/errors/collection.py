@@ -37,6 +37,14 @@ class CollectionBusyError(PdbCliError):
         """Its last sign of life, in seconds ago."""
 
 
+class CollectionLostError(CollectionBusyError):
+    """The lock's file was removed while we had the collection: somebody else may have it now."""
+
+    def __init__(self, collection: Path) -> None:
+        super().__init__(collection, "", 0, "")
+        self.args = (collection,)
+
+
 class ObsoleteLimitError(PdbCliError):
     """Of the entries held, more are obsolete than may go at once; nothing was changed."""
 

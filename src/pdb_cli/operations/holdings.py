@@ -93,8 +93,8 @@ def fetch_holdings(
     A list is read to its end before it is kept: one that is cut short, damaged or something else
     is refused, and the next mirror asked; so is an empty one where one with entries is kept. One
     that is older than what the same mirror sent before does not replace it, with a ``Note``; nor is
-    it used where another one of these mirrors has sent a newer one before. Of several processes one
-    fetches it, the others wait.
+    a list of dates used where another one of these mirrors has sent one before that is newer, by
+    its time and by the dates in it. Of several processes one fetches it, the others wait.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def fetch_holdings(
             failure = attempt.run()
             if failure is None:
                 kept = KeptList(destination, attempt.url, attempt.changed, attempt.modified_s)
-                return _newest(kept, places.values(), observe)
+                return _newest(kept, places.values(), observe) if file.has_dates else kept
             jitter = int.from_bytes(os.urandom(4), "big") / 2**32
             delay_s = choice.next_delay_s(failure, jitter)
             is_refused = len(asked) == 1 and isinstance(failure, NobodyListensError)
@@ -298,16 +298,29 @@ class _Attempt:
 
 
 def _newest(kept: KeptList, places: Iterable[Path], observe: Observer) -> KeptList:
-    """Return the newest of the lists that mirrors have sent: the one that was asked may lag."""
+    """Return the newest of the lists that mirrors have sent: the one that was asked may lag.
+
+    The times of two mirrors prove nothing: one of them may be a copy that has times of its own. So
+    what is newer also has to name a date that the mirror that was asked does not know.
+    """
     for place in places:
         origin = None if place == kept.path else read_origin(_record_of(place), place)
         if origin is None or not _is_older(kept.modified_s, origin.last_modified_s):
             continue
-        if _read_kept(place) is not None:
+        if _newest_date(kept.path) < _newest_date(place):
             observe(Note(f"{kept.url} is older than {origin.url}, which is kept and used instead"))
             # Not its own time, so that who asked hears of the lag.
             kept = KeptList(place, origin.url, changed=False, modified_s=kept.modified_s)
     return kept
+
+
+def _newest_date(place: Path) -> str:
+    """Return the newest date in a list of dates; nothing if it can not be read."""
+    try:
+        table = read_date_table(read_inflated(place, subject=place.name), subject=place.name)
+    except (HoldingsError, FileAccessError):
+        return ""
+    return max(table.values(), default="")  # as text: the archive writes them all alike
 
 
 def _record_of(kept: Path) -> Path:

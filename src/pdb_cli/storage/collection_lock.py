@@ -30,7 +30,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from pdb_cli.errors import CollectionBusyError, FileAccessError
+from pdb_cli.errors import CollectionBusyError, CollectionLostError, FileAccessError
 from pdb_cli.events import Note, ignore_event
 from pdb_cli.storage.record import LARGEST_RECORD_BYTES, read_record
 from pdb_cli.storage.state_dir import LOCK_NAME, STATE_DIR
@@ -128,6 +128,8 @@ class CollectionLock:
         ------
         CollectionBusyError
             Somebody else has it.
+        CollectionLostError
+            Somebody removes the lock's file just now.
         FileAccessError
             The collection can not be written.
         """
@@ -140,7 +142,7 @@ class CollectionLock:
             raise FileAccessError.wrap("lock", path, error) from error
         try:
             has_locks = _take(descriptor, path, collection, holder, wait=wait, observe=observe)
-            _see_that_it_is_there(descriptor, path)
+            _see_that_it_is_there(descriptor, path, collection)
             record = _write_holder(descriptor, holder)
             if not has_locks:
                 _see_that_it_is_ours(path, collection, holder)
@@ -161,14 +163,14 @@ class CollectionLock:
         ------
         CollectionBusyError
             Somebody else has it now: nothing more may be changed.
-        FileAccessError
+        CollectionLostError
             The lock's file was removed: somebody else may have it now.
         """
         now_s = time.clock_gettime(_CLOCK)
         descriptor = self._descriptor
         if descriptor is None or now_s - self._looked_s < _LOOK_EVERY_S:
             return
-        _see_that_it_is_there(descriptor, self._path)
+        _see_that_it_is_there(descriptor, self._path, self._collection)
         if not self._is_ours(descriptor):
             raise CollectionBusyError(
                 self._collection, *(_read_holder(self._path) or Holder("", 0, ""))
@@ -263,7 +265,7 @@ def _take(
         time.sleep(_POLL_S)
 
 
-def _see_that_it_is_there(descriptor: int, path: Path) -> None:
+def _see_that_it_is_there(descriptor: int, path: Path, collection: Path) -> None:
     """See that the file that was locked still has its name; else another one is locked by it."""
     try:
         if os.path.samestat(os.fstat(descriptor), path.stat(follow_symlinks=False)):
@@ -272,7 +274,7 @@ def _see_that_it_is_there(descriptor: int, path: Path) -> None:
         pass
     except OSError:
         return  # a server that does not answer just now
-    raise FileAccessError("lock", path, "somebody removed it; run the same command again")
+    raise CollectionLostError(collection)
 
 
 def _see_that_it_is_ours(path: Path, collection: Path, holder: Holder) -> None:

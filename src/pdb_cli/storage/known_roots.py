@@ -10,19 +10,24 @@ import hashlib
 import json
 import os
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pdb_cli.errors import FileAccessError, UnsafeTreeError
 from pdb_cli.storage.atomic import write_atomic
 from pdb_cli.storage.record import read_record
-from pdb_cli.storage.state_dir import STATE_DIR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _SCHEMA: Final = 1
 _SOME_FILES: Final = 10
 """Fewer may well have been removed by hand."""
+_PART: Final = 10
+"""With less than one in so many of its files, a collection is not here any more."""
+_LOOKED_FOR: Final = 1000
+"""Files that are looked for at the most: so many are nothing that a hand put there."""
 _OF_THE_DISK: Final = "lost+found"
 
 
@@ -41,28 +46,36 @@ class KnownRoots:
         self._folder = folder
         self._host = host
 
-    def check(self, root: Path) -> None:
+    def check(self, root: Path, *, can_trust: bool) -> None:
         """See that a collection that was here has not gone as a whole.
 
         Parameters
         ----------
         root
             Of the collection, absolute; nothing is changed there.
+        can_trust
+            Whether the command has ``--trust-list``.
 
         Raises
         ------
         UnsafeTreeError
-            It had files, and there is none, nor anything else that is a collection's.
+            It had files, and there is none, or next to none.
         """
-        files = self._files(root)
-        if files < _SOME_FILES or _has_directories(root):
+        noted = self._files(root)
+        if noted < _SOME_FILES:
+            return
+        wanted = min(noted // _PART, _LOOKED_FOR)
+        here = sum(1 for _ in islice(_files_below(root), wanted))
+        if here >= wanted:
             return
         state = "empty" if os.path.lexists(root) else "not there"
-        raise UnsafeTreeError(
-            root,
-            f"it is {state}, and sync has kept {files} files in it: mount its disk, or say "
-            "--trust-list to fetch them all again",
-        )
+        if here:
+            state = "all but empty"
+        way = "say --trust-list to fetch them all again"
+        if not can_trust:
+            way = f"if they are gone for good, remove {self._path(root)}"
+        reason = f"it is {state}, and sync has kept {noted} files in it: mount its disk, or "
+        raise UnsafeTreeError(root, reason + way)
 
     def note(self, root: Path, files: int, *, anew: bool) -> None:
         """Note how many files a collection has; where that can not be written, nothing happens.
@@ -97,17 +110,24 @@ class KnownRoots:
         return self._folder / f"{hashlib.sha256(text).hexdigest()[:16]}.json"
 
 
-def _has_directories(root: Path) -> bool:
-    """Tell whether there is anything that a collection has, or that can not be looked at."""
+def _files_below(place: str | Path) -> Iterator[None]:
+    """Yield once for each file that may be a collection's, or directory that can not be read.
+
+    What a command makes wherever it is called (``.pdb-cli``), and what a disk or a desktop does,
+    is no file of a collection.
+    """
     try:
-        with os.scandir(root) as entries:
-            return any(
-                entry.is_dir()
-                and entry.name != _OF_THE_DISK
-                and (entry.name == STATE_DIR or not entry.name.startswith("."))
-                for entry in entries
-            )
-    except FileNotFoundError:
-        return False
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name == _OF_THE_DISK:
+                    continue
+                if entry.is_dir():
+                    yield from _files_below(entry.path)
+                else:
+                    yield None
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except OSError:
-        return True
+        # Nothing is known, and so nothing is refused; who goes on will be told the reason.
+        while True:
+            yield None

@@ -8,6 +8,7 @@ from pdb_cli.errors import (
     ConnectionFailedError,
     FileAccessError,
     HttpStatusError,
+    StaleVersionError,
     TransferError,
     VerificationError,
 )
@@ -76,7 +77,10 @@ class MirrorChoice:
 
     @property
     def error(self) -> PdbCliError | None:
-        """The most telling error so far: what went wrong rather than that a mirror lacks it."""
+        """The most telling error so far: what went wrong rather than that a mirror lacks it.
+
+        One that lags behind tells less than one in trouble, which may have what is wanted.
+        """
         return self._error
 
     def candidates(self) -> Iterator[Source]:
@@ -122,7 +126,7 @@ class MirrorChoice:
         error
             What is wrong with them, unless the file has met trouble of its own.
         """
-        if self._error is None or _is_missing(self._error):
+        if self._error is None or _is_answer(self._error):
             self._error = error
 
     def next_delay_s(self, error: PdbCliError, jitter: float) -> float | None:
@@ -145,7 +149,9 @@ class MirrorChoice:
         self._tries[failed] += 1
         is_missing = _is_missing(error)
         self._missing += is_missing
-        if self._error is None or not is_missing:
+        known = self._error
+        is_first = known is None or (_is_missing(known) and not is_missing)
+        if is_first or not _is_answer(error):
             self._error = error
         retry_after_s = error.retry_after_s if isinstance(error, HttpStatusError) else None
         if (
@@ -192,6 +198,11 @@ def short_reason(error: PdbCliError) -> str:
 def _is_missing(error: PdbCliError) -> bool:
     """Tell whether a mirror says it has no such file."""
     return isinstance(error, HttpStatusError) and error.status in _NOT_THERE
+
+
+def _is_answer(error: PdbCliError) -> bool:
+    """Tell whether a mirror has said which file it has, if any."""
+    return _is_missing(error) or isinstance(error, StaleVersionError)
 
 
 def _may_pass(error: PdbCliError) -> bool:

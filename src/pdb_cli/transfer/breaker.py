@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _FAILURES = 3
 """In a row: one or two are what a file's own retries are for."""
 _RETRIES_PER_PROBE = 5
+_PROBES_IN_TURN = 3
+_RETRIED_PROBE = 2
+"""Which of them a file makes that was asked for before."""
 
 
 class BreakerState(StrEnum):
@@ -56,6 +59,7 @@ class Breaker:
         "_openings",
         "_policy",
         "_probes",
+        "_refusals",
         "recoveries",
         "rests_until_s",
         "state",
@@ -66,6 +70,8 @@ class Breaker:
         self._probes = max(1, policy.retries // _RETRIES_PER_PROBE)
         self._failures = 0
         self._openings = 0
+        self._refusals = 0
+        """Probes in a row that nobody listened to."""
         self._answered = False
         self._is_shut = False
         """Whether the server itself said how long it wants to rest."""
@@ -74,6 +80,16 @@ class Breaker:
         self.state = BreakerState.CLOSED
         self.rests_until_s = 0.0
         """When a probe is due, while it is open."""
+
+    @property
+    def wants_untried(self) -> bool:
+        """Whether the next probe is better made by a file that was not asked for yet.
+
+        It is, lest a few files that always fail keep a good server shut. But each second of three
+        goes to one that was asked for: a server that fails the first request for each file, as some
+        caches do, would never be seen to be well.
+        """
+        return self._openings % _PROBES_IN_TURN != _RETRIED_PROBE
 
     def may_ask(self, now_s: float) -> bool:
         """Tell whether a request may go to the server now.
@@ -92,7 +108,8 @@ class Breaker:
 
         So it is for a server that never gave any answer, not even to its probes (one, or one per
         five retries): then it is rather the network that is not there. An outage of one that did
-        answer is waited for, unless it said itself that it takes longer than we have patience.
+        answer is waited for, unless it said itself that it takes longer than we have patience, or
+        as many probes as a file has retries found that no server runs there any more.
 
         Parameters
         ----------
@@ -100,7 +117,9 @@ class Breaker:
             The time.
         """
         resting = self.state is BreakerState.OPEN and now_s < self.rests_until_s
-        return resting and (self._is_shut or (not self._answered and self._openings > self._probes))
+        is_gone = self._refusals >= max(1, self._policy.retries)
+        is_nowhere = not self._answered and self._openings > self._probes
+        return resting and (self._is_shut or is_gone or is_nowhere)
 
     def begin(self, now_s: float) -> bool:
         """Take note of a request; ask :meth:`may_ask` first.
@@ -125,7 +144,7 @@ class Breaker:
         self._answered = True
         self._is_shut = False
         self.recoveries += self.state is not BreakerState.CLOSED
-        self._failures = self._openings = 0
+        self._failures = self._openings = self._refusals = 0
         self.state = BreakerState.CLOSED
 
     def note_trouble(
@@ -136,6 +155,7 @@ class Breaker:
         answered: bool = False,
         is_certain: bool = False,
         is_probe: bool = False,
+        is_refused: bool = False,
     ) -> None:
         """Take note of a failure: no connection, a broken or stalled one, or status 5xx.
 
@@ -155,6 +175,8 @@ class Breaker:
         """
         self._answered = self._answered or answered
         self._failures += self.state is BreakerState.CLOSED
+        if is_probe:
+            self._refusals = self._refusals + 1 if is_refused else 0
         is_enough = is_certain or self._failures >= _FAILURES
         if is_probe or (self.state is BreakerState.CLOSED and is_enough):
             self._open(now_s, took_s=now_s - started_s)

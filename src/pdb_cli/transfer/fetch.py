@@ -188,8 +188,8 @@ class _Run:
         self._retry = retry
         self._observe = observe
         self._tasks: set[Task] = set()
-        self._waiting: list[tuple[float, int, Task]] = []
-        """A heap of: when it is due, a running number, the task."""
+        self._waiting: list[tuple[float, float, int, Task]] = []
+        """A heap of: when it is due, its turn among those due then, a running number, the task."""
         self._number = 0
         self._claimed: deque[tuple[Task, PartialFile]] = deque()
         """Ready to be transferred."""
@@ -274,7 +274,7 @@ class _Run:
             elif not self._wants_claims:
                 return _LONGEST_WAIT_S
             elif self._waiting and self._waiting[0][0] <= now_s:
-                self._claim(heappop(self._waiting)[2], now_s)
+                self._claim(heappop(self._waiting)[-1], now_s)
             elif self._items is None or len(self._tasks) >= _MOST_TASKS:
                 return self._wait_s(now_s)
             else:
@@ -415,8 +415,7 @@ class _Run:
             self._ending = error
         elif error is not None and _is_due_to_earlier_try(error, arrival, request):
             # It is not the mirror that is to blame; with nothing left, this can not repeat itself.
-            shown = arrival.subject
-            self._observe(AttemptFailed(task.item.name, short_reason(error), 0.0, shown))
+            self._observe(AttemptFailed(task.item.name, short_reason(error), 0.0, arrival.subject))
             self._put_off(task, time.monotonic())
         elif error is not None:
             self._try_again(task, error)
@@ -488,7 +487,8 @@ class _Run:
     def _put_off(self, task: Task, due_s: float) -> None:
         """Come back to a task later."""
         self._number += 1
-        heappush(self._waiting, (due_s, self._number, task))
+        turn = self._servers.turn(task.choice, task.requests)
+        heappush(self._waiting, (due_s, turn, self._number, task))
 
 
 def _is_due_to_earlier_try(error: PdbCliError, arrival: Arrival, request: Request) -> bool:

@@ -163,15 +163,39 @@ def _is_rsyncs(path: Path, since_s: float) -> bool:
 
 
 def _keep(folder: Path, temporary: str, name: str) -> None:
-    """Put what was being written where rsync looks for it, unless more of it is there already."""
-    kept = folder / PARTIAL_DIRECTORY / name
+    """Put what was being written where rsync looks for it, unless more of it is there already.
+
+    rsync gives a file that it goes on with the mode of its beginning; a temporary one is for its
+    owner alone.
+    """
+    begun, kept = folder / temporary, folder / PARTIAL_DIRECTORY / name
     with suppress(OSError):
         kept.parent.mkdir(mode=0o700, exist_ok=True)
-        size = kept.stat(follow_symlinks=False).st_size if kept.exists() else -1
-        if (folder / temporary).stat(follow_symlinks=False).st_size > size:
-            (folder / temporary).replace(kept)
+        if begun.stat(follow_symlinks=False).st_size > _size(kept):
+            begun.chmod(_mode(folder / name, kept))
+            begun.replace(kept)
         else:
-            (folder / temporary).unlink()
+            begun.unlink()
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, -1 if there is none."""
+    try:
+        return path.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _mode(final: Path, kept: Path) -> int:
+    """Return the mode that a file is to have: as it has, or what the umask leaves of a new one."""
+    for path in (final, kept):
+        with suppress(FileNotFoundError):
+            mode = path.stat(follow_symlinks=False).st_mode
+            if stat.S_ISREG(mode):
+                return mode & 0o777
+    # To ask for the umask is to change it, for all threads; a file that is made tells it.
+    kept.touch(mode=0o666, exist_ok=False)
+    return stat.S_IMODE(kept.stat(follow_symlinks=False).st_mode)
 
 
 def _forget(partial: Path, directory: str, names: set[str], wanted: Collection[str]) -> None:

@@ -6,7 +6,8 @@ take all that the mirror sends, into nowhere. So they are told by whoever holds 
 :class:`RsyncGroup`, and by the signal that rsync's own processes use among themselves: on USR1 the
 first tells the second, each puts aside what it has at once, and no mirror is waited for. A job that
 is ended ends them too. When this program is killed (``kill -9``), a ``DeathWatch`` ends them: rsync
-itself goes on to its end when nobody reads what it prints.
+itself goes on to its end when nobody reads what it prints. Ctrl-Z does not reach them either: who
+takes that signal calls :func:`suspend_all`, then :func:`resume_all` or :func:`end_all`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ _BREATH_S: Final = 0.005
 ENDS_WITHIN_S: Final = 1.0
 """How long rsync may take to put its unfinished file aside when it is asked to end: it does so in
 milliseconds. What is killed leaves it under another name, which the next run knows to use."""
+_groups: Final[set[RsyncGroup]] = set()
+"""Those whose context has not ended: signals are about all of a process."""
 
 
 class RsyncProcess:
@@ -112,11 +115,11 @@ class RsyncProcess:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGUSR1)
 
-    def _kill(self) -> None:
-        """End all that it has started and itself; its number is ours until it is waited for."""
+    def _tell(self, number: signal.Signals) -> None:
+        """Tell all that it has started and itself; its number is ours until it is waited for."""
         # macOS: a group of which only the unwaited-for leader is left can not be told.
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self.pid, number)
 
     def _finish(self) -> list[bytes]:
         """Wait for its end and return what stood after the last line end."""
@@ -150,12 +153,14 @@ class RsyncGroup:
         self._open: dict[RsyncProcess, int] = {}
 
     def __enter__(self) -> Self:
+        _groups.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
             self._end_all()
         finally:
+            _groups.discard(self)
             self._selector.close()
             if self._watch is not None:
                 self._watch.close()
@@ -234,6 +239,34 @@ class RsyncGroup:
                     pass
         finally:
             for process in self._open:
-                process._kill()  # noqa: SLF001 - as above
+                process._tell(signal.SIGKILL)  # noqa: SLF001 - as above
                 process._finish()  # noqa: SLF001 - as above
             self._open.clear()
+
+
+def suspend_all() -> None:
+    """Stop all rsync processes there are; to be called by the main thread."""
+    _tell_all(signal.SIGSTOP)
+
+
+def resume_all() -> None:
+    """Let them go on."""
+    _tell_all(signal.SIGCONT)
+
+
+def end_all() -> None:
+    """Have them put aside what they have, and end; whoever waits for them is told."""
+    for process in _all_open():
+        process._ask_to_end()  # noqa: SLF001 - as above
+    resume_all()
+
+
+def _tell_all(number: signal.Signals) -> None:
+    """Send a signal to all of them."""
+    for process in _all_open():
+        process._tell(number)  # noqa: SLF001 - as above
+
+
+def _all_open() -> list[RsyncProcess]:
+    """Return the processes that have not been waited for."""
+    return [process for group in tuple(_groups) for process in tuple(group._open)]  # noqa: SLF001

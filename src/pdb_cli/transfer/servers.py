@@ -16,6 +16,7 @@ from pdb_cli.errors import (
     ConnectionFailedError,
     ConnectTimeoutError,
     HttpStatusError,
+    NobodyListensError,
     TransferError,
     WebPageError,
 )
@@ -269,6 +270,19 @@ class Servers(Generic[_Task]):
         found = {_origin(source.url) for source in choice.candidates()}
         return choice.may_wait(sum(self._servers[name].breaker.recoveries for name in found))
 
+    def turn(self, choice: MirrorChoice, requests: int) -> float:
+        """Return a file's place among those whose waits end together; the first of them may probe.
+
+        Parameters
+        ----------
+        choice
+            The file's mirrors.
+        requests
+            How often it was asked for.
+        """
+        untried_first = self._of(choice.source).breaker.wants_untried
+        return requests if requests or untried_first else math.inf
+
     def trouble(self, choice: MirrorChoice) -> PdbCliError:
         """Return what is wrong with the mirrors of a file, the last that was seen of any.
 
@@ -300,6 +314,7 @@ class Servers(Generic[_Task]):
                 # Seconds of vain asking, repeated by the system all along.
                 is_certain=isinstance(error, ConnectTimeoutError),
                 is_probe=ticket.is_probe,
+                is_refused=isinstance(error, NobodyListensError),
             )
         elif isinstance(error, HttpStatusError):
             wait_s = error.retry_after_s

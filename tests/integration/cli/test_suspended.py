@@ -30,8 +30,15 @@ def files(lab: Lab) -> dict[str, bytes]:
     return {path: data for path, data in lab.local("structures").items() if "/." not in path}
 
 
-@pytest.mark.parametrize("command", ["update", "validate --fix"])
-def test_who_lost_the_lock_while_suspended_changes_no_file(lab: Lab, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "is_removed"),
+    [("update", False), ("update", True), ("validate --fix", False), ("validate --fix", True)],
+)
+def test_who_lost_the_lock_while_suspended_changes_no_file(
+    lab: Lab,
+    command: str,
+    is_removed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     tree = lab.mirror.tree
     tree.publish(copies=COPIES)
     bring(tree, lab.collection)
@@ -57,8 +64,11 @@ def test_who_lost_the_lock_while_suspended_changes_no_file(lab: Lab, command: st
             os.waitpid(process.pid, os.WUNTRACED)
             stopped_s = time.monotonic()
             between = files(lab)
-            taken = json.dumps(NEXT)
-            lock.write_text(taken)
+            taken = "" if is_removed else json.dumps(NEXT)
+            if is_removed:
+                lock.unlink()
+            else:
+                lock.write_text(taken)
             wait_until(
                 lambda: time.monotonic() - stopped_s > collection_lock._LOOK_EVERY_S,
                 what="the next look at the lock",
@@ -68,5 +78,10 @@ def test_who_lost_the_lock_while_suspended_changes_no_file(lab: Lab, command: st
     assert between not in (old, lab.published())
     assert files(lab) == between
     assert process.returncode == 3
-    assert "is being changed by pdb-cli sync (process 42 on elsewhere)" in said
-    assert lock.read_text() == taken
+    if is_removed:
+        assert said.count("removed") == 1
+        assert f"{lock} was removed" in said
+        assert not lock.exists()
+    else:
+        assert "is being changed by pdb-cli sync (process 42 on elsewhere)" in said
+        assert lock.read_text() == taken

@@ -200,6 +200,7 @@ def test_layout_of_2027_is_kept_as_it_is(
             done = lab.sync("--transport", transport, "-o", "json")
             assert done.returncode == 0, done.stderr
             assert json.loads(done.stdout)["transferred"]["files"] == files
+            assert json.loads(done.stdout) == lab.last()
         assert set(lab.local()) == {
             "entries/hy/pdb_00003hya/structures/pdb_00003hya.cif.gz",
             "entries/kq/pdb_00001kqe/structures/pdb_00001kqe.cif.gz",
@@ -208,8 +209,17 @@ def test_layout_of_2027_is_kept_as_it_is(
         assert len(lab.plan("1k", "--delete")["groups"]) == 1
 
 
+def test_why_the_next_way_is_taken_is_said(lab: SyncLab) -> None:
+    lab.write_config(rsync=f"{lab.daemon.url}/holdings")
+    done = lab.sync()
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "trying the next" in line]
+    assert line.startswith("structures-mmcif: lab by rsync: there is no such directory")
+
+
 def test_another_collection_with_dest(lab: SyncLab, tmp_path: Path) -> None:
     assert lab.sync("1k", "-d", tmp_path / "other").returncode == 0
+    assert "transferred: 1 file, " in lab.sync("--last", "-d", tmp_path / "other").stdout
     assert (tmp_path / "other" / MMCIF / "kq" / "1kqe.cif.gz").exists()
     assert not lab.collection.exists()
 
@@ -426,9 +436,20 @@ def test_a_disk_that_is_not_mounted_is_not_filled_below(lab: SyncLab) -> None:
         assert "12 files" in line
         assert "--trust-list" in line
         assert list(lab.collection.iterdir()) == []
+    others = (("download", "4hhb"), ("update",), ("update", "--check"), ("validate",), ("index",))
+    for command in others:
+        done = lab.run(*command)
+        assert done.returncode == 1, done.stderr
+        assert "sync has kept 12 files in it: mount its disk" in done.stderr
+        assert list(lab.collection.iterdir()) == []
+    # What an older version made there is no collection.
+    (lab.collection / ".pdb-cli").mkdir()
+    assert lab.sync().returncode == 1
+    (lab.collection / ".pdb-cli").rmdir()
     # The root below a mount point is not even there.
     lab.collection.rmdir()
     assert lab.sync().returncode == 1
+    assert "mount its disk" in lab.run("validate").stderr
     assert not lab.collection.exists()
     assert lab.sync("--trust-list").returncode == 0
     assert lab.local() == lab.published(MMCIF)

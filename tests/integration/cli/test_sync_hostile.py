@@ -61,6 +61,8 @@ def test_rsync_mirror_that_lies(lab: SyncLab) -> None:
         os.utime(path, (OLD_S, OLD_S))
     max(top.rglob("*.gz")).unlink()
     assert "--trust-list" in _refused(lab, *way)
+    (tree,) = lab.last()["trees"]
+    assert (tree["state"], tree["mirror"], tree["transport"]) == ("refused", "lab", "rsync")
     # A tenth of the files, then none, then not even the directory.
     for path in sorted(top.rglob("*.gz"))[2:]:
         path.unlink()

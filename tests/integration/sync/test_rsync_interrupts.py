@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,7 @@ from pdb_cli.events import BytesReceived
 from pdb_cli.jobs.process_tree import descendants
 from pdb_cli.operations.sync.model import SettledStatus
 from pdb_cli.operations.sync.record import last_run
+from pdb_cli.storage import collection_lock
 from pdb_cli.transfer import rsync_process
 from pdb_cli.transfer.rsync_arguments import PARTIAL_DIRECTORY, RsyncOptions
 from pdb_cli.transfer.rsync_probe import probe_daemons
@@ -36,7 +39,6 @@ from support.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 LARGE = "ab/9abc.cif.gz"
 LARGE_BYTES = 2_000_000
@@ -109,10 +111,27 @@ def at_work(lab: RsyncLab) -> list[processes.Process]:
     return [one for one in processes.living() if f"{lab.root}/" in one.command]
 
 
+def state_of(pid: int) -> str:
+    """Return what a process does: T is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def final_names(lab: RsyncLab) -> set[str]:
+    """Return the files that have arrived."""
+    return {name for name, (_, data) in snapshot(lab.root).items() if data and "/." not in name}
+
+
 def name_as_most_are(root: Path) -> None:
     """Take care that what a killed rsync left has no ending that looks like a word: one in 200."""
     for path in root.glob("ab/.9abc.cif.gz.??????"):
         path.rename(path.with_name(f"{path.name[:-6]}A1{path.name[-4:]}"))
+
+
+def umask() -> int:
+    """Return that of this process."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def assert_none_is_torn(lab: RsyncLab, archive: Path) -> None:
@@ -168,6 +187,10 @@ def test_killed_in_the_middle_and_finished_without_fetching_twice(
     assert sent_bytes(slow) < 1.05 * (LARGE_BYTES + len(SMALL) * SMALL_BYTES) + 65_536
     assert_none_is_torn(lab, archive)
     assert not list(lab.root.rglob(".*"))
+    # rsync's temporary file was for its owner alone; what it has become is like all others.
+    assert {(lab.root / name).stat().st_mode & 0o777 for name in (LARGE, *SMALL)} == {
+        0o666 & ~umask()
+    }
     assert lab.sync().settled == []
 
 
@@ -192,6 +215,41 @@ def test_told_to_end_it_does_so_at_once_and_keeps_what_has_come(
     kept = lab.root / "ab" / PARTIAL_DIRECTORY / "9abc.cif.gz"
     assert kept.stat().st_size >= begun_bytes
     assert_none_is_torn(lab, archive)
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["ours", "lost"])
+def test_suspended_it_stands_still_and_goes_on_only_if_the_collection_is_its_own(
+    lab: RsyncLab,
+    archive: Path,
+    tmp_path: Path,
+    is_lost: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    command = start_cli(lab, tmp_path)
+    os.killpg(command.pid, signal.SIGTSTP)  # Ctrl-Z
+    assert os.WIFSTOPPED(os.waitpid(command.pid, os.WUNTRACED)[1])
+    stopped_s = time.monotonic()
+    stopped = at_work(lab)
+    assert len(stopped) >= 2
+    wait_until(lambda: {state_of(one.pid) for one in stopped} == {"T"}, what="all to stop")
+    here = final_names(lab)
+    if is_lost:
+        holder = {"schema": 1, "host": "elsewhere", "pid": 42, "command": "pdb-cli sync"}
+        (lab.collection / ".pdb-cli" / "write.lock").write_text(json.dumps(holder))
+        wait_until(
+            lambda: time.monotonic() - stopped_s > collection_lock._LOOK_EVERY_S,
+            what="the next look at the lock",
+        )
+    os.killpg(command.pid, signal.SIGCONT)
+    _, said = command.communicate(timeout=15)
+    assert at_work(lab) == []
+    assert_none_is_torn(lab, archive)
+    if is_lost:
+        assert b"is being changed by pdb-cli sync (process 42 on elsewhere)" in said
+        assert final_names(lab) == here
+        assert command.returncode in {1, 3}
+    else:
+        assert command.returncode == 0
+        assert final_names(lab) == {LARGE, *SMALL}
 
 
 def test_killed_while_it_lists_it_leaves_no_rsync(tmp_path: Path) -> None:

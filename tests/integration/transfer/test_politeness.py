@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.errors import ConnectionFailedError, HttpStatusError, WebPageError
-from pdb_cli.events import BytesReceived, FileFailed
+from pdb_cli.events import BytesReceived, FileFailed, FilePublished
 from pdb_cli.transfer.fetch import FetchStatus, HttpOptions, fetch_files
 from pdb_cli.transfer.retry import RetryPolicy
 from support.fault_server import FaultServer
@@ -120,6 +120,29 @@ def test_outage_is_waited_for_by_all_files(mirror: FaultServer, tmp_path: Path) 
     assert len(mirror.requests) < 300 + 16 + 20
 
 
+def test_a_server_that_is_gone_costs_all_files_together_what_one_would_cost(
+    tmp_path: Path,
+) -> None:
+    retry = RetryPolicy(retries=3, base_s=0.02)
+    with ExitStack() as stack:
+        mirror = stack.enter_context(FaultServer(real_paths()))
+
+        def observe(event: Event) -> None:
+            if isinstance(event, FilePublished):
+                stack.close()
+
+        options = HttpOptions(connections=1)
+        with closing(
+            fetch_files(copies(15, tmp_path, mirror), options=options, retry=retry, observe=observe)
+        ) as run:
+            results = list(run)
+    failed = [result for result in results if result.status is FetchStatus.FAILED]
+    assert len(failed) > 3 + retry.retries
+    assert all(isinstance(result.error, ConnectionFailedError) for result in failed)
+    # Three in a row, and as many probes as a file has tries after its first.
+    assert sum(result.attempts for result in failed) == 3 + retry.retries
+
+
 def test_files_that_only_wait_fail_with_what_others_met(
     mirror: FaultServer, tmp_path: Path
 ) -> None:
@@ -135,6 +158,32 @@ def test_files_that_only_wait_fail_with_what_others_met(
     assert min(result.attempts for result in results) == 0
     assert all(result.is_untried is (result.attempts == 0) for result in results)
     assert len(mirror.requests) < 50
+
+
+def test_a_mirror_that_fails_the_first_request_for_each_file_delivers_them_all(
+    tmp_path: Path,
+) -> None:
+    roots = [f"/{number}" for number in range(20)]
+    with FaultServer({root + SMALL: real_paths()[SMALL] for root in roots}) as mirror:
+        for root in roots:
+            mirror.inject(Status(500), root + SMALL, times=1)
+        items = [item_for(SMALL, tmp_path / root[1:], mirror.url + root) for root in roots]
+        retry = RetryPolicy(retries=2, base_s=0.03)
+        results, _ = fetch(items, options=HttpOptions(connections=1), retry=retry)
+    assert {result.status for result in results} == {FetchStatus.FETCHED}
+
+
+def test_bad_files_in_a_row_do_not_keep_a_good_mirror_shut(
+    mirror: FaultServer, tmp_path: Path
+) -> None:
+    paths = list(real_paths())
+    for path in paths[:6]:
+        mirror.inject(Status(500), path)
+    retry = RetryPolicy(retries=5, base_s=0.01, max_s=0.05)
+    items = [item_for(path, tmp_path, mirror) for path in paths]
+    results, _ = fetch(items, options=HttpOptions(connections=1), retry=retry)
+    fetched = {result.item.name for result in results if result.status is FetchStatus.FETCHED}
+    assert fetched == {item.name for item in items[6:]} != set()
 
 
 def test_one_bad_file_gets_all_its_tries_and_holds_up_no_other(

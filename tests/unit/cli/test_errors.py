@@ -193,6 +193,14 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         ExitCode.FAILED,
     ),
     (
+        e.CollectionLostError(Path("/pdb")),
+        (
+            "/pdb/.pdb-cli/write.lock was removed, and nothing more was changed; "
+            "run the same command again"
+        ),
+        ExitCode.FAILED,
+    ),
+    (
         e.ListDoubtError("emdb", "rsync://host/emdb", e.ListDoubt.SHORT, "10", "100"),
         (
             "emdb: nothing was changed, because the list of rsync://host/emdb has 10 files and the "
@@ -243,7 +251,7 @@ SAMPLES: list[tuple[BaseException, str, ExitCode]] = [
         e.DeleteLimitError("emdb", 12, 100, "5%"),
         (
             "nothing was changed: 12 of 100 files of emdb would be deleted, more than "
-            "--max-delete 5% allows; see which with --plan"
+            "--max-delete 5% allows; --plan lists them"
         ),
         ExitCode.FAILED,
     ),

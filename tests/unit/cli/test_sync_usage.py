@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         (("--plan", "--bg"), "--bg"),
         (("--plan", "--print-timer"), "one of them"),
         (("--parallel", "0"), "--parallel"),
+        (("--bwlimit", "1M"), "a valid number of KB/s"),
     ],
 )
 def test_wrong_usage_is_one_line(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdb_cli.archive.datatypes import DataType
+from pdb_cli.archive.ids import EntryId
 from pdb_cli.archive.layouts import Layout
 from pdb_cli.errors import CollectionBusyError, StaleVersionError
 from pdb_cli.events import Note
@@ -239,35 +240,58 @@ def test_types_that_are_kept_elsewhere_are_updated_there(
     assert here.update(data_type_dirs=elsewhere) == {}
 
 
+@pytest.mark.parametrize("is_inside", [False, True], ids=["elsewhere", "inside"])
 def test_nothing_is_fetched_to_where_a_disk_is_not_mounted(
-    mirror: ArchiveSimulator, here: Updating, tmp_path: Path
+    mirror: ArchiveSimulator,
+    here: Updating,
+    tmp_path: Path,
+    is_inside: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     copies = {f"{number}abc": "3hya" for number in range(10)}
     mirror.tree.publish(copies=copies)
     bring(mirror.tree, here.root)
     disk, place = tmp_path / "disk", tmp_path / "big"
-    (here.root / "structures").rename(place)
+    where, types = place, frozenset({DataType.STRUCTURES})
     elsewhere = {DataType.STRUCTURES: place}
+    if is_inside:
+        where, place, elsewhere = here.root, here.root / "structures", {}
+    else:
+        (here.root / "structures").rename(place)
     assert here.update(data_type_dirs=elsewhere) == {}
     place.rename(disk)
     place.mkdir()
-    done = here.update(data_type_dirs=elsewhere)
-    assert {(str(one.judged.state), one.result) for one in done.values()} == {("unknown", None)}
-    assert not any(place.iterdir())
-    assert here.last is not None
-    assert here.last.unsettled == len(done)
-    (said,) = {event.text for event in here.events if isinstance(event, Note)}
-    assert said.startswith(f"none of the 16 files of structures is in {place}: mount its disk")
-    # One file that is there shows that the disk is.
+    some = frozenset({EntryId.parse("1abc"), EntryId.parse("2abc")})
     one = next(disk.rglob("3hya.cif.gz"))
+    for entries, files in ((some, 2), (None, 16), (None, 15)):
+        if files == 15:
+            # What a download has put there shows no disk.
+            shutil.copytree(one.parent, place / one.parent.relative_to(disk))
+        before = files_below(place)
+        done = here.update(data_type_dirs=elsewhere, types=types, entries=entries)
+        assert len(done) == files
+        assert {(str(done.judged.state), done.result) for done in done.values()} == {
+            ("unknown", None)
+        }
+        assert files_below(place) == before
+        assert here.last is not None
+        assert here.last.unsettled == files
+        said = [event.text for event in here.events if isinstance(event, Note)][-1]
+        assert said == (
+            f"{15 if files == 15 else 16} of the 16 files of structures are not in {where}: "
+            "mount its disk, or fetch them again with --force -t structures"
+        )
+    # Some files that are there show that the disk is.
+    shutil.rmtree(place / one.parent.relative_to(disk))
+    one = next(disk.rglob("3abc.cif.gz"))
     shutil.copytree(one.parent, place / one.parent.relative_to(disk))
-    results = here.results(data_type_dirs=elsewhere)
+    results = here.results(data_type_dirs=elsewhere, types=types)
     assert set(results.values()) == {"updated"}
     # Who says so gets them all again.
     shutil.rmtree(place)
     place.mkdir()
-    done = here.update(data_type_dirs=elsewhere, types=frozenset(elsewhere), force=True)
+    done = here.update(data_type_dirs=elsewhere, types=types, force=True)
     assert {str(one.result) for one in done.values()} == {"updated"}
+    assert here.last is not None
     assert here.last.unsettled == 0
     assert len(list(place.rglob("*.gz"))) == 16
 

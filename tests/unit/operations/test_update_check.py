@@ -6,6 +6,7 @@ import errno
 import gzip
 import json
 import os
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -256,6 +257,8 @@ def test_nothing_is_called_obsolete_by_lists_that_lack_what_is_here(
     assert here.last.unsettled == list(states.values()).count("unknown")
     (said,) = [event.text for event in here.events if isinstance(event, Note)]
     assert "33 of the 36 entries here are in no list: nothing is called obsolete" in said
+    # A higher limit does not help where the list is shorter than what is here.
+    assert ("or raise sync.max_delete" in said) is bool(others)
     results = here.results(obsolete=ObsoleteAction.DELETE, follow=True, max_delete="5%")
     assert results.pop("1c58.cif.gz") == "updated"
     assert set(results.values()) == {"None"}
@@ -409,6 +412,21 @@ def test_a_mirror_that_lags_behind_does_not_settle_anything(
         found = other.check()[HYA]
         assert (str(found.state), found.reason) == ("outdated", "lab1 has no newer version yet")
         assert other.states()["3hya.cif.gz"] == "outdated"
+
+
+def test_a_mirror_that_keeps_no_times_does_not_hide_a_release_of_another(
+    mirror: ArchiveSimulator, here: Updating, tmp_path: Path
+) -> None:
+    copy = ArchiveTree(tmp_path / "copy")
+    copy.publish(add=ENTRIES, copies={"2abc": "3hya"})
+    with ArchiveSimulator(copy) as touched:
+        touched.tell_time = lambda time_s: formatdate(time_s + 8 * 86_400, usegmt=True)
+        assert set(Updating(here.root, touched).states().values()) == {"up-to-date"}
+        revise(mirror, "3hya")
+        both = Updating(here.root, mirror, touched)
+        assert both.states()["3hya.cif.gz"] == "outdated"
+        assert not any(isinstance(event, Note) for event in both.events)
+        assert both.results()["3hya.cif.gz"] == "updated"
 
 
 def test_a_mirror_that_is_behind_what_is_here_updates_nothing(

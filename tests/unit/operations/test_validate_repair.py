@@ -126,6 +126,26 @@ def test_a_mirror_that_lags_is_asked_last(
     assert path.stat().st_mtime == newer_s
 
 
+@pytest.mark.parametrize("is_first", [False, True], ids=["last", "first"])
+def test_an_older_version_is_no_repair_while_a_mirror_that_may_have_the_later_one_is_down(
+    collection: Collection,
+    mirror: FaultServer,
+    tmp_path: Path,
+    is_first: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    path = collection.root / HYA
+    bad = damage(collection, HYA)
+    newer_s = DEFAULT_MTIME_S + 86400
+    os.utime(path, (newer_s, newer_s))
+    with FaultServer(tmp_path / "nothing") as down:
+        down.inject(Status(503), times=None)
+        mirrors = (down, mirror) if is_first else (mirror, down)
+        found, _ = validate(collection, repair=repair_from(*mirrors))
+    assert found[HYA].status is not FileStatus.FIXED
+    assert "503" in str(found[HYA].error)
+    assert path.read_bytes() == bad[HYA]
+
+
 def test_a_file_that_a_download_has_mended_meanwhile_is_not_fetched(
     collection: Collection, mirror: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,11 +20,11 @@ def opened(*, policy: RetryPolicy = POLICY, answered: bool = False) -> Breaker:
     return breaker
 
 
-def fail_probe(breaker: Breaker) -> float:
+def fail_probe(breaker: Breaker, *, is_refused: bool = False) -> float:
     """Let the next probe fail at once; return how long the rest before it was."""
     due_s = breaker.rests_until_s
     assert breaker.begin(due_s)
-    breaker.note_trouble(due_s, started_s=due_s, is_probe=True)
+    breaker.note_trouble(due_s, started_s=due_s, is_probe=True, is_refused=is_refused)
     return breaker.rests_until_s - due_s
 
 
@@ -114,6 +114,21 @@ def test_outage_of_a_server_that_answered_is_never_hopeless() -> None:
     for _ in range(100):
         fail_probe(breaker)
         assert not breaker.is_hopeless(breaker.rests_until_s - 0.1)
+
+
+@pytest.mark.parametrize(("retries", "probes"), [(0, 1), (1, 1), (5, 5)])
+def test_one_that_answered_and_is_gone_is_hopeless_after_as_many_probes_as_retries(
+    retries: int, probes: int
+) -> None:
+    breaker = opened(answered=True, policy=RetryPolicy(retries=retries))
+    # One that is there again, though in trouble, is waited for.
+    for refused in (*[True] * (probes - 1), False, *[True] * probes):
+        assert not breaker.is_hopeless(breaker.rests_until_s - 0.1)
+        fail_probe(breaker, is_refused=refused)
+    assert breaker.is_hopeless(breaker.rests_until_s - 0.1)
+    breaker.begin(breaker.rests_until_s)
+    breaker.note_answer()
+    assert breaker.may_ask(0.0)
 
 
 def test_error_status_is_an_answer() -> None:

@@ -324,3 +324,14 @@ def test_what_a_file_waited_in_one_outage_does_not_count_in_the_next(
     break_down(servers, A, now_s=1001.0)
     assert [servers.may_wait(patient) for _ in range(waits + 1)] == [True] * waits + [False]
     assert servers.may_wait(new)
+
+
+def test_the_second_of_three_probes_is_for_a_file_that_failed_before(servers: Servers[str]) -> None:
+    ask(servers, A, None)
+    break_down(servers, A)
+    requests = [2, 0, 1]
+    turns = []
+    for due_s in (2.0, 6.0, 14.0, 30.0, 60.0, 90.0):
+        turns.append(sorted(requests, key=lambda count: servers.turn(choice(A), count)))
+        ask(servers, A, BROKEN, now_s=due_s)
+    assert turns == [[0, 1, 2], [1, 2, 0], [0, 1, 2]] * 2

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pdb_cli.archive.datatypes import NUMBERED_TYPES, DataType, FileFormat
+from pdb_cli.cli.collection_root import check_mounted
 from pdb_cli.cli.exit_codes import ExitCode
 from pdb_cli.cli.ids_options import GivenIds, ids_options, start_ids_job
 from pdb_cli.cli.options import (
@@ -217,9 +218,12 @@ def _request(session: Session, ids: IdsInput, options: dict[str, Any]) -> Downlo
         fallback=settings.download.fallback,
         obsolete=ObsoletePolicy(options["obsolete"]),
     )
+    root = request.destination.root
+    if root == settings.paths.pdb_dir:
+        check_mounted(session, root)
     # A plan changes nothing in the collection, not even what it knows of the archive.
-    in_collection = request.destination.root == settings.paths.pdb_dir and not options["dry_run"]
-    state_dir = request.destination.root / ".pdb-cli" if in_collection else None
+    in_collection = root == settings.paths.pdb_dir and not options["dry_run"]
+    state_dir = root / ".pdb-cli" if in_collection else None
     holdings_dir = (state_dir or cache_dir(session.environ)) / "holdings"
     request = request._replace(holdings_dir=holdings_dir)
     numbered = any(kind.data_type in NUMBERED_TYPES for kind in request.kinds)

@@ -65,7 +65,7 @@ def rebuild(session: Session) -> int:
 def _open(session: Session) -> Catalogue:
     """Open the catalogue of the user's collection."""
     settings = session.settings()
-    root = existing_root(settings)
+    root = existing_root(session)
 
     def observe(event: Event) -> None:
         if isinstance(event, Note):

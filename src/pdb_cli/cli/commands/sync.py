@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 _FORMATS = {"mmcif": "mmcif", "cif": "mmcif", "pdb": "pdb", "both": "both"}
 
 
+class _Rate(click.IntRange):
+    """A rate; click says what it expects by this name."""
+
+    name = "number of KB/s, such as 1024"
+
+
 def _complete_words(
     ctx: click.Context,
     param: click.Parameter,  # noqa: ARG001 - click's signature
@@ -121,7 +127,7 @@ def _complete_types(
 )
 @click.option(
     "--bwlimit",
-    type=click.IntRange(1),
+    type=_Rate(1),
     metavar="KB/s",
     help="Most to receive per second, over all transfers, in units of 1024 bytes.",
 )
@@ -182,12 +188,12 @@ def command(context: click.Context, /, **options: Any) -> int:
     if options["print_timer"]:
         from pdb_cli.cli.sync_timer import print_timer  # noqa: PLC0415 - only with --print-timer
 
-        print_timer(session, asked.request.target)
+        print_timer(session, asked.request, (options["dest"], options["ids_file"]))
         return ExitCode.DONE
     from pdb_cli.cli.collection import check_free, known_roots  # noqa: PLC0415 - as above
 
     if not options["trust_list"]:
-        known_roots(session).check(asked.request.collection)
+        known_roots(session).check(asked.request.collection, can_trust=True)
     if background:
         from pdb_cli.cli.sync_ways import check_program  # noqa: PLC0415 - as above
 

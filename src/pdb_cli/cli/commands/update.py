@@ -128,7 +128,7 @@ def _check_flags(
 def _request(session: Session, ids: IdsInput | None, options: dict[str, Any]) -> UpdateRequest:
     """Make the request and check all that can be checked before anything starts."""
     settings = session.settings()
-    root = existing_root(settings)
+    root = existing_root(session)
     state_dir = root / ".pdb-cli"
     # A plan changes nothing, and a collection may be somebody else's.
     place = state_dir if state_dir.is_dir() else root

@@ -81,7 +81,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     since_s = None
     if options["since"] is not None:
         since_s = parse_duration(options["since"], name="--since")
-    root = existing_root(settings)
+    root = existing_root(session)
     given = GivenIds.of(options)
     ids = given.read(session) if given else None
     if options["fix"]:

@@ -96,6 +96,8 @@ class Planner:
         while pending and (transport := self.way(route)) is not None:
             pending = yield from self._plan_by(transport, route, pending)
             route += 1
+            if pending and self.way(route) is not None:
+                self._tell_given_up(transport, pending)
         if not route:
             raise self._routes.failure()
         for doubt in self._doubts.values():
@@ -197,6 +199,7 @@ class Planner:
             with closing(self.ask(transport, trees)) as answers:
                 for tree, answer, trouble in answers:
                     outcome = self._result.trees[tree.name]
+                    outcome.asked = transport.mirror.name, transport.name
                     error = trouble
                     if answer is not None and error is not None:
                         self._keep_makeshift(Planned(tree, answer, route))
@@ -240,6 +243,17 @@ class Planner:
         except UnsafeTreeError as error:
             return None, error
         return plan, None
+
+    def _tell_given_up(self, transport: SyncTransport, trees: Sequence[SyncTree]) -> None:
+        """Say why the next way is taken for trees, unless it was said already."""
+        names: dict[str, list[str]] = {}
+        for tree in trees:
+            error = self._result.trees[tree.name].error
+            if error is not None and tree.name not in self._doubts:
+                names.setdefault(reason_in_short(error), []).append(tree.name)
+        for reason, found in names.items():
+            text = f"{', '.join(found)}: {way_of(transport)}: {reason}; trying the next"
+            self._observe(Note(text))
 
     def _keep_makeshift(self, planned: Planned) -> None:
         """Keep a plan of an incomplete list, unless another mirror has listed more."""

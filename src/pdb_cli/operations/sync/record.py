@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pdb_cli.operations.sync.result import SyncResult, TreeResult
 
 _NAME: Final = "sync.jsonl"
-_SCHEMA: Final = 1
+RUN_SCHEMA: Final = 1
+"""Of records that this version writes, and reads."""
 _LARGEST_BYTES: Final = 4 * 1024 * 1024
 """A record is one or two thousand bytes: decades of weekly runs."""
 
@@ -60,7 +61,7 @@ def append_run(collection: Path, record: dict[str, Any]) -> None:
         It could not be written.
     """
     path = _path(collection)
-    line = json.dumps({"schema": _SCHEMA, **record}, default=str).encode() + b"\n"
+    line = json.dumps({"schema": RUN_SCHEMA, **record}, default=str).encode() + b"\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size + len(line) > _LARGEST_BYTES:
@@ -113,7 +114,7 @@ def last_run(collection: Path, target: str | None) -> dict[str, Any] | None:
             record = json.loads(line)
         except ValueError:
             continue
-        if not isinstance(record, dict) or record.get("schema") != _SCHEMA:
+        if not isinstance(record, dict) or record.get("schema") != RUN_SCHEMA:
             continue
         if target is None or record.get("target") == target:
             return record
@@ -139,8 +140,13 @@ def _path(collection: Path) -> Path:
 def _tree_row(tree: TreeResult) -> dict[str, Any]:
     """Return what came of one tree."""
     error = tree.reason
+    mirror, transport = tree.asked or (None, None)
+    if tree.plan is not None:
+        mirror, transport = tree.plan.listing.mirror, tree.plan.listing.transport
     return {
         "name": tree.tree.name,
+        "mirror": mirror,
+        "transport": transport,
         "done": tree.is_done,
         "state": tree.state,
         "planned": None if tree.plan is None else group_row(tree.plan),

@@ -24,6 +24,8 @@ class TreeResult:
     tree: SyncTree
     plan: GroupPlan | None = None
     """The last one that was made; None when no mirror could be asked."""
+    asked: tuple[str, str] | None = None
+    """The mirror that was asked for a list last, and how."""
     transferred: Tally = field(default_factory=Tally)
     unchanged: int = 0
     """Files that were planned, but that the mirror said are the same as here."""

@@ -29,6 +29,8 @@ class ListShortage(NamedTuple):
     """How many they are."""
     held: int
     """Of how many that are here."""
+    is_shorter: bool
+    """Whether the lists have fewer entries than are here; else it is a matter of the limit."""
 
     def __str__(self) -> str:
         """Return it in a few words."""
@@ -80,5 +82,5 @@ def find_shortage(
     # The archive has more than anybody holds: of a few files that is what tells.
     is_shorter = lacking > _STRAYS and len(listed) < SHORTEST_SHARE * len(entries)
     if is_shorter or lacking > max(ALWAYS_ALLOWED, allowed):
-        return ListShortage(lacking, len(everything))
+        return ListShortage(lacking, len(everything), is_shorter)
     return None

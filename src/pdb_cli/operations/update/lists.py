@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pdb_cli.errors import PdbCliError
     from pdb_cli.events import Observer
     from pdb_cli.operations.holdings import KeptList
+    from pdb_cli.operations.update.doubt import ListShortage
     from pdb_cli.operations.update.model import UpdateRequest
     from pdb_cli.transfer.options import HttpOptions
     from pdb_cli.transfer.retry import RetryPolicy
@@ -146,18 +147,19 @@ class ArchiveLists:
                 self._observe(Note(f"which entries are obsolete can not be told: {reason}"))
         return self._removed
 
-    def distrust(self, reason: str) -> None:
+    def distrust(self, shortage: ListShortage) -> None:
         """Take note, with a ``Note``, that the lists can not be what the archive is.
 
         Parameters
         ----------
-        reason
-            Why, in a few words.
+        shortage
+            Why.
         """
         url = "the archive" if self.structures is None else self.structures.url
-        self.doubt = HoldingsError(url, f"too short to be believed, {reason}")
+        self.doubt = HoldingsError(url, f"too short to be believed, {shortage}")
         text = f"the list {url} is {self.doubt.reason}: nothing is called obsolete"
-        self._observe(Note(f"{text}; try another mirror with -m"))
+        way_on = "" if shortage.is_shorter else ", or raise sync.max_delete if that is right"
+        self._observe(Note(f"{text}; try another mirror with -m{way_on}"))
 
     def absence_of(self, entry_id: str) -> Absence | None:
         """Return what became of an entry that no list of dates has; None if nobody knows.

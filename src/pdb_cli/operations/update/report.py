@@ -119,6 +119,17 @@ def compare_snapshots(
     )
 
 
+def snapshot_path(state_dir: Path) -> Path:
+    """Return where it is kept what was told; without that file the next report is the first.
+
+    Parameters
+    ----------
+    state_dir
+        Where a collection keeps its state.
+    """
+    return state_dir / _NAME
+
+
 def read_snapshot(state_dir: Path) -> Snapshot | None:
     """Read what was kept at the last report.
 
@@ -133,7 +144,7 @@ def read_snapshot(state_dir: Path) -> Snapshot | None:
         None if there is none that makes sense.
     """
     try:
-        with gzip.open(state_dir / _NAME) as file:
+        with gzip.open(snapshot_path(state_dir)) as file:
             data = file.read(_LARGEST_BYTES)
         content: Any = json.loads(data)
         if content["schema"] != _SCHEMA:
@@ -170,7 +181,7 @@ def write_snapshot(state_dir: Path, snapshot: Snapshot) -> None:
         "held": sorted(snapshot.held),
     }
     data = gzip.compress(json.dumps(content).encode(), compresslevel=1)
-    path = state_dir / _NAME
+    path = snapshot_path(state_dir)
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:

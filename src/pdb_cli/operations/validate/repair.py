@@ -2,7 +2,7 @@
 
 A bad file keeps its name until the new one takes it, and has a second one in quarantine until then.
 Where no mirror delivers it stays as it was, and the finding says why. A version older than what its
-record speaks of is none; one older than its time is taken if no mirror has a later one.
+record speaks of is none; one older than its time is taken if no mirror may have a later one.
 """
 
 from __future__ import annotations
