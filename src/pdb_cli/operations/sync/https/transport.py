@@ -95,7 +95,8 @@ class HttpsTransport(SyncTransport):
             reason = str(getattr(error, "reason", type(error).__name__))
             return ProbeResult(
                 usable=False,
-                reason=f"{parts.netloc}: {reason}",
+                # libcurl often says it itself.
+                reason=reason if parts.netloc in reason else f"{parts.netloc}: {reason}",
                 may_pass=error.transient,
                 refused=isinstance(error, NobodyListensError),
             )
