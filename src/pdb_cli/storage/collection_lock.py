@@ -66,7 +66,8 @@ class Holder(NamedTuple):
     started_at: str = ""
     """When it took the collection (UTC, ISO 8601)."""
     last_seen_s: float | None = None
-    """Its last sign of life, in seconds ago; set by who reads."""
+    """Its last sign of life, in seconds ago; set by who reads, None if the file's time makes no
+    sense."""
 
 
 class CollectionLock:
@@ -327,10 +328,31 @@ def _blocker(locked: bool | None, path: Path, host: str) -> Holder | None:  # no
     if holder is None:
         return None
     is_here = holder.host == host
-    is_alive = holder.last_seen_s is not None and holder.last_seen_s < _SIGN_LASTS_S
-    if locked:
-        return holder if is_alive and not is_here else None
-    return holder if is_alive or not is_here else None
+    if is_here is (locked is True):
+        # A free lock is proof here; without locks nothing here can tell of another host.
+        return None if is_here else holder
+    if holder.last_seen_s is None:
+        return holder._replace(last_seen_s=0.0) if _gives_signs_now(path) else None
+    return holder if holder.last_seen_s < _SIGN_LASTS_S else None
+
+
+def _gives_signs_now(path: Path) -> bool:
+    """Tell whether a file's time is renewed: one of the future tells nothing until it changes."""
+    before_s = _time_of(path)
+    limit_s = time.monotonic() + 1.5 * _SIGN_EVERY_S
+    while before_s is not None and time.monotonic() < limit_s:
+        time.sleep(min(_POLL_S, _SIGN_EVERY_S))
+        if _time_of(path) != before_s:
+            return True
+    return False
+
+
+def _time_of(path: Path) -> float | None:
+    """Return a file's time; None if it has none."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def _read_holder(path: Path) -> Holder | None:
@@ -367,12 +389,11 @@ def _seconds_ago(path: Path) -> float | None:
         probe.unlink()
     except OSError:
         now_s = time.time()
-    try:
-        age_s = now_s - path.stat().st_mtime
-    except OSError:
+    then_s = _time_of(path)
+    # A time of the future is of a host whose clock is or was wrong.
+    if then_s is None or then_s > now_s + _SIGN_LASTS_S:
         return None
-    # A time of the future, of a host whose clock was wrong, is no sign of life.
-    return max(0.0, age_s) if age_s > -_SIGN_LASTS_S else None
+    return max(0.0, now_s - then_s)
 
 
 def _write_holder(descriptor: int, holder: Holder) -> bytes:

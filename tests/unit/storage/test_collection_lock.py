@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,8 +84,6 @@ def test_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
 
 
 def test_wait_ends_when_the_holder_lets_go(tmp_path: Path) -> None:
-    import threading
-
     events: list[Event] = []
     held = CollectionLock.acquire(tmp_path, OTHER, wait=False)
     got: list[CollectionLock] = []
@@ -122,6 +122,7 @@ def test_what_an_unreleased_lock_means(
     is_free: bool,
 ) -> None:
     _leave(tmp_path, OTHER._replace(host=host), age_s=age_s)
+    monkeypatch.setattr(collection_lock, "_SIGN_EVERY_S", 0.01)
     if not locks:
         monkeypatch.setattr(collection_lock, "_try_lock", _no_locks)
     if is_free:
@@ -133,6 +134,28 @@ def test_what_an_unreleased_lock_means(
     assert refusal.value.last_seen_s == pytest.approx(age_s, abs=30)
     with pytest.raises(CollectionBusyError):
         check_not_held(tmp_path, host="here")
+
+
+def test_a_holder_whose_clock_is_ahead_lives_while_it_gives_signs(tmp_path: Path) -> None:
+    _leave(tmp_path, OTHER._replace(host="there"), age_s=-3600)
+    ended = threading.Event()
+
+    def give_signs() -> None:
+        """Be a host whose clock is an hour ahead, on a file system that believes it."""
+        while not ended.wait(0.01):
+            os.utime(_file(tmp_path), (time.time() + 3600,) * 2)
+
+    signs = threading.Thread(target=give_signs)
+    signs.start()
+    try:
+        with pytest.raises(CollectionBusyError) as refusal:
+            CollectionLock.acquire(tmp_path, US, wait=False)
+        with pytest.raises(CollectionBusyError):
+            check_not_held(tmp_path, host="here")
+    finally:
+        ended.set()
+        signs.join()
+    assert refusal.value.host == "there"
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"schema": 1, "host": 3}', "\0" * 100])
