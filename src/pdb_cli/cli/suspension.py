@@ -11,7 +11,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from pdb_cli.transfer.rsync_process import end_all, resume_all, suspend_all
+from pdb_cli.transfer.rsync_process import kill_all, resume_all, suspend_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def suspends_whole(check: Guard) -> Iterator[None]:
         try:
             check()
         except BaseException:
-            end_all()
+            kill_all()
             raise
         resume_all()
 

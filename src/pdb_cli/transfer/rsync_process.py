@@ -7,7 +7,7 @@ take all that the mirror sends, into nowhere. So they are told by whoever holds 
 first tells the second, each puts aside what it has at once, and no mirror is waited for. A job that
 is ended ends them too. When this program is killed (``kill -9``), a ``DeathWatch`` ends them: rsync
 itself goes on to its end when nobody reads what it prints. Ctrl-Z does not reach them either: who
-takes that signal calls :func:`suspend_all`, then :func:`resume_all` or :func:`end_all`.
+takes that signal calls :func:`suspend_all`, then :func:`resume_all` or :func:`kill_all`.
 """
 
 from __future__ import annotations
@@ -254,11 +254,9 @@ def resume_all() -> None:
     _tell_all(signal.SIGCONT)
 
 
-def end_all() -> None:
-    """Have them put aside what they have, and end; whoever waits for them is told."""
-    for process in _all_open():
-        process._ask_to_end()  # noqa: SLF001 - as above
-    resume_all()
+def kill_all() -> None:
+    """End them where they stand, so that they write nothing more; whoever waits for them is told."""
+    _tell_all(signal.SIGKILL)
 
 
 def _tell_all(number: signal.Signals) -> None:

@@ -37,9 +37,9 @@ def slowly(chunks: Iterable[bytes]) -> dict[str, str]:
 
 
 @given(
-    st.dictionaries(CLASSIC, DATES)
-    | st.dictionaries(EXTENDED, DATES)
-    | st.dictionaries(CLASSIC | EXTENDED, DATES)
+    st.dictionaries(CLASSIC, DATES, max_size=10)
+    | st.dictionaries(EXTENDED, DATES, max_size=10)
+    | st.dictionaries(CLASSIC | EXTENDED, DATES, max_size=10)
 )
 def test_the_table_says_what_the_list_says_in_whatever_form_its_keys_are(
     value: dict[str, str],
