@@ -255,7 +255,7 @@ def resume_all() -> None:
 
 
 def kill_all() -> None:
-    """End them where they stand, so that they write nothing more; whoever waits for them is told."""
+    """End them where they stand: they write nothing more. Whoever waits for them is told."""
     _tell_all(signal.SIGKILL)
 
 

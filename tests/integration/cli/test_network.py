@@ -91,7 +91,8 @@ def test_rate_limit_of_flag_or_setting_is_kept(lab: Lab, *, by_flag: bool) -> No
     assert done.returncode == 0
     size_bytes = sum(len(data) for data in lab.local().values())
     assert size_bytes / took_s < 60 * 1024 * 1.15
-    assert took_s < size_bytes / (60 * 1024) + 3.0
+    # Shared out among 16 connections, most of which have nothing to do, it would take 35 seconds.
+    assert took_s < size_bytes / (60 * 1024) + 15.0
 
 
 def test_wrong_rate_is_refused_before_anything_starts(lab: Lab) -> None:
