@@ -69,6 +69,8 @@ class Sides:
     def run_pdb_cli(self, *options: str) -> Measured:
         """Sync into an empty collection, and see that it is what plain rsync brings."""
         shutil.rmtree(self.collection, ignore_errors=True)
+        # A collection that is remembered and empty is taken for a disk that is not mounted.
+        shutil.rmtree(self._folder / ".cache", ignore_errors=True)
         self.collection.mkdir()
         measured = self.run_pdb_cli_again(*options)
         ours, theirs = (seen(root) for root in (self.collection / TREE[5:], self.plain))
