@@ -113,7 +113,8 @@ def find_lags(
         One for each such file.
     """
     known_s = _known_s(plan.listing, is_followed=is_followed)
-    for change in plan.transfers:
+    # Millions of new files say nothing of what is here.
+    for change in plan.transfers if plan.changed.files else ():
         is_other = change.action is PlanAction.CHANGED and change.reason != FOUND_BAD
         if is_other and change.mtime_s is not None:
             there_s = change.mtime_s

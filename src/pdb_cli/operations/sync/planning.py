@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -239,7 +240,9 @@ class Planner:
             self._observe(Note(f"{tree.name}: {why}; trying the next"))
             return None, doubt
         try:
-            PathGuard(tree).check_all(() if plan is None else plan.transfers)
+            # Where nothing is, nothing is in the way; a first run has millions of files to look at.
+            if plan is not None and os.path.lexists(tree.path_of(tree.directory)):
+                PathGuard(tree).check_all(plan.transfers)
         except UnsafeTreeError as error:
             return None, error
         return plan, None
