@@ -1,8 +1,9 @@
 """Ends child processes when this one is killed: a shell that waits at the other end of a pipe.
 
 When a process dies, however that happens, the kernel closes its pipes. The shell sees the end of
-the file, sends TERM to whoever it was told of last, and ends. Those who are stopped go on, with all
-of their group, or they would never know. That needs no ``prctl`` (Linux has
+the file, sends KILL to the groups of whoever it was told of last, and ends: nobody has the lock any
+more, so what went on writing for a moment would do so into the files of the next run, as the
+receiving half of an rsync did that was sent TERM. That needs no ``prctl`` (Linux has
 one for it, which would have to be called between fork and exec) and works on every POSIX system.
 It has a process group of its own: what is sent to the whole group of this process (``kill -9``
 too, Ctrl-C on a terminal) does not end the watch.
@@ -21,8 +22,7 @@ _SCRIPT: Final = """\
 pids=
 while read -r line; do pids=$line; done
 for pid in $pids; do
-  kill $pid
-  kill -CONT -- -$pid
+  kill -s KILL -- -$pid
 done
 """
 
